@@ -1,0 +1,49 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// The three libraries are meant for small hosts and Embedded Swift: bytes from outside are read through spans,
+// and every expression that is not memory-safe is marked.
+let librarySettings: [SwiftSetting] = [.strictMemorySafety()]
+
+let package = Package(
+  name: "vit-quant",
+  platforms: [.macOS(.v26)],
+  products: [
+    .executable(name: "vit-quant", targets: ["vit-quant"]),
+    .library(name: "ViTLite", targets: ["ViTLite"]),
+  ],
+  traits: [
+    .default(enabledTraits: ["ImageCodecs"]),
+    .trait(
+      name: "ImageCodecs",
+      description: "Read PNG and JPEG through libpng and libjpeg-turbo. Without it, PPM, PGM and safetensors remain."),
+  ],
+  targets: [
+    .target(name: "CKernels"),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .target(name: "Quant", swiftSettings: librarySettings),
+    .target(name: "Int8Kernels", dependencies: ["Quant", "CKernels"], swiftSettings: librarySettings),
+    .target(
+      name: "ViTLite", dependencies: ["Quant", "Int8Kernels", "CKernels"], swiftSettings: librarySettings),
+    .executableTarget(
+      name: "vit-quant",
+      dependencies: [
+        "ViTLite",
+        .target(name: "CJPEG", condition: .when(traits: ["ImageCodecs"])),
+        .target(name: "CPNG", condition: .when(traits: ["ImageCodecs"])),
+      ]),
+    .testTarget(name: "QuantTests", dependencies: ["Quant"]),
+    .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "Quant"]),
+    .testTarget(
+      name: "ViTLiteTests", dependencies: ["ViTLite"], resources: [.copy("Golden")]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["vit-quant", "ViTLite"], resources: [.copy("Fixtures")]),
+  ],
+  swiftLanguageModes: [.v6]
+)

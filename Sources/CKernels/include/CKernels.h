@@ -1,0 +1,113 @@
+// The instruction-set kernels behind Int8Kernels. Each function is exact integer arithmetic, defined by the portable
+// Swift function of the same name in Sources/Int8Kernels/Portable; a kernel file holds one instruction set.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum vq_output {
+  vq_output_int16,       // out: int16_t, saturated
+  vq_output_int32,       // out: int32_t
+  vq_output_accumulate,  // out: int32_t, out = clamp(out + value, +-(2^30 - 1))
+} vq_output;
+
+// One product of uint8 activations (rows) and packed int8 weights (columns), with its requantization:
+//   accumulator = sum over k of a[row][k] * b[k][column] - row_zero_point[row] * column_sum[column]
+//   value       = roundHalfUp(accumulator * row_multiplier[row] * column_multiplier[column] / 2^shift) + bias[column]
+typedef struct vq_matmul {
+  const uint8_t *a;                  // rows x a_stride; a_stride >= k and k bytes are readable in each row
+  ptrdiff_t a_stride;                // bytes
+  const int8_t *b;                   // panels of 16 columns: [columns/16][k/4][16][4], zero-padded
+  int32_t rows;
+  int32_t columns;                   // columns to write; the arrays below are readable up to the next multiple of 16
+  int32_t k;                         // inputs, a multiple of 4
+  int32_t shift;                     // 0 to 62
+  const int32_t *row_multiplier;     // 0 to 32767
+  const int32_t *row_zero_point;     // 0 to 255
+  const int32_t *column_multiplier;  // -32767 to 32767
+  const int32_t *column_sum;         // sum of the column's weights
+  const int32_t *bias;               // in output units
+  void *out;                         // element (0, 0) of the block
+  ptrdiff_t out_stride;              // elements
+  vq_output output;
+} vq_matmul;
+
+// Parameters of a row's quantization from int16 to uint8 (`RowQuantizer` in Swift).
+typedef struct vq_row_quantizer {
+  int32_t low, high;     // the row is clamped to this range first
+  int32_t exponent;      // -1 to 13: x is shifted left by it (right for -1)
+  int32_t inverse;       // 0 to 32767
+  int32_t zero_point;    // 0 to 255
+} vq_row_quantizer;
+
+typedef struct vq_kernels {
+  void (*matmul)(const vq_matmul *);
+  // sum, minimum and maximum of a row, n >= 1
+  void (*row_range_i32)(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum);
+  // sum of d*d, d = roundHalfUp((x - mean) / 2^shift), |d| < 2^21
+  int64_t (*row_square_sum)(const int32_t *x, int32_t n, int32_t mean, int32_t shift);
+  // value = roundHalfUp(d * multiplier * gain[i] / 2^shift) + bias[i], d as above with center_shift
+  void (*row_normalize_i16)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
+                            const int32_t *gain, const int32_t *bias, int32_t shift, int16_t *out);
+  void (*row_normalize_i32)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
+                            const int32_t *gain, const int32_t *bias, int32_t shift, int32_t *out);
+  void (*row_range_i16)(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum);
+  // GELU in place on fixed point with fraction_bits 5 to 12; range of the result
+  void (*row_gelu)(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum);
+  void (*row_quantize_u8)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out);
+  // keys: symmetric int8 of one token's head (n = head width), written as a column of a panel: 4 bytes every 64;
+  // returns the sum of what was written. n is padded with zeros to a multiple of 4.
+  int32_t (*pack_key)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column);
+  // values: 16 channels x `tokens` tokens, saturated to +-127, as one panel [tokens/4][16][4]; row stride of x in
+  // elements; `channels` (1 to 16) are read, the rest and the tokens up to a multiple of 4 are zero.
+  void (*pack_values)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel);
+  int32_t (*row_maximum_i32)(const int32_t *x, int32_t n);
+  // Unnormalised softmax: p = 2^-((maximum - x) / 2^10), as 15 bits (32640 is 1).
+  // Two planes: high = p >> 7, low = p & 127, returns the sum of p. One plane (low is NULL): high = (p + 64) >> 7,
+  // returns 128 * the sum of high. Bytes up to the next multiple of 4 are zeroed.
+  int32_t (*row_exp2)(const int32_t *x, int32_t n, int32_t maximum, uint8_t *high, uint8_t *low);
+  // Attention output: accumulator = high + roundHalfUp(low / 2^7) (low may be NULL), requantized to int16.
+  void (*row_combine_i16)(const int32_t *high, const int32_t *low, int32_t n, int32_t multiplier,
+                          const int32_t *column_multiplier, int32_t shift, int16_t *out);
+} vq_kernels;
+
+// What this processor and operating system can run, as a set of these bits.
+enum {
+  vq_isa_avx2 = 1 << 0,
+  vq_isa_avxvnni = 1 << 1,
+  vq_isa_avx512vnni = 1 << 2,
+  vq_isa_amx = 1 << 3,
+  vq_isa_neon = 1 << 4,
+  vq_isa_dotprod = 1 << 5,
+  vq_isa_i8mm = 1 << 6,
+  // For the float reference only:
+  vq_isa_avx2_fma = 1 << 16,
+  vq_isa_avx512f = 1 << 17,
+};
+uint32_t vq_detect_isas(void);
+
+#if defined(__x86_64__)
+extern const vq_kernels vq_kernels_avx2;
+extern const vq_kernels vq_kernels_avx512vnni;
+#endif
+
+// Float reference: C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL).
+// B is packed as [n/32][k][32], zero-padded to a multiple of 32 columns.
+typedef struct vq_sgemm {
+  const float *a;
+  ptrdiff_t lda;
+  const float *b;
+  const float *bias;  // readable up to the next multiple of 32
+  float *c;
+  ptrdiff_t ldc;
+  int32_t m, n, k;
+} vq_sgemm;
+#if defined(__x86_64__)
+void vq_sgemm_avx2(const vq_sgemm *);
+void vq_sgemm_avx512(const vq_sgemm *);
+#elif defined(__aarch64__)
+void vq_sgemm_neon(const vq_sgemm *);
+#endif
+
+#endif
