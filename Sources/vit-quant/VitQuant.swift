@@ -1,0 +1,3 @@
+@main struct VitQuant {
+  static func main() {}
+}
