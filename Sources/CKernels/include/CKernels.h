@@ -95,6 +95,10 @@ extern const vq_kernels vq_kernels_avx2;
 extern const vq_kernels vq_kernels_avxvnni;
 extern const vq_kernels vq_kernels_avx512vnni;
 extern const vq_kernels vq_kernels_amx;
+#elif defined(__aarch64__)
+extern const vq_kernels vq_kernels_neon;
+extern const vq_kernels vq_kernels_dotprod;
+extern const vq_kernels vq_kernels_i8mm;
 #endif
 
 // Float reference: C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL).
