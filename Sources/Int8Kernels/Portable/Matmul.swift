@@ -42,9 +42,10 @@ enum Portable {
   @inline(__always) @unsafe
   private static func store(_ sum: Int32, _ product: vq_matmul, row: Int, column: Int) {
     let accumulator = unsafe sum &- product.row_zero_point[row] &* product.column_sum[column]
-    let value = unsafe FixedPoint.requantize(
-      accumulator, row: product.row_multiplier[row], column: product.column_multiplier[column],
-      shift: product.shift) &+ product.bias[column]
+    let value =
+      unsafe FixedPoint.requantize(
+        accumulator, row: product.row_multiplier[row], column: product.column_multiplier[column],
+        shift: product.shift) &+ product.bias[column]
     let index = unsafe row * product.out_stride + column
     switch unsafe product.output {
     case vq_output_int16:
