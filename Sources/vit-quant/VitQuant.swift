@@ -1,0 +1,4 @@
+@main
+struct VitQuant {
+  static func main() {}
+}
