@@ -32,14 +32,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=fashion_mnist.DIRECTORY, help="folder of the IDX files")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "fashion-mnist")
     arguments = parser.parse_args()
-    output: Path = arguments.output
+    prepare(arguments.data, arguments.output)
+
+
+def prepare(data: Path, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
 
-    images, labels = fashion_mnist.load("train", arguments.data)
+    images, labels = fashion_mnist.load("train", data)
     chosen = balanced_subset(labels, CALIBRATION_IMAGES, SEED)
     write_set(output / "calibration.safetensors", images[chosen], labels[chosen])
 
-    images, labels = fashion_mnist.load("t10k", arguments.data)
+    images, labels = fashion_mnist.load("t10k", data)
     write_set(output / "test.safetensors", images, labels)
     write_samples(output / "samples", images, labels)
 
