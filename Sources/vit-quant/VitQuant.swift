@@ -1,3 +1,4 @@
-@main struct VitQuant {
+@main
+struct VitQuant {
   static func main() {}
 }
