@@ -40,31 +40,22 @@ public enum Sample: Sendable, Equatable {
       let plane = pixels.count / max(channels, 1)
       var values = [Float](repeating: 0, count: pixels.count)
       for channel in 0..<channels {
-        let normalization = Normalization(preprocessing, channel: channel)
-        for index in channel * plane..<(channel + 1) * plane { values[index] = normalization(pixels[index]) }
+        let normalized = Self.normalizedLevels(preprocessing, channel: channel)
+        for index in channel * plane..<(channel + 1) * plane { values[index] = normalized[Int(pixels[index])] }
       }
       return values
     }
   }
-}
 
-/// `(pixel * rescale - mean) / deviation` for one channel.
-private struct Normalization {
-  private let rescale: Double
-  private let mean: Double
-  private let deviation: Double
-
-  /// A channel that the preprocessing does not name uses the last one that it does.
-  init(_ preprocessing: Preprocessing?, channel: Int) {
-    rescale = preprocessing?.rescaleFactor ?? 1.0 / 255
+  /// `(level * rescale - mean) / deviation` for the 256 levels of a channel. A channel that the preprocessing does not
+  /// name uses the last one that it does.
+  private static func normalizedLevels(_ preprocessing: Preprocessing?, channel: Int) -> [Float] {
+    let rescale = preprocessing?.rescaleFactor ?? 1.0 / 255
     let means = preprocessing?.mean ?? []
     let deviations = preprocessing?.standardDeviation ?? []
-    mean = channel < means.count ? means[channel] : means.last ?? 0
-    deviation = channel < deviations.count ? deviations[channel] : deviations.last ?? 1
-  }
-
-  func callAsFunction(_ pixel: UInt8) -> Float {
-    Float((Double(pixel) * rescale - mean) / deviation)
+    let mean = channel < means.count ? means[channel] : means.last ?? 0
+    let deviation = channel < deviations.count ? deviations[channel] : deviations.last ?? 1
+    return (0...255).map { Float((Double($0) * rescale - mean) / deviation) }
   }
 }
 
