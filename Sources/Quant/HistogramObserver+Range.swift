@@ -79,7 +79,7 @@ extension HistogramObserver {
     var mass = [Double](repeating: 0, count: 256)
     var occupied = [Double](repeating: 0, count: 256)
     var levels = [Int](repeating: 0, count: counts.count)
-    for bin in counts.indices where counts[bin] > 0 {
+    for bin in counts.indices {
       let value = Double(center(bin))
       let bounded = min(max(value, Double(range.low)), Double(range.high))
       let level = min(max(Int(((bounded - Double(range.low)) / step).rounded()), 0), 255)
