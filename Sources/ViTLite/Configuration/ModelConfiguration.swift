@@ -89,4 +89,7 @@ public enum Readout: String, Sendable, Equatable {
     default: 1
     }
   }
+
+  /// Whether the final norm reads one row of means rather than the tokens.
+  public var normsTheMean: Bool { self == .tokenMeanThenNorm || self == .patchMeanThenNorm }
 }
