@@ -20,11 +20,11 @@ public struct Preprocessing: Sendable, Equatable {
   }
 
   /// Which pixel the center crop begins at when the margin around it is odd: the pipelines differ by one pixel.
-  public enum CropRounding: Sendable, Equatable {
+  public enum CropRounding: String, Sendable {
     /// Half the margin, rounded down: transformers.
     case down
     /// Half the margin, ties to even; half the padding rounded down where the image is smaller: torchvision, timm.
-    case halfToEven
+    case halfToEven = "half_to_even"
 
     /// The first position of a centered crop along one axis; negative when the image is shorter than the crop, and
     /// then minus the number of zeros before it.

@@ -79,7 +79,7 @@ public final class IntegerModel: @unchecked Sendable {
     unsafe patchEmbedding = try decoder.linear(
       "patch_embd", outputs: configuration.width, inputs: configuration.patchInputs)
     unsafe positions = try decoder.int32s("position_embd", count: configuration.tokens * configuration.width)
-    var blocks: [IntegerBlock] = []
+    var blocks: [IntegerBlock] = unsafe []
     for index in 0..<configuration.depth {
       unsafe blocks.append(try decoder.block(index))
     }

@@ -6,8 +6,8 @@ enum ModelKey {
 
   static func metadata(_ name: String) -> String { "\(architecture).\(name)" }
   static func block(_ index: Int, _ name: String) -> String { "blk.\(index).\(name)" }
-  /// Checksum of a tensor's bytes.
-  static func checksum(_ tensor: String) -> String { "\(architecture).crc32.\(tensor)" }
+  /// CRC-32 of each tensor's bytes, in the order of the tensors.
+  static let checksums = metadata("tensor_crc32")
 }
 
 extension QuantizedModel {
@@ -21,6 +21,7 @@ extension QuantizedModel {
     encoder.add("output_norm", finalNorm)
     if let head { encoder.add("output", head) }
     if let pooler { encoder.add("pooler", pooler) }
+    encoder.writer.set(ModelKey.checksums, .uint32s(encoder.writer.tensorChecksums))
     return encoder.writer
   }
 
@@ -38,11 +39,7 @@ private struct ModelEncoder {
   var writer = GGUFWriter(alignment: MemoryPlan.alignment)
 
   mutating func set(_ name: String, _ value: GGUFValue) { writer.set(ModelKey.metadata(name), value) }
-  mutating func set(_ name: String, _ value: Int) { set(name, .int64s([]), value) }
-
-  private mutating func set(_ name: String, _: GGUFValue, _ value: Int) {
-    set(name, .uint32(UInt32(truncatingIfNeeded: value)))
-  }
+  mutating func set(_ name: String, _ value: Int) { set(name, .uint32(UInt32(truncatingIfNeeded: value))) }
 
   mutating func describe(_ model: QuantizedModel) {
     let configuration = model.configuration
@@ -92,7 +89,23 @@ private struct ModelEncoder {
   }
 
   private mutating func describe(_ preprocessing: Preprocessing) {
-    set("preprocessing", .string(preprocessing.json.serialized()))
+    switch preprocessing.resize {
+    case .none: set("preprocessing.resize", .string("none"))
+    case .exact(let height, let width):
+      set("preprocessing.resize", .string("exact"))
+      set("preprocessing.resize_size", .int32s([Int32(height), Int32(width)]))
+    case .shortestEdge(let length):
+      set("preprocessing.resize", .string("shortest_edge"))
+      set("preprocessing.resize_size", .int32s([Int32(length)]))
+    }
+    set("preprocessing.filter", preprocessing.filter.rawValue)
+    if let crop = preprocessing.crop {
+      set("preprocessing.crop", .int32s([Int32(crop.height), Int32(crop.width)]))
+    }
+    set("preprocessing.crop_rounding", .string(preprocessing.cropRounding.rawValue))
+    set("preprocessing.rescale_factor", .float64(preprocessing.rescaleFactor))
+    set("preprocessing.mean", .float64s(preprocessing.mean))
+    set("preprocessing.standard_deviation", .float64s(preprocessing.standardDeviation))
   }
 
   /// Static ranges as pairs; nothing for dynamic ones.
@@ -106,7 +119,6 @@ private struct ModelEncoder {
 
   mutating func add(_ name: String, _ values: [Int32]) {
     writer.add(name, dimensions: [values.count], values: values)
-    record(name)
   }
 
   mutating func add(_ name: String, _ norm: QuantizedNorm) {
@@ -121,7 +133,6 @@ private struct ModelEncoder {
     let panels = WeightLayout.paddedOutputs(linear.outputs) / WeightLayout.panelColumns
     writer.add(
       "\(name).weight", dimensions: [4, WeightLayout.panelColumns, groups, panels], values: linear.weights)
-    record("\(name).weight")
     add("\(name).multiplier", linear.multiplier)
     add("\(name).column_sum", linear.columnSum)
     add("\(name).bias", linear.bias)
@@ -138,9 +149,5 @@ private struct ModelEncoder {
     add(ModelKey.block(index, "ln2"), block.norm2)
     add(ModelKey.block(index, "ffn_up"), block.fc1)
     add(ModelKey.block(index, "ffn_down"), block.fc2)
-  }
-
-  private mutating func record(_ tensor: String) {
-    if let checksum = writer.checksum(of: tensor) { writer.set(ModelKey.checksum(tensor), .uint32(checksum)) }
   }
 }
