@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma clang assume_nonnull begin
+
 typedef enum vq_output {
   vq_output_int16,       // out: int16_t, saturated
   vq_output_int32,       // out: int32_t
@@ -42,33 +44,34 @@ typedef struct vq_row_quantizer {
 } vq_row_quantizer;
 
 typedef struct vq_kernels {
-  void (*matmul)(const vq_matmul *);
+  void (*_Nonnull matmul)(const vq_matmul *);
   // sum, minimum and maximum of a row, n >= 1
-  void (*row_range_i32)(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum);
+  void (*_Nonnull row_range_i32)(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum);
   // sum of d*d, d = roundHalfUp((x - mean) / 2^shift), |d| < 2^21
-  int64_t (*row_square_sum)(const int32_t *x, int32_t n, int32_t mean, int32_t shift);
+  int64_t (*_Nonnull row_square_sum)(const int32_t *x, int32_t n, int32_t mean, int32_t shift);
   // value = roundHalfUp(d * multiplier * gain[i] / 2^shift) + bias[i], d as above with center_shift
-  void (*row_normalize_i16)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
+  void (*_Nonnull row_normalize_i16)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
                             const int32_t *gain, const int32_t *bias, int32_t shift, int16_t *out);
-  void (*row_normalize_i32)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
+  void (*_Nonnull row_normalize_i32)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
                             const int32_t *gain, const int32_t *bias, int32_t shift, int32_t *out);
-  void (*row_range_i16)(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum);
+  void (*_Nonnull row_range_i16)(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum);
   // GELU in place on fixed point with fraction_bits 5 to 12; range of the result
-  void (*row_gelu)(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum);
-  void (*row_quantize_u8)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out);
+  void (*_Nonnull row_gelu)(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum);
+  void (*_Nonnull row_quantize_u8)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out);
   // keys: symmetric int8 of one token's head (n = head width), written as a column of a panel: 4 bytes every 64;
   // returns the sum of what was written. n is padded with zeros to a multiple of 4.
-  int32_t (*pack_key)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column);
+  int32_t (*_Nonnull pack_key)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column);
   // values: 16 channels x `tokens` tokens, saturated to +-127, as one panel [tokens/4][16][4]; row stride of x in
   // elements; `channels` (1 to 16) are read, the rest and the tokens up to a multiple of 4 are zero.
-  void (*pack_values)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel);
-  int32_t (*row_maximum_i32)(const int32_t *x, int32_t n);
+  void (*_Nonnull pack_values)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel);
+  int32_t (*_Nonnull row_maximum_i32)(const int32_t *x, int32_t n);
   // Unnormalised softmax: p = 2^-((maximum - x) / 2^10), as 15 bits (32640 is 1).
   // Two planes: high = p >> 7, low = p & 127, returns the sum of p. One plane (low is NULL): high = (p + 64) >> 7,
   // returns 128 * the sum of high. Bytes up to the next multiple of 4 are zeroed.
-  int32_t (*row_exp2)(const int32_t *x, int32_t n, int32_t maximum, uint8_t *high, uint8_t *low);
+  int32_t (*_Nonnull row_exp2)(const int32_t *x, int32_t n, int32_t maximum, uint8_t *high,
+                      uint8_t *_Nullable low);
   // Attention output: accumulator = high + roundHalfUp(low / 2^7) (low may be NULL), requantized to int16.
-  void (*row_combine_i16)(const int32_t *high, const int32_t *low, int32_t n, int32_t multiplier,
+  void (*_Nonnull row_combine_i16)(const int32_t *high, const int32_t *_Nullable low, int32_t n, int32_t multiplier,
                           const int32_t *column_multiplier, int32_t shift, int16_t *out);
 } vq_kernels;
 
@@ -98,7 +101,7 @@ typedef struct vq_sgemm {
   const float *a;
   ptrdiff_t lda;
   const float *b;
-  const float *bias;  // readable up to the next multiple of 32
+  const float *_Nullable bias;  // readable up to the next multiple of 32
   float *c;
   ptrdiff_t ldc;
   int32_t m, n, k;
@@ -109,5 +112,7 @@ void vq_sgemm_avx512(const vq_sgemm *);
 #elif defined(__aarch64__)
 void vq_sgemm_neon(const vq_sgemm *);
 #endif
+
+#pragma clang assume_nonnull end
 
 #endif

@@ -68,7 +68,7 @@ public struct ModelConfiguration: Sendable, Equatable {
 }
 
 /// How the tokens become the vector that the head reads.
-public enum Readout: String, Sendable, Equatable {
+public enum Readout: String, Sendable, CaseIterable {
   /// The class token after the final norm.
   case classToken = "class_token"
   /// The mean of all tokens, then the norm (the seed implementation).

@@ -135,6 +135,9 @@ public struct GGUFValue: Sendable, Equatable {
   public static func uint64(_ value: UInt64) -> GGUFValue {
     GGUFValue(elementType: .uint64, isArray: false, storage: .unsigned([value]))
   }
+  public static func int64(_ value: Int64) -> GGUFValue {
+    GGUFValue(elementType: .int64, isArray: false, storage: .signed([value]))
+  }
   public static func float32(_ value: Float) -> GGUFValue {
     GGUFValue(elementType: .float32, isArray: false, storage: .floating([Double(value)]))
   }

@@ -67,6 +67,11 @@ public struct GGUFWriter: Sendable {
     add(name, .float32, dimensions: dimensions, bytes: LittleEndian.bytes(of: values.map(\.bitPattern)))
   }
 
+  /// The CRC-32 of each tensor's bytes, in order.
+  public var tensorChecksums: [UInt32] {
+    tensors.map { unsafe CRC32.checksum(of: $0.bytes.span.bytes) }
+  }
+
   private func aligned(_ size: Int) -> Int { (size + alignment - 1) & ~(alignment - 1) }
 
   /// Everything before the tensors' data, padding included.

@@ -1,0 +1,112 @@
+// What the AVX-512 kernels share: lane masks and the requantization of 16 lanes.
+#ifndef VQ_AVX512_H
+#define VQ_AVX512_H
+
+#include <immintrin.h>
+
+#include "CKernels.h"
+
+#pragma GCC visibility push(hidden)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+
+// Masks of the lanes that are left of a row; none when `left` is not positive.
+static inline __mmask32 vq_lanes32(ptrdiff_t left) {
+  return left >= 32 ? 0xFFFFFFFFu : left <= 0 ? 0 : (__mmask32)((1u << left) - 1);
+}
+static inline __mmask16 vq_lanes16(ptrdiff_t left) {
+  return left >= 16 ? 0xFFFF : left <= 0 ? 0 : (__mmask16)((1u << left) - 1);
+}
+
+// A right shift with its rounding, for all lanes.
+typedef struct vq_shift512 {
+  __m512i rounding;  // 64-bit lanes
+  __m128i count;
+} vq_shift512;
+
+static inline vq_shift512 vq_make_shift512(int32_t shift) {
+  return (vq_shift512){_mm512_set1_epi64((int64_t)((1ull << shift) >> 1)), _mm_cvtsi32_si128(shift)};
+}
+
+// floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits; even and odd lanes apart as 64-bit products.
+static inline __m512i vq_requantize512(__m512i accumulator, __m512i multiplier, vq_shift512 shift) {
+  __m512i even = _mm512_mul_epi32(accumulator, multiplier);
+  __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(accumulator, 32), _mm512_srli_epi64(multiplier, 32));
+  even = _mm512_sra_epi64(_mm512_add_epi64(even, shift.rounding), shift.count);
+  odd = _mm512_sra_epi64(_mm512_add_epi64(odd, shift.rounding), shift.count);
+  return _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, _MM_PERM_CCAA);
+}
+
+// A `vq_row_quantizer` in 16-bit lanes.
+typedef struct vq_quantizer512 {
+  __m512i low, high, inverse, zero_point;
+  __m128i left, right;
+} vq_quantizer512;
+
+static inline vq_quantizer512 vq_make_quantizer512(const vq_row_quantizer *_Nonnull quantizer) {
+  return (vq_quantizer512){
+      .low = _mm512_set1_epi16((int16_t)quantizer->low),
+      .high = _mm512_set1_epi16((int16_t)quantizer->high),
+      .inverse = _mm512_set1_epi16((int16_t)quantizer->inverse),
+      .zero_point = _mm512_set1_epi16((int16_t)quantizer->zero_point),
+      .left = _mm_cvtsi32_si128(quantizer->exponent < 0 ? 0 : quantizer->exponent),
+      .right = _mm_cvtsi32_si128(quantizer->exponent < 0 ? 1 : 0)};
+}
+
+// The levels of 32 values. A Q15 product with 512 is floor(x / 2^6 + 1/2).
+static inline __m512i vq_quantize512(__m512i x, vq_quantizer512 quantizer) {
+  const __m512i clamped = _mm512_min_epi16(_mm512_max_epi16(x, quantizer.low), quantizer.high);
+  const __m512i scaled = _mm512_sll_epi16(_mm512_sra_epi16(clamped, quantizer.right), quantizer.left);
+  const __m512i product = _mm512_mulhrs_epi16(scaled, quantizer.inverse);
+  return _mm512_add_epi16(_mm512_mulhrs_epi16(product, _mm512_set1_epi16(512)), quantizer.zero_point);
+}
+
+// floor((x - mean) / 2^shift + 1/2) in 32-bit lanes.
+static inline __m512i vq_center512(__m512i x, __m512i mean, __m512i rounding, __m128i shift) {
+  return _mm512_sra_epi32(_mm512_add_epi32(_mm512_sub_epi32(x, mean), rounding), shift);
+}
+
+#pragma clang attribute pop
+
+#pragma clang assume_nonnull begin
+
+// Requantizes and writes `rows` x 16 `panels` accumulators, row after row in `accumulators`, as the block of the
+// output that starts at `row` and `column`.
+void vq_epilogue_avx512(const vq_matmul *, const int32_t *accumulators, int32_t row, int32_t rows, int32_t column,
+                        int32_t panels);
+
+void vq_row_range_i32_avx512(const int32_t *, int32_t, int64_t *, int32_t *, int32_t *);
+int64_t vq_row_square_sum_avx512(const int32_t *, int32_t, int32_t, int32_t);
+void vq_row_normalize_i16_avx512(const int32_t *, int32_t, int32_t, int32_t, int32_t, const int32_t *,
+                                 const int32_t *, int32_t, int16_t *);
+void vq_row_normalize_i32_avx512(const int32_t *, int32_t, int32_t, int32_t, int32_t, const int32_t *,
+                                 const int32_t *, int32_t, int32_t *);
+void vq_row_range_i16_avx512(const int16_t *, int32_t, int32_t *, int32_t *);
+void vq_row_gelu_avx512(int16_t *, int32_t, int32_t, int32_t *, int32_t *);
+void vq_row_quantize_u8_avx512(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
+int32_t vq_pack_key_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
+void vq_pack_values_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
+int32_t vq_row_maximum_i32_avx512(const int32_t *, int32_t);
+int32_t vq_row_exp2_avx512(const int32_t *, int32_t, int32_t, uint8_t *, uint8_t *_Nullable);
+void vq_row_combine_i16_avx512(const int32_t *, const int32_t *_Nullable, int32_t, int32_t, const int32_t *, int32_t,
+                               int16_t *);
+
+#pragma clang assume_nonnull end
+
+// The row kernels' part of a table.
+#define VQ_ROW_KERNELS_AVX512                        \
+  .row_range_i32 = vq_row_range_i32_avx512,          \
+  .row_square_sum = vq_row_square_sum_avx512,        \
+  .row_normalize_i16 = vq_row_normalize_i16_avx512,  \
+  .row_normalize_i32 = vq_row_normalize_i32_avx512,  \
+  .row_range_i16 = vq_row_range_i16_avx512,          \
+  .row_gelu = vq_row_gelu_avx512,                    \
+  .row_quantize_u8 = vq_row_quantize_u8_avx512,      \
+  .pack_key = vq_pack_key_avx512,                    \
+  .pack_values = vq_pack_values_avx512,              \
+  .row_maximum_i32 = vq_row_maximum_i32_avx512,      \
+  .row_exp2 = vq_row_exp2_avx512,                    \
+  .row_combine_i16 = vq_row_combine_i16_avx512
+
+#pragma GCC visibility pop
+
+#endif

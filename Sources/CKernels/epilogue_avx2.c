@@ -1,0 +1,78 @@
+// From accumulators to outputs, AVX2: what every product with 256-bit registers ends with.
+#if defined(__x86_64__)
+
+#include <string.h>
+
+#include "avx2.h"
+#include "scalar.h"
+
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+
+// What 8 columns bring to the requantization.
+typedef struct columns {
+  __m256i sum, multiplier, bias;
+} columns;
+
+static inline columns load_columns(const vq_matmul *product, int32_t column) {
+  return (columns){
+      _mm256_loadu_si256((const __m256i *)(product->column_sum + column)),
+      _mm256_loadu_si256((const __m256i *)(product->column_multiplier + column)),
+      _mm256_loadu_si256((const __m256i *)(product->bias + column))};
+}
+
+static inline __m256i requantize(const vq_matmul *product, int32_t row, __m256i sums, columns columns,
+                                 vq_shift256 shift) {
+  const __m256i zero_point = _mm256_set1_epi32(product->row_zero_point[row]);
+  const __m256i accumulator = _mm256_sub_epi32(sums, _mm256_mullo_epi32(zero_point, columns.sum));
+  // Both fit 16 bits and the row's is not negative, so the product of the upper halves is 0.
+  const __m256i multiplier = _mm256_madd_epi16(_mm256_set1_epi32(product->row_multiplier[row]), columns.multiplier);
+  return _mm256_add_epi32(vq_requantize256(accumulator, multiplier, shift), columns.bias);
+}
+
+static inline __m256i accumulate(const int32_t *out, __m256i value) {
+  const __m256i total = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)out), value);
+  const __m256i limited = _mm256_min_epi32(total, _mm256_set1_epi32((1 << 30) - 1));
+  return _mm256_max_epi32(limited, _mm256_set1_epi32(1 - (1 << 30)));
+}
+
+// 16 finished elements at `out`, in the output's type.
+static inline void store(void *out, __m256i low, __m256i high, vq_output output) {
+  if (output == vq_output_int16) {
+    _mm256_storeu_si256((__m256i *)out, vq_saturate256(low, high));
+    return;
+  }
+  if (output == vq_output_accumulate) {
+    low = accumulate((const int32_t *)out, low);
+    high = accumulate((const int32_t *)out + 8, high);
+  }
+  _mm256_storeu_si256((__m256i *)out, low);
+  _mm256_storeu_si256((__m256i *)out + 1, high);
+}
+
+void vq_epilogue_avx2(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
+                      int32_t column) {
+  const vq_shift256 shift = vq_make_shift256(product->shift);
+  const columns low = load_columns(product, column), high = load_columns(product, column + 8);
+  const int32_t width = product->columns - column;
+  const size_t size = product->output == vq_output_int16 ? 2 : 4;
+  for (int32_t r = row; r < row + rows; ++r, accumulators += 16) {
+    const __m256i first = _mm256_loadu_si256((const __m256i *)accumulators);
+    const __m256i second = _mm256_loadu_si256((const __m256i *)accumulators + 1);
+    const __m256i low_values = requantize(product, r, first, low, shift);
+    const __m256i high_values = requantize(product, r, second, high, shift);
+    char *const out = (char *)product->out + (r * product->out_stride + column) * (ptrdiff_t)size;
+    if (width >= 16) {
+      store(out, low_values, high_values, product->output);
+    } else {
+      // The last columns go through a buffer: what lies beyond them is not ours to read or write.
+      int32_t buffer[16] = {0};
+      memcpy(buffer, out, (size_t)width * size);
+      store(buffer, low_values, high_values, product->output);
+      memcpy(out, buffer, (size_t)width * size);
+    }
+  }
+}
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,88 @@
+// uint8 x int8 products with AVX-512 VNNI: 12 rows x 32 columns of accumulators in 24 of the 32 registers.
+#if defined(__x86_64__)
+
+#include <string.h>
+
+#include "avx512.h"
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), \
+                             apply_to = function)
+
+enum { block_rows = 12 };
+
+static inline __attribute__((always_inline)) __m512i broadcast(const uint8_t *a) {
+  int32_t four;
+  memcpy(&four, a, 4);
+  return _mm512_set1_epi32(four);
+}
+
+// `rows` and `panels` are constants where this is inlined, so that the accumulators stay in registers.
+static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptrdiff_t stride, const int8_t *b,
+                                                           int32_t k, const int rows, const int panels,
+                                                           int32_t *accumulators) {
+  __m512i sums[block_rows][2];
+  for (int r = 0; r < rows; ++r) {
+    for (int p = 0; p < panels; ++p) sums[r][p] = _mm512_setzero_si512();
+  }
+  const ptrdiff_t panel_size = (ptrdiff_t)k * 16;
+  for (int32_t i = 0; i < k; i += 4, a += 4, b += 64) {
+    const __m512i first = _mm512_loadu_si512(b);
+    const __m512i second = panels > 1 ? _mm512_loadu_si512(b + panel_size) : first;
+    for (int r = 0; r < rows; ++r) {
+      const __m512i inputs = broadcast(a + r * stride);
+      sums[r][0] = _mm512_dpbusd_epi32(sums[r][0], inputs, first);
+      if (panels > 1) sums[r][1] = _mm512_dpbusd_epi32(sums[r][1], inputs, second);
+    }
+  }
+  for (int r = 0; r < rows; ++r) {
+    for (int p = 0; p < panels; ++p) _mm512_store_si512(accumulators + (r * panels + p) * 16, sums[r][p]);
+  }
+}
+
+#define MULTIPLY(ROWS) \
+  case ROWS:           \
+    return panels == 2 ? multiply(a, stride, b, k, ROWS, 2, accumulators) : multiply(a, stride, b, k, ROWS, 1, accumulators);
+
+static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, int32_t k, int32_t rows, int32_t panels,
+                          int32_t *accumulators) {
+  switch (rows) {
+    MULTIPLY(1)
+    MULTIPLY(2)
+    MULTIPLY(3)
+    MULTIPLY(4)
+    MULTIPLY(5)
+    MULTIPLY(6)
+    MULTIPLY(7)
+    MULTIPLY(8)
+    MULTIPLY(9)
+    MULTIPLY(10)
+    MULTIPLY(11)
+    MULTIPLY(12)
+  }
+}
+
+// Panels outside, rows inside: the weights are read once and in order, and two panels stay in the first-level cache
+// while all rows pass.
+static void matmul(const vq_matmul *product) {
+  _Alignas(64) int32_t accumulators[block_rows * 32];
+  // Blocks of nearly the same height: 197 rows are ten blocks of 12 and seven of 11, and no small one is left over.
+  const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
+  for (int32_t column = 0; column < product->columns; column += 32) {
+    const int32_t panels = product->columns - column > 16 ? 2 : 1;
+    const int8_t *const b = product->b + (ptrdiff_t)column * product->k;
+    int32_t row = 0;
+    for (int32_t block = 0; block < blocks; ++block) {
+      const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
+      const uint8_t *const a = product->a + row * product->a_stride;
+      multiply_rows(a, product->a_stride, b, product->k, rows, panels, accumulators);
+      vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
+      row += rows;
+    }
+  }
+}
+
+#pragma clang attribute pop
+
+const vq_kernels vq_kernels_avx512vnni = {.matmul = matmul, VQ_ROW_KERNELS_AVX512};
+
+#endif

@@ -1,0 +1,173 @@
+// The row kernels of LayerNorm, GELU and the quantization of activations, AVX2. The last elements of a row are scalar.
+#if defined(__x86_64__)
+
+#include "avx2.h"
+#include "scalar.h"
+
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+
+static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
+static inline void store(void *x, __m256i value) { _mm256_storeu_si256((__m256i *)x, value); }
+
+void vq_row_range_i32_avx2(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum) {
+  __m256i first = _mm256_setzero_si256(), second = first;
+  __m256i low = _mm256_set1_epi32(INT32_MAX), high = _mm256_set1_epi32(INT32_MIN);
+  int32_t i = 0;
+  for (; n - i >= 8; i += 8) {
+    const __m256i v = load(x + i);
+    first = _mm256_add_epi64(first, _mm256_cvtepi32_epi64(_mm256_castsi256_si128(v)));
+    second = _mm256_add_epi64(second, _mm256_cvtepi32_epi64(_mm256_extracti128_si256(v, 1)));
+    low = _mm256_min_epi32(low, v);
+    high = _mm256_max_epi32(high, v);
+  }
+  int64_t total = vq_sum256_i64(_mm256_add_epi64(first, second));
+  int32_t smallest = vq_minimum256(low), largest = vq_maximum256(high);
+  for (; i < n; ++i) {
+    total += x[i];
+    if (x[i] < smallest) smallest = x[i];
+    if (x[i] > largest) largest = x[i];
+  }
+  *sum = total;
+  *minimum = smallest;
+  *maximum = largest;
+}
+
+int64_t vq_row_square_sum_avx2(const int32_t *x, int32_t n, int32_t mean, int32_t shift) {
+  const __m256i means = _mm256_set1_epi32(mean), rounding = _mm256_set1_epi32((int32_t)((1u << shift) >> 1));
+  const __m128i count = _mm_cvtsi32_si128(shift);
+  __m256i even = _mm256_setzero_si256(), odd = even;
+  int32_t i = 0;
+  for (; n - i >= 8; i += 8) {
+    const __m256i centered = vq_center256(load(x + i), means, rounding, count);
+    const __m256i upper = _mm256_srli_epi64(centered, 32);
+    even = _mm256_add_epi64(even, _mm256_mul_epi32(centered, centered));
+    odd = _mm256_add_epi64(odd, _mm256_mul_epi32(upper, upper));
+  }
+  uint64_t total = (uint64_t)vq_sum256_i64(_mm256_add_epi64(even, odd));
+  for (; i < n; ++i) {
+    const int64_t centered = vq_center(x[i], mean, shift);
+    total += (uint64_t)(centered * centered);
+  }
+  return (int64_t)total;
+}
+
+// What is the same for all elements of a normalized row.
+typedef struct normalization {
+  __m256i mean, rounding, multiplier;
+  __m128i center_shift;
+  vq_shift256 shift;
+} normalization;
+
+static inline normalization make_normalization(int32_t mean, int32_t center_shift, int32_t multiplier,
+                                               int32_t shift) {
+  return (normalization){
+      .mean = _mm256_set1_epi32(mean),
+      .rounding = _mm256_set1_epi32((int32_t)((1u << center_shift) >> 1)),
+      .multiplier = _mm256_set1_epi32(multiplier),
+      .center_shift = _mm_cvtsi32_si128(center_shift),
+      .shift = vq_make_shift256(shift)};
+}
+
+static inline __m256i normalize(const int32_t *x, const int32_t *gain, const int32_t *bias, normalization row) {
+  const __m256i centered = vq_center256(load(x), row.mean, row.rounding, row.center_shift);
+  const __m256i multiplier = _mm256_mullo_epi32(load(gain), row.multiplier);
+  return _mm256_add_epi32(vq_requantize256(centered, multiplier, row.shift), load(bias));
+}
+
+void vq_row_normalize_i16_avx2(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
+                               const int32_t *gain, const int32_t *bias, int32_t shift, int16_t *out) {
+  const normalization row = make_normalization(mean, center_shift, multiplier, shift);
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16) {
+    const __m256i first = normalize(x + i, gain + i, bias + i, row);
+    const __m256i second = normalize(x + i + 8, gain + i + 8, bias + i + 8, row);
+    store(out + i, vq_saturate256(first, second));
+  }
+  for (; i < n; ++i) {
+    out[i] = vq_saturate_int16(vq_normalize(x[i], mean, center_shift, multiplier, gain[i], bias[i], shift));
+  }
+}
+
+void vq_row_normalize_i32_avx2(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
+                               const int32_t *gain, const int32_t *bias, int32_t shift, int32_t *out) {
+  const normalization row = make_normalization(mean, center_shift, multiplier, shift);
+  int32_t i = 0;
+  for (; n - i >= 8; i += 8) {
+    store(out + i, normalize(x + i, gain + i, bias + i, row));
+  }
+  for (; i < n; ++i) {
+    out[i] = vq_normalize(x[i], mean, center_shift, multiplier, gain[i], bias[i], shift);
+  }
+}
+
+// Minimum and maximum of 16 int16 lanes.
+static inline void reduce_range(__m256i low, __m256i high, int32_t *minimum, int32_t *maximum) {
+  const __m256i low_even = _mm256_srai_epi32(_mm256_slli_epi32(low, 16), 16), low_odd = _mm256_srai_epi32(low, 16);
+  const __m256i high_even = _mm256_srai_epi32(_mm256_slli_epi32(high, 16), 16), high_odd = _mm256_srai_epi32(high, 16);
+  *minimum = vq_minimum256(_mm256_min_epi32(low_even, low_odd));
+  *maximum = vq_maximum256(_mm256_max_epi32(high_even, high_odd));
+}
+
+static inline void widen_range(int32_t x, int32_t *minimum, int32_t *maximum) {
+  if (x < *minimum) *minimum = x;
+  if (x > *maximum) *maximum = x;
+}
+
+void vq_row_range_i16_avx2(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum) {
+  __m256i low = _mm256_set1_epi16(INT16_MAX), high = _mm256_set1_epi16(INT16_MIN);
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16) {
+    const __m256i v = load(x + i);
+    low = _mm256_min_epi16(low, v);
+    high = _mm256_max_epi16(high, v);
+  }
+  reduce_range(low, high, minimum, maximum);
+  for (; i < n; ++i) widen_range(x[i], minimum, maximum);
+}
+
+void vq_row_gelu_avx2(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum) {
+  const __m256i limit = _mm256_set1_epi16((int16_t)((4 << fraction_bits) - 1));
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i rounding = _mm256_set1_epi16((int16_t)(1 << (15 - fraction_bits)));
+  const __m128i to_q15 = _mm_cvtsi32_si128(13 - fraction_bits), from_q15 = _mm_cvtsi32_si128(16 - fraction_bits);
+  __m256i low = _mm256_set1_epi16(INT16_MAX), high = _mm256_set1_epi16(INT16_MIN);
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16) {
+    const __m256i bounded = _mm256_max_epi16(load(x + i), _mm256_set1_epi16(-32767));
+    const __m256i magnitude = _mm256_min_epi16(_mm256_abs_epi16(bounded), limit);
+    const __m256i centered =
+        _mm256_slli_epi16(_mm256_sub_epi16(_mm256_sll_epi16(magnitude, to_q15), _mm256_set1_epi16(16384)), 1);
+    __m256i value = _mm256_set1_epi16(vq_gelu_coefficients[0]);
+    for (int c = 1; c <= VQ_GELU_DEGREE; ++c) {
+      value = _mm256_add_epi16(_mm256_mulhrs_epi16(centered, value), _mm256_set1_epi16(vq_gelu_coefficients[c]));
+    }
+    // At most 32767 + 1024: the sum and its shift are unsigned.
+    const __m256i tail = _mm256_srl_epi16(_mm256_add_epi16(_mm256_max_epi16(value, zero), rounding), from_q15);
+    const __m256i result = _mm256_sub_epi16(_mm256_max_epi16(bounded, zero), tail);
+    store(x + i, result);
+    low = _mm256_min_epi16(low, result);
+    high = _mm256_max_epi16(high, result);
+  }
+  reduce_range(low, high, minimum, maximum);
+  for (; i < n; ++i) {
+    x[i] = vq_gelu(x[i], fraction_bits);
+    widen_range(x[i], minimum, maximum);
+  }
+}
+
+void vq_row_quantize_u8_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out) {
+  const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
+  int32_t i = 0;
+  for (; n - i >= 32; i += 32) {
+    const __m256i first = vq_quantize256(load(x + i), levels), second = vq_quantize256(load(x + i + 16), levels);
+    const __m256i bytes = _mm256_packus_epi16(first, second);
+    store(out + i, _mm256_permute4x64_epi64(bytes, _MM_SHUFFLE(3, 1, 2, 0)));
+  }
+  for (; i < n; ++i) {
+    out[i] = (uint8_t)vq_clamp(vq_quantize(x[i], quantizer), 0, 255);
+  }
+}
+
+#pragma clang attribute pop
+
+#endif

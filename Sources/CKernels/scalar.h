@@ -1,0 +1,99 @@
+// The arithmetic of `FixedPoint` and `RowQuantizer` (Swift) for one element: what a vector kernel does with the last
+// elements of a row when its instruction set has no masks. Unsigned types where Swift wraps, since C's signed
+// overflow is undefined.
+#ifndef VQ_SCALAR_H
+#define VQ_SCALAR_H
+
+#include "CKernels.h"
+
+static inline int32_t vq_add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+static inline int32_t vq_subtract(int32_t a, int32_t b) { return (int32_t)((uint32_t)a - (uint32_t)b); }
+static inline int32_t vq_multiply(int32_t a, int32_t b) { return (int32_t)((uint32_t)a * (uint32_t)b); }
+
+static inline int32_t vq_clamp(int32_t x, int32_t low, int32_t high) {
+  const int32_t raised = x < low ? low : x;
+  return raised > high ? high : raised;
+}
+
+static inline int32_t vq_round_half_up(int32_t x, int32_t shift) {
+  return vq_add(x, (int32_t)((1u << shift) >> 1)) >> shift;
+}
+
+static inline int16_t vq_multiply_q15(int16_t a, int16_t b) {
+  return (int16_t)(((int32_t)a * b + (1 << 14)) >> 15);
+}
+
+static inline int32_t vq_requantize(int32_t accumulator, int32_t row, int32_t column, int32_t shift) {
+  const int64_t product = (int64_t)accumulator * vq_multiply(row, column);
+  return (int32_t)((int64_t)((uint64_t)product + ((1ull << shift) >> 1)) >> shift);
+}
+
+static inline int16_t vq_saturate_int16(int32_t x) { return (int16_t)vq_clamp(x, -32768, 32767); }
+
+// The level of one value before it is clamped to the output type.
+static inline int32_t vq_quantize(int16_t x, const vq_row_quantizer *_Nonnull quantizer) {
+  const int32_t clamped = vq_clamp(x, quantizer->low, quantizer->high);
+  const int32_t scaled =
+      quantizer->exponent < 0 ? clamped >> 1 : (int32_t)((uint32_t)clamped << quantizer->exponent);
+  const int32_t product = vq_multiply_q15((int16_t)scaled, (int16_t)quantizer->inverse);
+  return ((product + 32) >> 6) + quantizer->zero_point;
+}
+
+static inline int32_t vq_center(int32_t x, int32_t mean, int32_t shift) {
+  return vq_round_half_up(vq_subtract(x, mean), shift);
+}
+
+static inline int32_t vq_normalize(int32_t x, int32_t mean, int32_t center_shift, int32_t multiplier, int32_t gain,
+                                   int32_t bias, int32_t shift) {
+  return vq_add(vq_requantize(vq_center(x, mean, center_shift), multiplier, gain, shift), bias);
+}
+
+// Minimax coefficients of 2 g(|x|), g(a) = a Phi(-a), in |x|/2 - 1; the highest degree first.
+#define VQ_GELU_DEGREE 10
+static const int16_t vq_gelu_coefficients[VQ_GELU_DEGREE + 1] = {
+    -1114, 1707, 4005, -9378, -948, 18840, -19094, 8, 14173, -11172, 2982};
+
+static inline int16_t vq_gelu(int16_t x, int32_t fraction_bits) {
+  const int32_t bounded = x < -32767 ? -32767 : x;
+  const int32_t limit = (4 << fraction_bits) - 1;
+  const int32_t magnitude = bounded < 0 ? -bounded : bounded;
+  const int32_t inside = magnitude < limit ? magnitude : limit;
+  const int16_t centered = (int16_t)(((inside << (13 - fraction_bits)) - 16384) * 2);
+  int16_t value = vq_gelu_coefficients[0];
+  for (int i = 1; i <= VQ_GELU_DEGREE; ++i) {
+    value = (int16_t)(vq_multiply_q15(centered, value) + vq_gelu_coefficients[i]);
+  }
+  const int32_t tail = vq_round_half_up(value > 0 ? value : 0, 16 - fraction_bits);
+  return (int16_t)((bounded > 0 ? bounded : 0) - tail);
+}
+
+// Minimax coefficients of 32640 * 2^-f for f in 0 ..< 1; the highest degree first.
+#define VQ_EXP2_DEGREE 4
+static const int16_t vq_exp2_coefficients[VQ_EXP2_DEGREE + 1] = {226, -1742, 7819, -22622, 32640};
+
+// 32640 * 2^-((maximum - x) / 2^10). A difference that wraps is unsigned, and so counts as large.
+static inline int32_t vq_exp2(int32_t x, int32_t maximum) {
+  const uint32_t difference = (uint32_t)maximum - (uint32_t)x;
+  const int32_t distance = difference < 32767 ? (int32_t)difference : 32767;
+  const int32_t octaves = distance >> 10;
+  const int16_t fraction = (int16_t)((distance & 1023) << 5);
+  int16_t value = vq_exp2_coefficients[0];
+  for (int i = 1; i <= VQ_EXP2_DEGREE; ++i) {
+    value = (int16_t)(vq_multiply_q15(fraction, value) + vq_exp2_coefficients[i]);
+  }
+  return octaves >= 16 ? 0 : vq_round_half_up(value, octaves);
+}
+
+// Writes one 15-bit probability as two planes, or as one where `low` is NULL; returns what it adds to the sum.
+static inline int32_t vq_split_probability(int32_t p, uint8_t *_Nonnull high, uint8_t *_Nullable low) {
+  if (low) {
+    *high = (uint8_t)(p >> 7);
+    *low = (uint8_t)(p & 127);
+    return p;
+  }
+  const int32_t level = (p + 64) >> 7;
+  *high = (uint8_t)level;
+  return level << 7;
+}
+
+#endif

@@ -1,0 +1,32 @@
+import CKernels
+
+/// The functions of one instruction set; their contracts are in `CKernels.h`, their definitions in `Portable`.
+public struct Kernels: @unchecked Sendable {
+  let table: vq_kernels
+
+  init?(_ table: vq_kernels, requires bit: some BinaryInteger) {
+    guard vq_detect_isas() & UInt32(truncatingIfNeeded: bit) != 0 else { return nil }
+    self.table = table
+  }
+
+  private init(portable table: vq_kernels) {
+    self.table = table
+  }
+
+  /// Plain Swift: the specification of all others.
+  static let portable = unsafe Kernels(
+    portable: vq_kernels(
+      matmul: { unsafe Portable.matmul($0) },
+      row_range_i32: { unsafe Portable.rowRange($0, $1, $2, $3, $4) },
+      row_square_sum: { unsafe Portable.rowSquareSum($0, $1, $2, $3) },
+      row_normalize_i16: { unsafe Portable.rowNormalize16($0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      row_normalize_i32: { unsafe Portable.rowNormalize32($0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      row_range_i16: { unsafe Portable.rowRange16($0, $1, $2, $3) },
+      row_gelu: { unsafe Portable.rowGELU($0, $1, $2, $3, $4) },
+      row_quantize_u8: { unsafe Portable.rowQuantize($0, $1, $2, $3) },
+      pack_key: { unsafe Portable.packKey($0, $1, $2, $3) },
+      pack_values: { unsafe Portable.packValues($0, $1, $2, $3, $4) },
+      row_maximum_i32: { unsafe Portable.rowMaximum($0, $1) },
+      row_exp2: { unsafe Portable.rowExp2($0, $1, $2, $3, $4) },
+      row_combine_i16: { unsafe Portable.rowCombine($0, $1, $2, $3, $4, $5, $6) }))
+}

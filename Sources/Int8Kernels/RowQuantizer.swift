@@ -1,0 +1,63 @@
+import CKernels
+import Quant
+
+/// How one row of int16 values becomes uint8: `q = round(x * 255 / (2 * multiplier)) + zeroPoint`.
+///
+/// The scale is an integer, so nothing is lost when it goes on as the row's multiplier in the next requantization:
+/// `x = (q - zeroPoint) * 2 * multiplier / 255`.
+public struct RowQuantizer: Sendable, Equatable {
+  /// Half the row's range in units of its int16 values, 1 to 32767.
+  public var multiplier: Int32
+  /// What the row is clamped to before it is quantized.
+  public var low: Int32
+  public var high: Int32
+  /// Shift that brings the range into 14 bits; negative is to the right.
+  var exponent: Int32
+  /// `255 * 2^(20 - exponent) / multiplier`, 16320 to 32640.
+  var inverse: Int32
+  /// What 0 becomes, 0 to 255.
+  public var zeroPoint: Int32
+
+  /// The scale and zero point that make the most of 8 bits for a row with this range; 0 is always exact.
+  public init(minimum: Int32, maximum: Int32) {
+    let low = min(minimum, 0)
+    let high = max(maximum, 0)
+    let multiplier = min(max((high &- low &+ 1) &>> 1, 1), 32767)
+    self.init(step: multiplier, levels: 255, low: low, high: high)
+    let scaled = exponent < 0 ? (0 &- low) &>> 1 : (0 &- low) &<< exponent
+    zeroPoint = min(((scaled &* inverse &+ (1 << 14)) &>> 15 &+ 32) &>> 6, 255)
+  }
+
+  /// A symmetric scale, `q = round(x * 127 / multiplier)`, for a row whose magnitudes reach `magnitude`.
+  public init(magnitude: Int32) {
+    let multiplier = min(max(magnitude, 1), 32767)
+    self.init(step: multiplier, levels: 254, low: 0 &- multiplier, high: multiplier)
+  }
+
+  /// - Parameter levels: quantized steps in `2 * step`.
+  init(step: Int32, levels: Int32, low: Int32, high: Int32) {
+    multiplier = step
+    self.low = low
+    self.high = high
+    // step * 2^exponent is in 2^13 ..< 2^14: a value of up to twice the step still fits 16 bits.
+    exponent = Int32(truncatingIfNeeded: step.leadingZeroBitCount) &- 18
+    let numerator = Int64(levels) &<< Int64(20 &- exponent)
+    inverse = Int32(truncatingIfNeeded: (numerator &+ Int64(step &>> 1)) / Int64(step))
+    zeroPoint = 0
+  }
+
+  /// The level of one value; the definition of `row_quantize_u8` and `pack_key`.
+  @inline(__always)
+  static func level(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
+    let clamped = min(max(Int32(x), quantizer.low), quantizer.high)
+    let scaled = quantizer.exponent < 0 ? clamped &>> 1 : clamped &<< quantizer.exponent
+    let product = FixedPoint.multiplyQ15(
+      Int16(truncatingIfNeeded: scaled), Int16(truncatingIfNeeded: quantizer.inverse))
+    return (Int32(product) &+ 32) &>> 6 &+ quantizer.zero_point
+  }
+
+  var cValue: vq_row_quantizer {
+    vq_row_quantizer(
+      low: low, high: high, exponent: exponent, inverse: inverse, zero_point: zeroPoint)
+  }
+}

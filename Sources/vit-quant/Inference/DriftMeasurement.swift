@@ -1,0 +1,67 @@
+import ViTLite
+
+/// Runs a float and an int8 model on the same images and measures how far apart they are.
+struct DriftMeasurement {
+  let reference: InferenceModel
+  let quantized: InferenceModel
+  /// The largest magnitude that the int8 model's residual stream holds, in real units.
+  private let saturationLimit: Float
+
+  /// Loads a float model to be run at the size of an int8 one.
+  init(floatPath: String, _ model: IntegerModel, path: String) throws(CommandError) {
+    let size = (height: model.configuration.imageHeight, width: model.configuration.imageWidth)
+    let checkpoint = try ModelFile.loadFloat(floatPath, size: size)
+    try self.init(checkpoint, model, floatPath: floatPath, path: path)
+  }
+
+  init(_ checkpoint: Checkpoint, _ model: IntegerModel, floatPath: String, path: String) throws(CommandError) {
+    let (float, integer) = (checkpoint.model.configuration, model.configuration)
+    let isSame =
+      (float.channels, float.imageHeight, float.imageWidth) == (integer.channels, integer.imageHeight, integer.imageWidth)
+      && (float.tokens, float.width, float.depth, float.classes)
+        == (integer.tokens, integer.width, integer.depth, integer.classes)
+    guard isSame else {
+      throw .input(
+        "models of different dimensions (tokens x width, blocks, classes: \(float.tokens) x \(float.width), "
+          + "\(float.depth), \(float.classes) and \(integer.tokens) x \(integer.width), \(integer.depth), "
+          + "\(integer.classes)), \(floatPath) and \(path), expected an int8 model made from the float one")
+    }
+    reference = InferenceModel(checkpoint)
+    quantized = InferenceModel(model, instructionSet: .fastest)
+    saturationLimit = model.residualLimit
+  }
+
+  /// The preprocessing that both models share; the float one's wins, since the int8 one has a copy of it.
+  var preprocessing: Preprocessing? { reference.preprocessing ?? quantized.preprocessing }
+
+  var configuration: ModelConfiguration { quantized.configuration }
+
+  /// What each thread needs.
+  private struct Worker {
+    let reference: InferenceWorker
+    let quantized: InferenceWorker
+  }
+
+  func run(
+    _ data: DataSet, reader: SampleReader, threads: Int, progress: (Int, Int) -> Void
+  ) throws(CommandError) -> DriftSummary {
+    var summary = DriftSummary(depth: configuration.depth)
+    let (reference, quantized, limit) = (reference, quantized, saturationLimit)
+    try forEachInOrder(count: data.count, threads: threads) { () throws(CommandError) in
+      Worker(reference: try reference.makeWorker(threads: 1), quantized: try quantized.makeWorker(threads: 1))
+    } body: { (worker, index) throws(CommandError) in
+      let sample = try reader.read(data.items[index])
+      var exact = try worker.reference.run(sample, keepingHiddenStates: true).outputs
+      var got = try worker.quantized.run(sample, keepingHiddenStates: true).outputs
+      // A model that norms only a pooled vector ends with the stream that leaves the last block.
+      exact.finalTokens = exact.finalTokens ?? exact.hiddenStates.last
+      got.finalTokens = got.finalTokens ?? got.hiddenStates.last
+      return ImageDrift(reference: exact, quantized: got, label: data.labels?[index], saturationLimit: limit)
+    } consume: { (index, drift) throws(CommandError) in
+      summary.add(drift, name: data.items[index].name)
+      progress(index + 1, data.count)
+      return true
+    }
+    return summary
+  }
+}
