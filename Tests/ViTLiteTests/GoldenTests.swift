@@ -48,6 +48,21 @@ private func expectClose(
     }
   }
 
+  @Test func theBundledModelGivesTheLogitsOfTheSeedImplementation() throws {
+    let folder = "\(GoldenFiles.folder)/../../../calibration/fashion-mnist"
+    let checkpoint = try Checkpoint.load(path: folder)
+    #expect(checkpoint.preprocessing?.mean == [0.286])
+    #expect(checkpoint.model.configuration.labels.last == "Ankle boot")
+    let io = try SafetensorsFile(path: "\(folder)/reference.safetensors")
+    let pixels = try io.floats("pixel_values")
+    let reference = FloatReference(checkpoint.model)
+    let workspace = FloatWorkspace(reference.configuration)
+    let logits = (0..<32).flatMap { image in
+      reference.run(Array(pixels[image * 784..<(image + 1) * 784]), workspace: workspace).logits ?? []
+    }
+    expectClose(logits, try io.floats("logits"), "logits")
+  }
+
   @Test func aBlockAloneContinuesFromWhatEntersIt() throws {
     let model = try Checkpoint.load(path: GoldenFiles.path("hf-vit"), imageSize: (32, 32)).model
     let io = try SafetensorsFile(path: GoldenFiles.path("hf-vit/io.safetensors"))

@@ -1,6 +1,8 @@
 extension FloatModel {
-  /// Rows of the residual stream that this package accepts.
-  static let maximumTokens = 65_536
+  /// Patches that this package accepts: of 16 pixels, an image of 2048 x 2048. Attention takes their square in memory.
+  static let maximumPatches = 16_384
+  /// Numbers in the largest activation, so that a small hostile file cannot ask for more memory than a machine has.
+  static let maximumActivation = 1 << 28
 
   /// Assembles the canonical model from the tensors of any family.
   init(
@@ -61,10 +63,11 @@ private struct CheckpointLoader {
       throw .imageSize(height: size.height, width: size.width, expected: "multiples of the patch size \(patch)")
     }
     let grid = PositionInterpolation.Grid(height: size.height / patch, width: size.width / patch)
-    guard grid.count <= FloatModel.maximumTokens else {
+    let widest = max(3 * configuration.width, configuration.mlpWidth)
+    let largest = min(FloatModel.maximumPatches, FloatModel.maximumActivation / widest)
+    guard grid.count <= largest else {
       throw .imageSize(
-        height: size.height, width: size.width,
-        expected: "at most \(FloatModel.maximumTokens) patches of \(patch) pixels")
+        height: size.height, width: size.width, expected: "at most \(largest) patches of \(patch) pixels")
     }
     return grid
   }

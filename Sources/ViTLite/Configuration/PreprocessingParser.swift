@@ -151,7 +151,7 @@ enum PreprocessingParser {
     }
     let mean = try numbers(source, "mean") ?? imageNetMean
     return Preprocessing(
-      resize: resize, filter: try timmFilter(source), crop: (height, width), mean: mean,
+      resize: resize, filter: try timmFilter(source), crop: (height, width), cropRounding: .halfToEven, mean: mean,
       standardDeviation: try deviations(source, "std", count: mean.count) ?? imageNetDeviation)
   }
 

@@ -175,10 +175,8 @@
   private func poolerOutput(_ workspace: FloatWorkspace) -> [Float] {
     guard let pooler else { return workspace.pooled.array(readout.segments * configuration.width) }
     pooler.apply(workspace.pooled, rows: 1, into: workspace.row, with: gemm)
-    // tanh x = 1 - 2 / (e^2x + 1), exact enough at both ends.
-    return workspace.row.array(configuration.width).map { value in
-      1 - 2 / (FloatRows.exp(FloatRows.Vector(repeating: 2 * value))[0] + 1)
-    }
+    // tanh x = 1 - 2 / (e^2x + 1), which is 1 in single precision from 10 up.
+    return workspace.row.array(configuration.width).map { 1 - 2 / (FloatRows.exp(min(2 * $0, 20)) + 1) }
   }
 
   private func logits<Tap: ActivationTap>(_ workspace: FloatWorkspace, _ tap: inout Tap) -> [Float]? {

@@ -15,7 +15,7 @@ import CKernels
   /// The portable code.
   static let portable = unsafe SGEMM(kernel: nil)
 
-  private init(kernel: Kernel?) { unsafe self.kernel = kernel }
+  init(kernel: Kernel?) { unsafe self.kernel = kernel }
 
   private init() {
     #if arch(x86_64)
