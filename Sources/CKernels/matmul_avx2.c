@@ -61,11 +61,10 @@ static inline __attribute__((always_inline)) void multiply(widened_rows a, const
   }
 }
 
-#define MULTIPLY(ROWS)                       \
-  case ROWS:                                 \
-    multiply(a, b, k, ROWS, accumulators);   \
-    multiply(a, b + 32, k, ROWS, accumulators + 8); \
-    break;
+#define MULTIPLY(ROWS)                     \
+  case ROWS:                               \
+    multiply(a, b, k, ROWS, accumulators); \
+    return multiply(a, b + 32, k, ROWS, accumulators + 8);
 
 static void multiply_rows(widened_rows a, const int8_t *b, int32_t k, int32_t rows, int32_t *accumulators) {
   switch (rows) {

@@ -39,9 +39,10 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
   }
 }
 
-#define MULTIPLY(ROWS) \
-  case ROWS:           \
-    return panels == 2 ? multiply(a, stride, b, k, ROWS, 2, accumulators) : multiply(a, stride, b, k, ROWS, 1, accumulators);
+#define MULTIPLY(ROWS)                                                        \
+  case ROWS:                                                                  \
+    if (panels == 2) return multiply(a, stride, b, k, ROWS, 2, accumulators); \
+    return multiply(a, stride, b, k, ROWS, 1, accumulators);
 
 static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, int32_t k, int32_t rows, int32_t panels,
                           int32_t *accumulators) {

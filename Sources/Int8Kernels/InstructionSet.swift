@@ -1,10 +1,17 @@
 import CKernels
 
 /// The instruction sets that kernels exist for; the raw value is the name on the command line.
+///
+/// The cases of one architecture stand in the order of their speed.
 public enum InstructionSet: String, Sendable, CaseIterable {
   case portable
   case avx2
+  case avxvnni
   case avx512vnni
+  case amx
+  case neon
+  case dotprod
+  case i8mm
 
   /// Whether this build has the kernels, and the processor and operating system can run them.
   public var isAvailable: Bool { kernels != nil }
@@ -17,14 +24,17 @@ public enum InstructionSet: String, Sendable, CaseIterable {
 
   /// The kernels of this instruction set; nil where it can't be used.
   public var kernels: Kernels? {
-    switch self {
-    case .portable: return .portable
     #if arch(x86_64)
-      case .avx2: return Kernels(vq_kernels_avx2, requires: vq_isa_avx2)
-      case .avx512vnni: return Kernels(vq_kernels_avx512vnni, requires: vq_isa_avx512vnni)
+      switch self {
+      case .portable: .portable
+      case .avx2: Kernels(vq_kernels_avx2, requires: vq_isa_avx2)
+      case .avxvnni: Kernels(vq_kernels_avxvnni, requires: vq_isa_avxvnni)
+      case .avx512vnni: Kernels(vq_kernels_avx512vnni, requires: vq_isa_avx512vnni)
+      case .amx: Kernels(vq_kernels_amx, requires: vq_isa_amx)
+      case .neon, .dotprod, .i8mm: nil
+      }
     #else
-      default: return nil
+      self == .portable ? .portable : nil
     #endif
-    }
   }
 }

@@ -9,9 +9,11 @@ struct AttentionKernelTests {
 
   @Test("Packing of keys", arguments: rowLengths)
   func packKey(count: Int) {
-    for row in RowKernelTests.rows16(count) {
+    for row in RowKernelTests.rows16(count).prefix(3) {
       let x = GuardedBuffer(row)
-      for quantizer in everyExponent {
+      // A few quantizers for each length: together, the lengths see them all.
+      for index in stride(from: count % 7, to: everyExponent.count, by: 7) {
+        let quantizer = everyExponent[index]
         // A column of a panel ends with the last group's four bytes.
         let size = ((count + 3) / 4 - 1) * 64 + 4
         func packed(_ table: vq_kernels) -> (sum: Int32, panel: [Int8]) {

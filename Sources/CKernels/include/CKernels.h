@@ -92,7 +92,9 @@ uint32_t vq_detect_isas(void);
 
 #if defined(__x86_64__)
 extern const vq_kernels vq_kernels_avx2;
+extern const vq_kernels vq_kernels_avxvnni;
 extern const vq_kernels vq_kernels_avx512vnni;
+extern const vq_kernels vq_kernels_amx;
 #endif
 
 // Float reference: C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL).

@@ -20,20 +20,20 @@ enum Portable {
     }
   }
 
-  /// The 16 dot products of one row with one panel.
+  /// The 16 dot products of one row with one panel, a lane for each column.
   @inline(__always) @unsafe
   private static func accumulate(
     _ a: UnsafePointer<UInt8>, _ panel: UnsafePointer<Int8>, groups: Int
   ) -> SIMD16<Int32> {
     var sums = SIMD16<Int32>()
     for group in 0..<groups {
-      let weights = unsafe panel + group * 64
-      for lane in 0..<16 {
-        var sum: Int32 = 0
-        for input in 0..<4 {
-          unsafe sum &+= Int32(a[group * 4 + input]) &* Int32(weights[lane * 4 + input])
-        }
-        sums[lane] &+= sum
+      let inputs = unsafe a + group &* 4
+      // The weights of four inputs are the bytes of a lane, the first the lowest: shifts bring each to the top and,
+      // with its sign, down. The compiler makes this vector code where there are vectors.
+      let weights = unsafe UnsafeRawPointer(panel + group &* 64).loadUnaligned(as: SIMD16<Int32>.self)
+      for input in 0..<4 {
+        let column = (weights &<< Int32(truncatingIfNeeded: 24 &- 8 &* input)) &>> 24
+        unsafe sums &+= column &* SIMD16(repeating: Int32(inputs[input]))
       }
     }
     return sums
