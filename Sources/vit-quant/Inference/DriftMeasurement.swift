@@ -1,3 +1,4 @@
+import Quant
 import ViTLite
 
 /// Runs a float and an int8 model on the same images and measures how far apart they are.
@@ -6,6 +7,8 @@ struct DriftMeasurement {
   let quantized: InferenceModel
   /// The largest magnitude that the int8 model's residual stream holds, in real units.
   private let saturationLimit: Float
+  /// Bytes of the float model's weights as fp32.
+  let floatBytes: Int
 
   /// Loads a float model to be run at the size of an int8 one.
   init(floatPath: String, _ model: IntegerModel, path: String) throws(CommandError) {
@@ -26,9 +29,10 @@ struct DriftMeasurement {
           + "\(float.depth), \(float.classes) and \(integer.tokens) x \(integer.width), \(integer.depth), "
           + "\(integer.classes)), \(floatPath) and \(path), expected an int8 model made from the float one")
     }
+    floatBytes = 4 * checkpoint.model.parameterCount
     reference = InferenceModel(checkpoint)
     quantized = InferenceModel(model, instructionSet: .fastest)
-    saturationLimit = model.residualLimit
+    saturationLimit = Float(FixedPoint.residualLimit) / Float(1 << model.residualFractionBits)
   }
 
   /// The preprocessing that both models share; the float one's wins, since the int8 one has a copy of it.
@@ -51,11 +55,8 @@ struct DriftMeasurement {
       Worker(reference: try reference.makeWorker(threads: 1), quantized: try quantized.makeWorker(threads: 1))
     } body: { (worker, index) throws(CommandError) in
       let sample = try reader.read(data.items[index])
-      var exact = try worker.reference.run(sample, keepingHiddenStates: true).outputs
-      var got = try worker.quantized.run(sample, keepingHiddenStates: true).outputs
-      // A model that norms only a pooled vector ends with the stream that leaves the last block.
-      exact.finalTokens = exact.finalTokens ?? exact.hiddenStates.last
-      got.finalTokens = got.finalTokens ?? got.hiddenStates.last
+      let exact = try worker.reference.run(sample, keepingHiddenStates: true).outputs
+      let got = try worker.quantized.run(sample, keepingHiddenStates: true).outputs
       return ImageDrift(reference: exact, quantized: got, label: data.labels?[index], saturationLimit: limit)
     } consume: { (index, drift) throws(CommandError) in
       summary.add(drift, name: data.items[index].name)
