@@ -9,13 +9,13 @@
   let scoreScale: Float
   let probabilityScale: Float
   let gemm: SGEMM
-  private let patchEmbedding: PackedLinear
+  private let patchEmbedding: PackedFloatLinear
   /// The residual stream before the patches' content is added: prefix tokens, then positions.
   private let base: FloatBuffer
   private let blocks: [PackedBlock]
   private let finalNorm: PackedNorm
-  private let head: PackedLinear?
-  private let pooler: PackedLinear?
+  private let head: PackedFloatLinear?
+  private let pooler: PackedFloatLinear?
 
   public convenience init(_ model: FloatModel) {
     self.init(model, gemm: .fastest)
@@ -27,14 +27,14 @@
     scoreScale = model.scoreScale
     probabilityScale = model.probabilityScale
     self.gemm = gemm
-    patchEmbedding = PackedLinear(model.patchEmbedding)
+    patchEmbedding = PackedFloatLinear(model.patchEmbedding)
     base = FloatBuffer(count: model.configuration.tokens * model.configuration.width)
     base.copy(from: model.prefixTokens)
     base.copy(from: model.positions, at: model.prefixTokens.count)
     blocks = model.blocks.map { PackedBlock($0) }
     finalNorm = PackedNorm(model.finalNorm)
-    head = model.head.map { PackedLinear($0) }
-    pooler = model.pooler.map { PackedLinear($0) }
+    head = model.head.map { PackedFloatLinear($0) }
+    pooler = model.pooler.map { PackedFloatLinear($0) }
   }
 
   // MARK: The forward pass
@@ -275,22 +275,22 @@ private struct PackedNorm: Sendable {
 
 private struct PackedBlock: Sendable {
   let norm1: PackedNorm
-  let qkv: PackedLinear
-  let projection: PackedLinear
+  let qkv: PackedFloatLinear
+  let projection: PackedFloatLinear
   let layerScale1: FloatBuffer?
   let norm2: PackedNorm
-  let fc1: PackedLinear
-  let fc2: PackedLinear
+  let fc1: PackedFloatLinear
+  let fc2: PackedFloatLinear
   let layerScale2: FloatBuffer?
 
   init(_ block: FloatBlock) {
     norm1 = PackedNorm(block.norm1)
-    qkv = PackedLinear(block.qkv)
-    projection = PackedLinear(block.projection)
+    qkv = PackedFloatLinear(block.qkv)
+    projection = PackedFloatLinear(block.projection)
     layerScale1 = block.layerScale1.map { FloatBuffer($0) }
     norm2 = PackedNorm(block.norm2)
-    fc1 = PackedLinear(block.fc1)
-    fc2 = PackedLinear(block.fc2)
+    fc1 = PackedFloatLinear(block.fc1)
+    fc2 = PackedFloatLinear(block.fc2)
     layerScale2 = block.layerScale2.map { FloatBuffer($0) }
   }
 }

@@ -2,7 +2,7 @@ import CKernels
 
 /// Single-precision matrix products `C = A B + bias` with B packed in panels of 32 columns (`vq_sgemm` in CKernels.h).
 @safe struct SGEMM: Sendable {
-  typealias Kernel = @convention(c) (UnsafePointer<vq_sgemm>?) -> Void
+  typealias Kernel = @convention(c) (UnsafePointer<vq_sgemm>) -> Void
 
   static let panelColumns = 32
 
@@ -104,7 +104,7 @@ import CKernels
 }
 
 /// A fully connected layer with its weights packed for `SGEMM`.
-@safe struct PackedLinear: Sendable {
+@safe struct PackedFloatLinear: Sendable {
   let inputs: Int
   let outputs: Int
   private let weights: FloatBuffer

@@ -33,7 +33,7 @@ extension ForwardPass {
   /// One token through the final norm, as a segment of the head's input.
   private func normalizeToken(_ token: Int, segment: Int) {
     let width = unsafe model.configuration.width
-    let row = unsafe arena.final + (model.normsAllTokens ? token : 0) * width
+    let row = unsafe model.normsAllTokens ? arena.final + token * width : arena.pooled(model)
     unsafe kernels.normalize(arena.residual + token * width, model.finalNorm, into: row)
     for channel in 0..<width {
       unsafe setHeadInput(row[channel], at: segment * width + channel)

@@ -20,10 +20,10 @@ struct ForwardPass {
   ///   - hiddenStates: receives the residual stream entering block 0, ... leaving the last; nil when not wanted.
   func run(pixels: UnsafePointer<UInt8>, hiddenStates: UnsafeMutablePointer<Int32>?) {
     unsafe embedPatches(pixels)
-    for (index, block) in unsafe model.blocks.enumerated() {
+    for index in unsafe model.blocks.indices {
       unsafe keepResidual(in: hiddenStates, at: index)
-      unsafe attend(block)
-      unsafe feedForward(block)
+      unsafe attend(model.blocks[index])
+      unsafe feedForward(model.blocks[index])
     }
     unsafe keepResidual(in: hiddenStates, at: model.blocks.count)
     if unsafe worker.index == 0 { unsafe readOut() }

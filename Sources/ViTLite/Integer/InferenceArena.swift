@@ -44,7 +44,7 @@ final class InferenceArena {
   /// The MLP's hidden layer, `tokens x mlpWidth` int16.
   let hidden: UnsafeMutablePointer<Int16>
   let hiddenRows: QuantizedRows
-  /// `tokens x width` int32, or one pooled row: the final norm's output.
+  /// The final norm's output, int32: all tokens, where they are wanted, and one pooled row.
   let final: UnsafeMutablePointer<Int32>
   /// The vector that the head reads.
   let headInput: UnsafeMutablePointer<Int16>
@@ -62,15 +62,18 @@ final class InferenceArena {
     let tokens = configuration.tokens
     let width = configuration.width
     let headWidth = configuration.headWidth
-    let finalRows = model.normsAllTokens ? tokens : 1
+    // One more for the pooled vector.
+    let finalRows = model.normsAllTokens ? tokens + 1 : 1
     let segments = model.readout.segments
     var layout = Layout()
 
     let residual = layout.add("residual stream", tokens * width * 4, Stage.patches...Stage.readout)
-    let patchRows = layout.rows("patches", configuration.patches, configuration.patchInputs, Stage.patches...Stage.patches)
+    let patchRows = layout.rows(
+      "patches", configuration.patches, configuration.patchInputs, Stage.patches...Stage.patches)
     let rows = layout.rows("activations", tokens, width, Stage.qkv...Stage.fc1)
     let qkv = layout.add("queries, keys, values", tokens * 3 * width * 2, Stage.qkv...Stage.attention)
-    paddedTokens = WeightLayout.paddedOutputs(tokens)
+    let paddedTokens = WeightLayout.paddedOutputs(tokens)
+    self.paddedTokens = paddedTokens
     keyBytes = WeightLayout.byteCount(outputs: tokens, inputs: headWidth)
     valueBytes = WeightLayout.byteCount(outputs: headWidth, inputs: tokens)
     let heads = configuration.heads
@@ -121,6 +124,12 @@ final class InferenceArena {
   }
 
   deinit { unsafe memory.deallocate() }
+
+  /// The row of `final` that no token has.
+  func pooled(_ model: IntegerModel) -> UnsafeMutablePointer<Int32> {
+    let row = model.normsAllTokens ? model.configuration.tokens : 0
+    return unsafe final + row * model.configuration.width
+  }
 }
 
 /// What one worker needs for itself.

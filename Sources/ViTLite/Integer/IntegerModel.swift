@@ -96,6 +96,14 @@ public final class IntegerModel: @unchecked Sendable {
       ? try decoder.linear("pooler", outputs: configuration.width, inputs: configuration.width) : nil
   }
 
+  /// Whether the final norm is applied to every token: where the head reads them, or where there is no head.
+  public var normsAllTokens: Bool {
+    switch readout {
+    case .normThenPatchMean, .classTokenAndPatchMean: true
+    default: configuration.classes == 0
+    }
+  }
+
   /// Size of the file.
   public var byteCount: Int { unsafe bytes.buffer.count }
 }
