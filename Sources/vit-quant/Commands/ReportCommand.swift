@@ -34,17 +34,9 @@ enum ReportCommand {
     let measurement = try DriftMeasurement(floatPath: floatPath, model, path: path)
     var data = try DataSet(path: dataPath, configuration: model.configuration)
     data.choose(arguments[SharedOptions.samples], seed: arguments[SharedOptions.seed] ?? 0)
-    let reader = SampleReader(
-      measurement.configuration, preprocessing: measurement.preprocessing,
-      maximumPixels: arguments[SharedOptions.maximumPixels])
-    var progress = Progress("comparing", console: console)
-    let summary = try measurement.run(data, reader: reader, threads: ExecutionOptions.threads(arguments)) {
-      progress.update($0, of: $1)
-    }
-    progress.finish()
-    let report = DriftReport(
-      summary: summary, classes: ClassNames(model.configuration), floatPath: floatPath, integerPath: path,
-      dataPath: dataPath, floatBytes: measurement.floatBytes, integerBytes: model.byteCount)
+    let report = try measurement.report(
+      data, dataPath: dataPath, maximumPixels: arguments[SharedOptions.maximumPixels],
+      threads: ExecutionOptions.threads(arguments), console: console)
     try write(report, arguments, console)
     try check(report, against: baseline, arguments, console)
   }

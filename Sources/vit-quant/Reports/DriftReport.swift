@@ -103,6 +103,7 @@ struct DriftReport {
 
   private func text(_ disagreement: DriftSummary.Disagreement) -> String {
     let label = disagreement.label.map { ", label \(classes[$0])" } ?? ""
-    return "\(disagreement.input): fp32 \(classes[disagreement.reference]), int8 \(classes[disagreement.quantized])\(label)"
+    return
+      "\(disagreement.input): fp32 \(classes[disagreement.reference]), int8 \(classes[disagreement.quantized])\(label)"
   }
 }
