@@ -27,6 +27,7 @@ enum CommandError: Error, Equatable {
 
   /// The message on one line, whatever file names it quotes.
   var line: String {
-    String(String.UnicodeScalarView(message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+    String(
+      String.UnicodeScalarView(message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
   }
 }

@@ -67,7 +67,9 @@ enum SharedOptions {
     help: "folder of images (class folders or labels.csv give labels), or .safetensors with images or pixel_values")
   static let samples = Option<Int>.integer(
     "--samples", in: 1...Int.max, help: "use N of the samples, chosen by the seed")
-  static let seed = Option<UInt64>("--seed", "N", help: "seed of random choices; 0 by default", valid: "a whole number from 0") {
+  static let seed = Option<UInt64>(
+    "--seed", "N", help: "seed of random choices; 0 by default", valid: "a whole number from 0"
+  ) {
     UInt64($0)
   }
   static let maximumPixels = Option<Int>.integer(

@@ -2,7 +2,8 @@ import ViTLite
 
 /// `vit-quant run MODEL INPUT...`
 enum RunCommand {
-  private static let topK = Option<Int>.integer("--top-k", "K", in: 1...1_000_000, help: "classes to show; 5 by default")
+  private static let topK = Option<Int>.integer(
+    "--top-k", "K", in: 1...1_000_000, help: "classes to show; 5 by default")
   private static let output = Option<String>.path(
     "--output", "OUT.safetensors", help: "write logits, or final tokens without a head, of all inputs as one file")
   private static let hiddenStates = Flag(
@@ -14,7 +15,8 @@ enum RunCommand {
       operands: [
         .init("MODEL", help: "int8 .gguf, or a float model: a folder or a .safetensors file"),
         .init(
-          "INPUT", help: "image files (PNG, JPEG, PPM, PGM), folders of them, - for one on standard input, or "
+          "INPUT",
+          help: "image files (PNG, JPEG, PPM, PGM), folders of them, - for one on standard input, or "
             + ".safetensors with images or pixel_values", isRepeatable: true),
       ],
       options: [
@@ -36,6 +38,7 @@ enum RunCommand {
       throw .usage("--hidden-states without a place for them, in \"run\", expected --output OUT.safetensors as well")
     }
     let instructionSet = try InstructionSetChoice.resolve(arguments)
+    _ = try ModelFile.kind(of: arguments.operands[0])
     var items: [InputItem] = []
     for argument in arguments.operands.dropFirst() { items += try InputItem.items(of: argument) }
     guard items.count(where: { if case .standardInput = $0 { true } else { false } }) <= 1 else {

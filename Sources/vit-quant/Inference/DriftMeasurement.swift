@@ -1,11 +1,17 @@
+import Quant
 import ViTLite
 
 /// Runs a float and an int8 model on the same images and measures how far apart they are.
 struct DriftMeasurement {
-  let reference: InferenceModel
-  let quantized: InferenceModel
+  private let reference: InferenceModel
+  private let quantized: InferenceModel
   /// The largest magnitude that the int8 model's residual stream holds, in real units.
   private let saturationLimit: Float
+  private let floatPath: String
+  private let integerPath: String
+  private let integerBytes: Int
+  /// Bytes of the float model's weights as fp32.
+  private let floatBytes: Int
 
   /// Loads a float model to be run at the size of an int8 one.
   init(floatPath: String, _ model: IntegerModel, path: String) throws(CommandError) {
@@ -17,7 +23,9 @@ struct DriftMeasurement {
   init(_ checkpoint: Checkpoint, _ model: IntegerModel, floatPath: String, path: String) throws(CommandError) {
     let (float, integer) = (checkpoint.model.configuration, model.configuration)
     let isSame =
-      (float.channels, float.imageHeight, float.imageWidth) == (integer.channels, integer.imageHeight, integer.imageWidth)
+      (float.channels, float.imageHeight, float.imageWidth) == (
+        integer.channels, integer.imageHeight, integer.imageWidth
+      )
       && (float.tokens, float.width, float.depth, float.classes)
         == (integer.tokens, integer.width, integer.depth, integer.classes)
     guard isSame else {
@@ -26,15 +34,31 @@ struct DriftMeasurement {
           + "\(float.depth), \(float.classes) and \(integer.tokens) x \(integer.width), \(integer.depth), "
           + "\(integer.classes)), \(floatPath) and \(path), expected an int8 model made from the float one")
     }
+    self.floatPath = floatPath
+    integerPath = path
+    integerBytes = model.byteCount
+    floatBytes = 4 * checkpoint.model.parameterCount
     reference = InferenceModel(checkpoint)
     quantized = InferenceModel(model, instructionSet: .fastest)
-    saturationLimit = model.residualLimit
+    saturationLimit = Float(FixedPoint.residualLimit) / Float(1 << model.residualFractionBits)
   }
 
-  /// The preprocessing that both models share; the float one's wins, since the int8 one has a copy of it.
-  var preprocessing: Preprocessing? { reference.preprocessing ?? quantized.preprocessing }
+  private var configuration: ModelConfiguration { quantized.configuration }
 
-  var configuration: ModelConfiguration { quantized.configuration }
+  /// Measures all of `data`, with a progress bar.
+  func report(
+    _ data: DataSet, dataPath: String, maximumPixels: Int?, threads: Int, console: Console
+  ) throws(CommandError) -> DriftReport {
+    // Both models have the same preprocessing; an int8 file has a copy of its float model's.
+    let reader = SampleReader(
+      configuration, preprocessing: reference.preprocessing ?? quantized.preprocessing, maximumPixels: maximumPixels)
+    var progress = Progress("comparing", console: console)
+    let summary = try run(data, reader: reader, threads: threads) { progress.update($0, of: $1) }
+    progress.finish()
+    return DriftReport(
+      summary: summary, classes: ClassNames(configuration), floatPath: floatPath, integerPath: integerPath,
+      dataPath: dataPath, floatBytes: floatBytes, integerBytes: integerBytes)
+  }
 
   /// What each thread needs.
   private struct Worker {
@@ -42,7 +66,7 @@ struct DriftMeasurement {
     let quantized: InferenceWorker
   }
 
-  func run(
+  private func run(
     _ data: DataSet, reader: SampleReader, threads: Int, progress: (Int, Int) -> Void
   ) throws(CommandError) -> DriftSummary {
     var summary = DriftSummary(depth: configuration.depth)
@@ -51,11 +75,8 @@ struct DriftMeasurement {
       Worker(reference: try reference.makeWorker(threads: 1), quantized: try quantized.makeWorker(threads: 1))
     } body: { (worker, index) throws(CommandError) in
       let sample = try reader.read(data.items[index])
-      var exact = try worker.reference.run(sample, keepingHiddenStates: true).outputs
-      var got = try worker.quantized.run(sample, keepingHiddenStates: true).outputs
-      // A model that norms only a pooled vector ends with the stream that leaves the last block.
-      exact.finalTokens = exact.finalTokens ?? exact.hiddenStates.last
-      got.finalTokens = got.finalTokens ?? got.hiddenStates.last
+      let exact = try worker.reference.run(sample, keepingHiddenStates: true).outputs
+      let got = try worker.quantized.run(sample, keepingHiddenStates: true).outputs
       return ImageDrift(reference: exact, quantized: got, label: data.labels?[index], saturationLimit: limit)
     } consume: { (index, drift) throws(CommandError) in
       summary.add(drift, name: data.items[index].name)

@@ -52,6 +52,8 @@ struct InferenceModel: Sendable {
 
 /// What a model gave for one image.
 struct Inference: Sendable {
+  /// The final tokens of a model that norms only a pooled vector are the stream that leaves the last block; nil from an
+  /// int8 model of that kind without hidden states.
   var outputs: ModelOutputs
   var poolerOutput: [Float]?
   /// Of the integer logits, or of the final tokens without a head; nil from a float model.
@@ -94,7 +96,7 @@ struct InferenceWorker {
       return Inference(
         outputs: ModelOutputs(
           logits: output.dequantizedLogits, hiddenStates: output.hiddenStates,
-          finalTokens: output.dequantizedFinalTokens),
+          finalTokens: output.finalTokens.isEmpty ? output.hiddenStates.last : output.dequantizedFinalTokens),
         poolerOutput: output.poolerOutput, checksum: output.crc32, seconds: seconds)
     }
   }

@@ -48,10 +48,12 @@ struct SampleReader: Sendable {
     case .pixels(let pixels):
       _ = try checkedPreprocessing(name: name)
       if hasModelSize { return sample }
+      let image: Image
       do throws(ImageError) {
         let size = try ImageSize(width: tensors.width, height: tensors.height, maximumPixels: maximumPixels)
-        return try prepare(Image(size: size, channels: channels, planes: pixels), name: name)
+        image = try Image(size: size, channels: channels, planes: pixels)
       } catch { throw .input(error.message(file: name)) }
+      return try prepare(image, name: name)
     }
   }
 
