@@ -115,8 +115,6 @@ typedef struct vq_sgemm {
 #if defined(__x86_64__)
 void vq_sgemm_avx2(const vq_sgemm *);
 void vq_sgemm_avx512(const vq_sgemm *);
-#elif defined(__aarch64__)
-void vq_sgemm_neon(const vq_sgemm *);
 #endif
 
 #pragma clang assume_nonnull end

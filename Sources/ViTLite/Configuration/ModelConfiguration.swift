@@ -68,7 +68,7 @@ public struct ModelConfiguration: Sendable, Equatable {
 }
 
 /// How the tokens become the vector that the head reads.
-public enum Readout: String, Sendable, Equatable {
+public enum Readout: String, Sendable, CaseIterable {
   /// The class token after the final norm.
   case classToken = "class_token"
   /// The mean of all tokens, then the norm (the seed implementation).
@@ -89,4 +89,7 @@ public enum Readout: String, Sendable, Equatable {
     default: 1
     }
   }
+
+  /// Whether the final norm reads one row of means rather than the tokens.
+  public var normsTheMean: Bool { self == .tokenMeanThenNorm || self == .patchMeanThenNorm }
 }

@@ -19,6 +19,27 @@ public struct Preprocessing: Sendable, Equatable {
     case hamming = 5
   }
 
+  /// Which pixel the center crop begins at when the margin around it is odd: the pipelines differ by one pixel.
+  public enum CropRounding: String, Sendable {
+    /// Half the margin, rounded down: transformers.
+    case down
+    /// Half the margin, ties to even; half the padding rounded down where the image is smaller: torchvision, timm.
+    case halfToEven = "half_to_even"
+
+    /// The first position of a centered crop along one axis; negative when the image is shorter than the crop, and
+    /// then minus the number of zeros before it.
+    public func offset(ofCrop crop: Int, in length: Int) -> Int {
+      let margin = length - crop
+      let roundedDown = margin >> 1
+      switch self {
+      case .down: return roundedDown
+      case .halfToEven:
+        if margin < 0 { return margin / 2 }
+        return roundedDown + (margin & roundedDown & 1)
+      }
+    }
+  }
+
   public var resize: Resize
   public var filter: Filter
   /// Height and width of the center crop; nil when there is none.
@@ -31,6 +52,7 @@ public struct Preprocessing: Sendable, Equatable {
   }
   private var cropHeight = 0
   private var cropWidth = 0
+  public var cropRounding: CropRounding
   /// Factor from 8-bit pixels to the range that mean and deviation refer to; 1/255 as a rule.
   public var rescaleFactor: Double
   /// One for each channel of the model.
@@ -38,11 +60,12 @@ public struct Preprocessing: Sendable, Equatable {
   public var standardDeviation: [Double]
 
   public init(
-    resize: Resize, filter: Filter, crop: (height: Int, width: Int)?, rescaleFactor: Double = 1.0 / 255,
-    mean: [Double], standardDeviation: [Double]
+    resize: Resize, filter: Filter, crop: (height: Int, width: Int)?, cropRounding: CropRounding = .down,
+    rescaleFactor: Double = 1.0 / 255, mean: [Double], standardDeviation: [Double]
   ) {
     self.resize = resize
     self.filter = filter
+    self.cropRounding = cropRounding
     self.rescaleFactor = rescaleFactor
     self.mean = mean
     self.standardDeviation = standardDeviation

@@ -1,0 +1,118 @@
+import CKernels
+import Quant
+
+/// LayerNorm in fixed point: `round(d * m * gain / 2^shift) + bias` with `d` the centered row and `m` the reciprocal
+/// of its deviation.
+@unsafe
+public struct IntegerNorm {
+  /// `gain * sqrt(width)` in output units, times `2^shift`; -32767 to 32767.
+  public var gain: UnsafePointer<Int32>
+  /// In output units.
+  public var bias: UnsafePointer<Int32>
+  public var width: Int
+  /// -15 to 16
+  public var shift: Int32
+  /// `epsilon * width` in squared units of the input.
+  public var epsilon: Int64
+
+  public init(gain: UnsafePointer<Int32>, bias: UnsafePointer<Int32>, width: Int, shift: Int32, epsilon: Int64) {
+    unsafe self.gain = gain
+    unsafe self.bias = bias
+    unsafe self.width = width
+    unsafe self.shift = shift
+    unsafe self.epsilon = epsilon
+  }
+
+  /// The range of `shift` in which a row's whole shift stays within 0 to 62.
+  public static let validShifts: ClosedRange<Int32> = -15...16
+}
+
+extension Kernels {
+  /// What a row is centered and scaled by.
+  private struct RowMoments {
+    var mean: Int32
+    var centerShift: Int32
+    var multiplier: Int32
+    var shift: Int32
+  }
+
+  /// Mean and reciprocal deviation of a row.
+  ///
+  /// The centered row is brought to at most 21 bits; with `V` the sum of its squares and `n` its length, the
+  /// normalised row is `d sqrt(n) / sqrt(V + n epsilon)`. `sqrt(n)` is in the gain.
+  @unsafe
+  private func moments(_ row: UnsafePointer<Int32>, _ norm: IntegerNorm) -> RowMoments {
+    let count = unsafe Int32(truncatingIfNeeded: norm.width)
+    var sum: Int64 = 0
+    var minimum: Int32 = 0
+    var maximum: Int32 = 0
+    unsafe table.row_range_i32(row, count, &sum, &minimum, &maximum)
+    let mean = FixedPoint.mean(ofSum: sum, count: count)
+    let reach = max(Int64(maximum) &- Int64(mean), Int64(mean) &- Int64(minimum), 1)
+    let bits = Int32(truncatingIfNeeded: 64 &- reach.leadingZeroBitCount)
+    let centerShift = max(0, bits &- 20)
+    let squares = unsafe table.row_square_sum(row, count, mean, centerShift)
+    let spread = unsafe UInt64(bitPattern: squares &+ (norm.epsilon &>> Int64(2 &* centerShift)))
+    let (mantissa, shift) = FixedPoint.reciprocalSquareRoot(spread)
+    return unsafe RowMoments(
+      mean: mean, centerShift: centerShift, multiplier: mantissa, shift: shift &+ norm.shift)
+  }
+
+  /// LayerNorm of one row, to int16.
+  @unsafe
+  public func normalize(_ row: UnsafePointer<Int32>, _ norm: IntegerNorm, into out: UnsafeMutablePointer<Int16>) {
+    let moments = unsafe moments(row, norm)
+    unsafe table.row_normalize_i16(
+      row, Int32(truncatingIfNeeded: norm.width), moments.mean, moments.centerShift, moments.multiplier, norm.gain,
+      norm.bias, moments.shift, out)
+  }
+
+  /// LayerNorm of one row, to int32.
+  @unsafe
+  public func normalize(_ row: UnsafePointer<Int32>, _ norm: IntegerNorm, into out: UnsafeMutablePointer<Int32>) {
+    let moments = unsafe moments(row, norm)
+    unsafe table.row_normalize_i32(
+      row, Int32(truncatingIfNeeded: norm.width), moments.mean, moments.centerShift, moments.multiplier, norm.gain,
+      norm.bias, moments.shift, out)
+  }
+
+  /// GELU in place; returns the range of the result.
+  @unsafe
+  public func gelu(
+    _ row: UnsafeMutablePointer<Int16>, count: Int, fractionBits: Int32
+  ) -> (minimum: Int32, maximum: Int32) {
+    var minimum: Int32 = 0
+    var maximum: Int32 = 0
+    unsafe table.row_gelu(row, Int32(truncatingIfNeeded: count), fractionBits, &minimum, &maximum)
+    return (minimum, maximum)
+  }
+
+  /// The range of a row; 0 and 0 for an empty one.
+  @unsafe
+  public func range(_ row: UnsafePointer<Int16>, count: Int) -> (minimum: Int32, maximum: Int32) {
+    var minimum: Int32 = 0
+    var maximum: Int32 = 0
+    unsafe table.row_range_i16(row, Int32(truncatingIfNeeded: count), &minimum, &maximum)
+    return (minimum, maximum)
+  }
+
+  /// Quantizes a row to uint8 as row `index` of `rows`; `range` is the row's own, where it is known already.
+  @unsafe
+  public func quantize(
+    _ row: UnsafePointer<Int16>, count: Int, _ quantizer: ActivationQuantizer,
+    range known: (minimum: Int32, maximum: Int32)? = nil, into rows: QuantizedRows, at index: Int
+  ) {
+    let rowQuantizer: RowQuantizer
+    switch quantizer {
+    case .fixed(let fixed): rowQuantizer = fixed
+    case .dynamic:
+      let range = unsafe known ?? range(row, count: count)
+      rowQuantizer = RowQuantizer(minimum: range.minimum, maximum: range.maximum)
+    }
+    var cValue = rowQuantizer.cValue
+    unsafe table.row_quantize_u8(
+      row, Int32(truncatingIfNeeded: count), &cValue, rows.values + index * rows.stride)
+    unsafe rows.multiplier[index] = rowQuantizer.multiplier
+    unsafe rows.zeroPoint[index] = rowQuantizer.zeroPoint
+  }
+}

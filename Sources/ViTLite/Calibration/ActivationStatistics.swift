@@ -1,0 +1,173 @@
+import Quant
+
+/// What calibration sees of one block.
+struct BlockStatistics: Sendable {
+  var norm1: ChannelObserver
+  var qkv: ChannelObserver
+  var attention: ChannelObserver
+  var norm2: ChannelObserver
+  var mlpInput = HistogramObserver()
+  /// Of whole tensors, for static ranges.
+  var norm1Values = HistogramObserver()
+  var attentionValues = HistogramObserver()
+  var norm2Values = HistogramObserver()
+  var geluValues = HistogramObserver()
+  /// One for each head.
+  var queries: [HistogramObserver]
+  var keys: [HistogramObserver]
+  /// Sampled rows: what each linear layer reads.
+  var norm1Rows: [Float] = []
+  var attentionRows: [Float] = []
+  var norm2Rows: [Float] = []
+  var geluRows: [Float] = []
+
+  init(_ configuration: ModelConfiguration) {
+    norm1 = ChannelObserver(channels: configuration.width)
+    qkv = ChannelObserver(channels: 3 * configuration.width)
+    attention = ChannelObserver(channels: configuration.width)
+    norm2 = ChannelObserver(channels: configuration.width)
+    queries = Array(repeating: HistogramObserver(), count: configuration.heads)
+    keys = Array(repeating: HistogramObserver(), count: configuration.heads)
+  }
+
+  mutating func merge(_ other: BlockStatistics) {
+    norm1.merge(other.norm1)
+    qkv.merge(other.qkv)
+    attention.merge(other.attention)
+    norm2.merge(other.norm2)
+    mlpInput.merge(other.mlpInput)
+    norm1Values.merge(other.norm1Values)
+    attentionValues.merge(other.attentionValues)
+    norm2Values.merge(other.norm2Values)
+    geluValues.merge(other.geluValues)
+    for head in queries.indices {
+      queries[head].merge(other.queries[head])
+      keys[head].merge(other.keys[head])
+    }
+    norm1Rows += other.norm1Rows
+    attentionRows += other.attentionRows
+    norm2Rows += other.norm2Rows
+    geluRows += other.geluRows
+  }
+}
+
+/// What calibration sees of a whole model; statistics of two halves of the data merge to those of the whole.
+struct ActivationStatistics: Sendable, ActivationTap {
+  private let configuration: ModelConfiguration
+  /// Rows to sample from each image.
+  private let sampledRows: Int
+  private var generator: SplitMix64
+  var blocks: [BlockStatistics]
+  /// Largest magnitude of the residual stream.
+  var residualMagnitude: Float = 0
+  var headInput = HistogramObserver()
+  var isFinite = true
+
+  /// - Parameters:
+  ///   - seed: of the choice of rows; that of an image must not depend on other images.
+  init(_ configuration: ModelConfiguration, sampledRows: Int, seed: UInt64) {
+    self.configuration = configuration
+    self.sampledRows = sampledRows
+    generator = SplitMix64(seed: seed)
+    blocks = (0..<configuration.depth).map { _ in BlockStatistics(configuration) }
+  }
+
+  mutating func merge(_ other: ActivationStatistics) {
+    for index in blocks.indices { blocks[index].merge(other.blocks[index]) }
+    residualMagnitude = max(residualMagnitude, other.residualMagnitude)
+    headInput.merge(other.headInput)
+    isFinite = isFinite && other.isFinite
+  }
+
+  mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
+    switch site {
+    case .residual, .residualMiddle, .finalNormInput: observeResidual(values)
+    case .norm1Output:
+      blocks[block].norm1.observe(values)
+      blocks[block].norm1Values.observe(values)
+      blocks[block].norm1Rows += sample(values, rows: rows, columns: columns)
+    case .qkv:
+      blocks[block].qkv.observe(values)
+      observeHeads(values, block: block, rows: rows)
+    case .attentionOutput:
+      blocks[block].attention.observe(values)
+      blocks[block].attentionValues.observe(values)
+      blocks[block].attentionRows += sample(values, rows: rows, columns: columns)
+    case .norm2Output:
+      blocks[block].norm2.observe(values)
+      blocks[block].norm2Values.observe(values)
+      blocks[block].norm2Rows += sample(values, rows: rows, columns: columns)
+    case .mlpInput: blocks[block].mlpInput.observe(values)
+    case .geluOutput:
+      blocks[block].geluValues.observe(values)
+      blocks[block].geluRows += sample(values, rows: rows, columns: columns)
+    case .headInput: headInput.observe(values)
+    case .patches, .projectionOutput, .mlpOutput, .finalNormOutput, .logits: break
+    }
+  }
+
+  private mutating func observeResidual(_ values: Span<Float>) {
+    for index in values.indices {
+      let magnitude = values[index].magnitude
+      if magnitude > residualMagnitude { residualMagnitude = magnitude }
+      if !magnitude.isFinite { isFinite = false }
+    }
+  }
+
+  private mutating func observeHeads(_ values: Span<Float>, block: Int, rows: Int) {
+    let width = configuration.width
+    let headWidth = configuration.headWidth
+    for row in 0..<rows {
+      for head in 0..<configuration.heads {
+        let query = row * 3 * width + head * headWidth
+        let key = query + width
+        blocks[block].queries[head].observe(values.extracting(query..<query + headWidth))
+        blocks[block].keys[head].observe(values.extracting(key..<key + headWidth))
+      }
+    }
+  }
+
+  /// A few rows, chosen by chance.
+  private mutating func sample(_ values: Span<Float>, rows: Int, columns: Int) -> [Float] {
+    var sampled: [Float] = []
+    guard sampledRows > 0, rows > 0 else { return sampled }
+    sampled.reserveCapacity(sampledRows * columns)
+    for _ in 0..<sampledRows {
+      let row = Int(generator.next() % UInt64(rows))
+      for column in 0..<columns { sampled.append(values[row * columns + column]) }
+    }
+    return sampled
+  }
+}
+
+extension FloatReference {
+  /// Statistics over all samples, the same for any number of threads.
+  func statistics(
+    of samples: SampleSet, preprocessing: Preprocessing?, sampledRows: Int, options: CalibrationOptions,
+    progress: (Int) -> Void
+  ) throws(CalibrationError) -> ActivationStatistics {
+    let configuration = configuration
+    let perImage = max(1, (sampledRows + samples.count - 1) / max(samples.count, 1))
+    var total = ActivationStatistics(configuration, sampledRows: 0, seed: 0)
+    try forEachInOrder(count: samples.count, threads: options.threads) { () throws(CalibrationError) in
+      FloatWorkspace(configuration)
+    } body: { (workspace, index) throws(CalibrationError) in
+      let values = samples.values(of: index, preprocessing: preprocessing)
+      guard values.allSatisfy(\.isFinite) else {
+        throw .notFinite(what: "the input", sample: samples.names[index])
+      }
+      var statistics = ActivationStatistics(
+        configuration, sampledRows: sampledRows > 0 ? perImage : 0, seed: options.seed &+ UInt64(index))
+      _ = self.run(values.span, workspace: workspace, tap: &statistics)
+      guard statistics.isFinite else {
+        throw .notFinite(what: "the float model's activations", sample: samples.names[index])
+      }
+      return statistics
+    } consume: { (index, statistics) throws(CalibrationError) in
+      total.merge(statistics)
+      progress(index + 1)
+      return true
+    }
+    return total
+  }
+}

@@ -1,0 +1,101 @@
+import Int8Kernels
+import Quant
+
+/// Turns one smoothed block into integers, with the units that its statistics ask for.
+struct BlockQuantizer {
+  let configuration: ModelConfiguration
+  let options: CalibrationOptions
+  let residualFractionBits: Int
+
+  private var residualUnit: Double { LinearQuantizer.power(-residualFractionBits) }
+
+  /// Levels of int16 for the largest value that calibration saw: half, so that twice that still fits.
+  static let seenLevel = 16384.0
+
+  /// The unit of an int16 tensor.
+  static func unit(magnitude: Float) -> Double { max(Double(magnitude), 1e-6) / seenLevel }
+
+  /// What the range of a static quantizer is in int16 units.
+  func quantizer(_ observer: HistogramObserver, unit: Double) -> ActivationQuantizer {
+    guard options.activations == .static else { return .dynamic }
+    let range = observer.range(options.observer)
+    return .fixed(
+      RowQuantizer(minimum: Self.level(range.low, unit: unit), maximum: Self.level(range.high, unit: unit)))
+  }
+
+  private static func level(_ value: Float, unit: Double) -> Int32 {
+    Int32(min(max((Double(value) / unit).rounded(), -32768), 32767))
+  }
+
+  /// From `accumulator * row multiplier` of uint8 rows that were quantized from int16 in this unit.
+  static func inputUnit(_ unit: Double) -> Double { unit * 2 / 255 }
+
+  func quantize(_ block: FloatBlock, _ seen: BlockStatistics) -> QuantizedBlock {
+    let width = configuration.width
+    let norm1Unit = Self.unit(magnitude: seen.norm1.magnitude.max() ?? 0)
+    let attention = attentionUnits(seen.qkv)
+    let norm2Unit = Self.unit(magnitude: seen.norm2.magnitude.max() ?? 0)
+    let geluBits = Self.geluFractionBits(seen.mlpInput)
+    let geluUnit = LinearQuantizer.power(-Int(geluBits))
+    let residualUnits = [Double](repeating: residualUnit, count: width)
+
+    let qkvUnits =
+      [Double](repeating: attention.query, count: width) + [Double](repeating: attention.key, count: width)
+      + attention.values
+    // A value is at most 127 units; what attention gives is within the values' range.
+    let outputUnit = (attention.values.max() ?? 1) * 128 / 32767
+    let ratios = attention.values.map { $0 / outputUnit }
+    let valueShift = LinearQuantizer.shift(for: ratios, in: -22...16)
+    var valueMultiplier = ratios.map { Int32(min(($0 * LinearQuantizer.power(valueShift)).rounded(), 32767)) }
+    valueMultiplier += Array(repeating: 0, count: WeightLayout.paddedOutputs(width) - width)
+
+    return QuantizedBlock(
+      norm1: norm(block.norm1, unit: norm1Unit), norm1Quantizer: quantizer(seen.norm1Values, unit: norm1Unit),
+      qkv: LinearQuantizer(inputUnit: Self.inputUnit(norm1Unit), outputUnits: qkvUnits).quantize(block.qkv),
+      queryQuantizers: seen.queries.map { quantizer($0, unit: attention.query) },
+      keyQuantizers: seen.keys.map { quantizer($0, unit: attention.key) }, scoreShift: attention.scoreShift,
+      valueMultiplier: valueMultiplier, valueShift: Int32(valueShift),
+      attentionQuantizer: quantizer(seen.attentionValues, unit: outputUnit),
+      projection: LinearQuantizer(inputUnit: Self.inputUnit(outputUnit), outputUnits: residualUnits)
+        .quantize(block.projection),
+      norm2: norm(block.norm2, unit: norm2Unit), norm2Quantizer: quantizer(seen.norm2Values, unit: norm2Unit),
+      fc1: LinearQuantizer(
+        inputUnit: Self.inputUnit(norm2Unit),
+        outputUnits: [Double](repeating: geluUnit, count: configuration.mlpWidth)
+      ).quantize(block.fc1), geluFractionBits: geluBits,
+      geluQuantizer: quantizer(seen.geluValues, unit: geluUnit),
+      fc2: LinearQuantizer(inputUnit: Self.inputUnit(geluUnit), outputUnits: residualUnits).quantize(block.fc2))
+  }
+
+  private func norm(_ norm: FloatNorm, unit: Double) -> QuantizedNorm {
+    QuantizedNorm(
+      norm, epsilon: configuration.layerNormEpsilon, unit: unit, inputFractionBits: residualFractionBits)
+  }
+
+  /// The units of queries, keys and values.
+  ///
+  /// A score in base 2 is `accumulator * query multiplier * key multiplier` times
+  /// `query * 2/255 * key / 127`; the query's unit is rounded up so that this is a power of two.
+  private func attentionUnits(
+    _ seen: ChannelObserver
+  ) -> (query: Double, key: Double, values: [Double], scoreShift: Int32) {
+    let width = configuration.width
+    let magnitude = seen.magnitude
+    let key = Self.unit(magnitude: magnitude[width..<2 * width].max() ?? 0)
+    let least = Self.unit(magnitude: magnitude[..<width].max() ?? 0)
+    let levels = LinearQuantizer.power(Int(FixedPoint.exp2FractionBits))
+    let scorePerQuery = key * 2 / 255 / 127 * levels
+    let shift = min(max(-Int((least * scorePerQuery).exponent) - 1, 0), 62)
+    let query = LinearQuantizer.power(-shift) / scorePerQuery
+    let values = magnitude[(2 * width)...].map { max(Double($0), 1e-6) / 127 }
+    return (query, key, values, Int32(shift))
+  }
+
+  /// The most fraction bits with which the largest positive input of GELU fits, with a quarter to spare. Negative
+  /// inputs that saturate give 0 all the same.
+  private static func geluFractionBits(_ seen: HistogramObserver) -> Int32 {
+    let largest = max(Double(seen.maximum) * 1.25, 1)
+    guard largest.isFinite else { return 12 }
+    return Int32(min(max(14 - Int(largest.exponent), 5), 12))
+  }
+}

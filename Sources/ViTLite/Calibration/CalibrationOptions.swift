@@ -1,0 +1,73 @@
+import Quant
+
+/// What a user chooses about a calibration.
+public struct CalibrationOptions: Sendable, Equatable {
+  /// How static ranges are chosen.
+  public var observer: ObserverKind
+  public var activations: ActivationMode
+  /// Whether difficulty is moved from activations into weights.
+  public var smoothing: Bool
+  /// Planes of 8 bits for the softmax's output, 1 or 2.
+  public var softmaxPlanes: Int
+  /// For the choice of tokens that alpha is searched on.
+  public var seed: UInt64
+  public var threads: Int
+
+  public init(
+    observer: ObserverKind = .minmax, activations: ActivationMode = .dynamic, smoothing: Bool = true,
+    softmaxPlanes: Int = 2, seed: UInt64 = 0, threads: Int = 1
+  ) {
+    self.observer = observer
+    self.activations = activations
+    self.smoothing = smoothing
+    self.softmaxPlanes = softmaxPlanes
+    self.seed = seed
+    self.threads = threads
+  }
+}
+
+/// Why a model can't be calibrated.
+public enum CalibrationError: Error, Equatable, Sendable {
+  case noSamples
+  case sampleShape(found: [Int], expected: [Int])
+  /// A value that is NaN or infinite, in a sample or in what the model makes of it.
+  case notFinite(what: String, sample: String)
+  case overflow(layer: String, bound: Int64)
+}
+
+extension CalibrationError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .noSamples: "no samples to calibrate on, expected at least 1"
+    case .sampleShape(let found, let expected):
+      "samples of \(Self.shape(found)), expected \(Self.shape(expected)) (channels x height x width)"
+    case .notFinite(let what, let sample): "NaN or infinity in \(what), sample \(sample), expected finite values"
+    case .overflow(let layer, let bound):
+      "an integer that can reach \(bound), layer \(layer), expected at most \(Int32.max): the weights are too large"
+    }
+  }
+
+  private static func shape(_ extents: [Int]) -> String {
+    extents.map { String($0) }.joined(separator: " x ")
+  }
+}
+
+/// How far a calibration is.
+public struct CalibrationProgress: Sendable, Equatable {
+  public enum Phase: String, Sendable {
+    case observing
+    case smoothing
+    case measuring
+    case quantizing
+  }
+
+  public var phase: Phase
+  public var done: Int
+  public var total: Int
+
+  public init(phase: Phase, done: Int, total: Int) {
+    self.phase = phase
+    self.done = done
+    self.total = total
+  }
+}

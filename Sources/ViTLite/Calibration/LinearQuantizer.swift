@@ -1,0 +1,90 @@
+import Int8Kernels
+import Quant
+
+/// Turns a float linear layer into an integer one.
+struct LinearQuantizer {
+  /// The real value of one unit of `accumulator * row multiplier`, for a weight of 1.
+  var inputUnit: Double
+  /// The real value of one unit of each output.
+  var outputUnits: [Double]
+
+  /// Weights with a symmetric scale for each output, chosen so that the scale is exactly `multiplier / 2^shift`: what
+  /// is lost is lost in the rounding of the weights alone.
+  func quantize(_ layer: FloatLinear) -> QuantizedLinear {
+    let outputs = layer.outputs
+    let inputs = layer.inputs
+    let ratios = (0..<outputs).map { output -> Double in
+      let row = layer.weight[output * inputs..<(output + 1) * inputs]
+      let largest = row.reduce(0) { max($0, Double($1.magnitude)) }
+      return largest / 127 * inputUnit / outputUnits[output]
+    }
+    let shift = Self.shift(for: ratios)
+    var weights = [Int8](repeating: 0, count: outputs * inputs)
+    var multiplier = [Int32](repeating: 0, count: WeightLayout.paddedOutputs(outputs))
+    var sums = multiplier
+    var bias = multiplier
+    var bounds = (accumulator: Int64(0), output: Int64(0))
+    for output in 0..<outputs {
+      multiplier[output] = Self.multiplier(ratios[output], shift: shift)
+      let step =
+        Double(multiplier[output]) * Self.power(-shift) * outputUnits[output] / inputUnit
+      var magnitude: Int64 = 0
+      for input in 0..<inputs {
+        let level = (Double(layer.weight[output * inputs + input]) / step).rounded()
+        let weight = Int8(min(max(level, -127), 127))
+        weights[output * inputs + input] = weight
+        sums[output] += Int32(weight)
+        magnitude += Int64(weight.magnitude)
+      }
+      bias[output] = Self.integer(Double(layer.bias[output]) / outputUnits[output])
+      let accumulator = 255 * magnitude
+      bounds.accumulator = max(bounds.accumulator, accumulator)
+      let reach = Double(accumulator) * 32767 * Double(multiplier[output]) * Self.power(-shift)
+      bounds.output = max(bounds.output, Int64(min(reach, 1e18)) + Int64(bias[output].magnitude))
+    }
+    return QuantizedLinear(
+      weights: WeightLayout.pack(weights, outputs: outputs, inputs: inputs), multiplier: multiplier,
+      columnSum: sums, bias: bias, outputs: outputs, inputs: inputs, shift: Int32(shift),
+      accumulatorBound: bounds.accumulator, outputBound: bounds.output)
+  }
+
+  /// The largest shift with which all multipliers fit 15 bits.
+  static func shift(for ratios: [Double], in range: ClosedRange<Int> = 0...62) -> Int {
+    let largest = ratios.reduce(0) { max($0, $1.magnitude) }
+    guard largest > 0, largest.isFinite else { return range.lowerBound }
+    // largest < 2^(exponent + 1), so largest * 2^(13 - exponent) < 2^14 <= 32767.
+    let exponent = Int(largest.exponent)
+    let shift = largest * power(14 - exponent) <= 32766 ? 14 - exponent : 13 - exponent
+    return min(max(shift, range.lowerBound), range.upperBound)
+  }
+
+  /// The smallest multiplier that is not below the ratio: rounding up keeps the largest weight in range.
+  private static func multiplier(_ ratio: Double, shift: Int) -> Int32 {
+    Int32(min(max((ratio * power(shift)).rounded(.up), 1), 32767))
+  }
+
+  static func power(_ exponent: Int) -> Double { Double(sign: .plus, exponent: exponent, significand: 1) }
+
+  /// The nearest int32.
+  static func integer(_ value: Double) -> Int32 {
+    Int32(min(max(value.rounded(), -0x1p30), 0x1p30))
+  }
+}
+
+extension QuantizedNorm {
+  /// - Parameters:
+  ///   - unit: the real value of one unit of the output.
+  ///   - inputFractionBits: of the residual stream.
+  init(_ norm: FloatNorm, epsilon: Double, unit: Double, inputFractionBits: Int) {
+    let width = Double(norm.gain.count)
+    let ratios = norm.gain.map { Double($0) * width.squareRoot() / unit }
+    let shift = LinearQuantizer.shift(for: ratios, in: -15...16)
+    gain = ratios.map { ratio in
+      Int32(min(max((ratio * LinearQuantizer.power(shift)).rounded(), -32767), 32767))
+    }
+    bias = norm.bias.map { LinearQuantizer.integer(Double($0) / unit) }
+    self.shift = Int32(shift)
+    let scaled = epsilon * width * LinearQuantizer.power(2 * inputFractionBits)
+    self.epsilon = Int64(min(scaled.rounded(), 0x1p59))
+  }
+}

@@ -1,0 +1,148 @@
+import Int8Kernels
+import Quant
+
+/// Turns a smoothed model and its statistics into integers.
+struct ModelQuantizer {
+  let model: FloatModel
+  let statistics: ActivationStatistics
+  let options: CalibrationOptions
+  let preprocessing: Preprocessing?
+  let mapping: PixelMapping
+
+  private static let outputFractionBits = 16
+
+  func quantize(progress: (Int) -> Void) throws(CalibrationError) -> QuantizedModel {
+    let configuration = model.configuration
+    var bits = largestResidualFractionBits()
+    while true {
+      let quantized = quantize(residualFractionBits: bits, progress: progress)
+      let reach = quantized.residualBound
+      if reach <= Int64(FixedPoint.residualLimit) {
+        try quantized.checkBounds()
+        return quantized
+      }
+      // Fewer fraction bits: each halves what the layers can add to the residual stream.
+      let excess = 64 - (reach / Int64(FixedPoint.residualLimit)).leadingZeroBitCount
+      guard bits > 0 else {
+        throw .overflow(layer: "residual stream of \(configuration.depth) blocks", bound: reach)
+      }
+      bits = max(0, bits - max(excess, 1))
+    }
+  }
+
+  /// With four times the largest value that was seen to spare.
+  private func largestResidualFractionBits() -> Int {
+    let largest = max(Double(statistics.residualMagnitude), 1e-3) * 4
+    return min(max(29 - Int(largest.exponent), 0), 20)
+  }
+
+  private func quantize(residualFractionBits: Int, progress: (Int) -> Void) -> QuantizedModel {
+    let configuration = model.configuration
+    let blockQuantizer = BlockQuantizer(
+      configuration: configuration, options: options, residualFractionBits: residualFractionBits)
+    var blocks: [QuantizedBlock] = []
+    for (index, block) in model.blocks.enumerated() {
+      blocks.append(blockQuantizer.quantize(block, statistics.blocks[index]))
+      progress(index + 1)
+    }
+    let residualUnit = LinearQuantizer.power(-residualFractionBits)
+    let finalBits = finalFractionBits()
+    let finalUnit = LinearQuantizer.power(-finalBits)
+    let inputShift = headInputShift(finalUnit)
+    let inputUnit = finalUnit * LinearQuantizer.power(Int(inputShift))
+    let outputUnit = LinearQuantizer.power(-Self.outputFractionBits)
+    func quantizeOutput(_ layer: FloatLinear) -> QuantizedLinear {
+      LinearQuantizer(
+        inputUnit: BlockQuantizer.inputUnit(inputUnit),
+        outputUnits: [Double](repeating: outputUnit, count: layer.outputs)
+      ).quantize(layer)
+    }
+    return QuantizedModel(
+      configuration: configuration, preprocessing: preprocessing, readout: model.readout,
+      activations: options.activations, pixelMapping: mapping, softmaxPlanes: options.softmaxPlanes,
+      residualFractionBits: residualFractionBits, patchEmbedding: patchEmbedding(unit: residualUnit),
+      positions: positions(unit: residualUnit), blocks: blocks,
+      finalNorm: QuantizedNorm(
+        model.finalNorm, epsilon: configuration.layerNormEpsilon, unit: finalUnit,
+        inputFractionBits: residualFractionBits), finalFractionBits: finalBits, headInputShift: inputShift,
+      headInputQuantizer: blockQuantizer.quantizer(statistics.headInput, unit: inputUnit),
+      head: model.head.map { quantizeOutput($0) }, pooler: model.pooler.map { quantizeOutput($0) },
+      outputFractionBits: Self.outputFractionBits)
+  }
+
+  private func positions(unit: Double) -> [Int32] {
+    (model.prefixTokens + model.positions).map { LinearQuantizer.integer(Double($0) / unit) }
+  }
+
+  /// The patch embedding on raw pixels: scale and offset of the pixels are in weights and bias, so that no input is
+  /// rounded. The offset goes through the rounded weights, which leaves their error on the centered pixels only.
+  private func patchEmbedding(unit: Double) -> QuantizedLinear {
+    let inputs = model.patchEmbedding.inputs
+    let perChannel = inputs / model.configuration.channels
+    var layer = model.patchEmbedding
+    layer.scaleInputs(by: (0..<inputs).map { mapping.scale[$0 / perChannel] })
+    let units = [Double](repeating: unit, count: layer.outputs)
+    var quantized = LinearQuantizer(inputUnit: 1, outputUnits: units).quantize(layer)
+    for output in 0..<layer.outputs {
+      let step = Double(quantized.multiplier[output]) * LinearQuantizer.power(-Int(quantized.shift)) * unit
+      var bias = Double(layer.bias[output])
+      for input in 0..<inputs {
+        let channel = input / perChannel
+        let weight = quantized.weights[WeightLayout.index(output: output, input: input, inputs: inputs)]
+        bias += Double(weight) * step * Double(mapping.offset[channel]) / Double(mapping.scale[channel])
+      }
+      quantized.bias[output] = LinearQuantizer.integer(bias / unit)
+    }
+    // The rows' multiplier is 1 here, not up to 32767.
+    let largestBias = quantized.bias.reduce(0) { max($0, Int64($1.magnitude)) }
+    let reach =
+      Double(quantized.accumulatorBound) * Double(quantized.multiplier.max() ?? 0)
+      * LinearQuantizer.power(-Int(quantized.shift))
+    quantized.outputBound = Int64(min(reach, 1e18)) + largestBias
+    return quantized
+  }
+
+  /// The most fraction bits with which no output of the final norm can overflow.
+  private func finalFractionBits() -> Int {
+    let width = Double(model.configuration.width)
+    var largest = 1e-3
+    for channel in model.finalNorm.gain.indices {
+      // A normalised value is at most sqrt(width) of its deviation.
+      let reach =
+        Double(model.finalNorm.gain[channel].magnitude) * width.squareRoot()
+        + Double(model.finalNorm.bias[channel].magnitude)
+      largest = max(largest, reach)
+    }
+    return min(max(28 - Int(largest.exponent), 0), 20)
+  }
+
+  /// What brings the head's input to int16, with as much again to spare as was seen.
+  private func headInputShift(_ unit: Double) -> Int32 {
+    let largest = max(statistics.headInput.maximum, -statistics.headInput.minimum)
+    guard largest.isFinite, largest > 0 else { return 0 }
+    let levels = Double(largest) / unit / BlockQuantizer.seenLevel
+    return levels <= 1 ? 0 : Int32(min(Int(levels.exponent) + 1, 24))
+  }
+}
+
+extension QuantizedModel {
+  /// The most that a layer can add to the residual stream.
+  fileprivate var residualBound: Int64 {
+    blocks.reduce(patchEmbedding.outputBound) { max($0, $1.projection.outputBound, $1.fc2.outputBound) }
+  }
+
+  fileprivate func checkBounds() throws(CalibrationError) {
+    var layers = [("patch_embd", patchEmbedding)]
+    for (index, block) in blocks.enumerated() {
+      layers += [
+        (ModelKey.block(index, "attn_qkv"), block.qkv), (ModelKey.block(index, "attn_out"), block.projection),
+        (ModelKey.block(index, "ffn_up"), block.fc1), (ModelKey.block(index, "ffn_down"), block.fc2),
+      ]
+    }
+    if let head { layers.append(("output", head)) }
+    if let pooler { layers.append(("pooler", pooler)) }
+    for (name, layer) in layers where max(layer.accumulatorBound, layer.outputBound) > Int64(Int32.max) {
+      throw .overflow(layer: name, bound: max(layer.accumulatorBound, layer.outputBound))
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import Int8Kernels
+import Quant
+
+/// The int8 model's forward pass: from 8-bit pixels to integer logits without a floating-point number.
+///
+/// All workers run it together; between the barriers each does its share, and no result depends on how many they are.
+@unsafe
+struct ForwardPass {
+  let model: IntegerModel
+  let arena: InferenceArena
+  let kernels: Kernels
+  let worker: Worker
+
+  private var scratch: WorkerScratch { unsafe arena.scratch[worker.index] }
+  private var tokens: Int { unsafe model.configuration.tokens }
+  private var width: Int { unsafe model.configuration.width }
+
+  /// - Parameters:
+  ///   - pixels: `channels x height x width`.
+  ///   - hiddenStates: receives the residual stream entering block 0, ... leaving the last; nil when not wanted.
+  func run(pixels: UnsafePointer<UInt8>, hiddenStates: UnsafeMutablePointer<Int32>?) {
+    unsafe embedPatches(pixels)
+    for index in unsafe model.blocks.indices {
+      unsafe keepResidual(in: hiddenStates, at: index)
+      unsafe attend(model.blocks[index])
+      unsafe feedForward(model.blocks[index])
+    }
+    unsafe keepResidual(in: hiddenStates, at: model.blocks.count)
+    if unsafe worker.index == 0 {
+      unsafe readOut(normsAllTokens: model.normsAllTokens || hiddenStates != nil)
+    }
+  }
+
+  /// Residual stream = positions (with the prefix tokens) + patch embedding.
+  private func embedPatches(_ pixels: UnsafePointer<UInt8>) {
+    let configuration = unsafe model.configuration
+    for token in unsafe worker.share(of: tokens) {
+      unsafe (arena.residual + token * width).update(from: model.positions + token * width, count: width)
+    }
+    for patch in unsafe worker.share(of: configuration.patches) {
+      unsafe gatherPatch(patch, of: pixels, configuration)
+    }
+    unsafe worker.barrier()
+    let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
+    unsafe kernels.multiply(
+      arena.patches, rows: configuration.patches, model.patchEmbedding, columns: columns,
+      into: .accumulate(arena.residual + configuration.prefixTokens * width, stride: width))
+    unsafe worker.barrier()
+  }
+
+  /// Copies one patch's pixels, channel by channel and row by row; pixels are exact, so every row's scale is 1.
+  private func gatherPatch(_ patch: Int, of pixels: UnsafePointer<UInt8>, _ configuration: ModelConfiguration) {
+    let size = configuration.patchSize
+    let top = patch / configuration.gridWidth * size
+    let left = patch % configuration.gridWidth * size
+    var out = unsafe arena.patches.values + patch * arena.patches.stride
+    for channel in 0..<configuration.channels {
+      for row in 0..<size {
+        let line = (channel * configuration.imageHeight + top + row) * configuration.imageWidth + left
+        unsafe out.update(from: pixels + line, count: size)
+        unsafe out += size
+      }
+    }
+    unsafe arena.patches.multiplier[patch] = 1
+    unsafe arena.patches.zeroPoint[patch] = 0
+  }
+
+  /// `x += projection(attention(norm1(x)))`
+  private func attend(_ block: IntegerBlock) {
+    unsafe normalize(block.norm1, block.norm1Quantizer)
+    let qkvColumns = unsafe worker.share(of: 3 * width, unit: WeightLayout.panelColumns)
+    unsafe kernels.multiply(
+      arena.rows, rows: tokens, block.qkv, columns: qkvColumns, into: .int16(arena.qkv, stride: 3 * width))
+    unsafe worker.barrier()
+    unsafe packKeysAndValues(block)
+    unsafe worker.barrier()
+    let blocksPerHead = unsafe (tokens + InferenceArena.queryRows - 1) / InferenceArena.queryRows
+    for unit in unsafe worker.share(of: model.configuration.heads * blocksPerHead) {
+      unsafe attendQueries(block, head: unit / blocksPerHead, first: unit % blocksPerHead * InferenceArena.queryRows)
+    }
+    unsafe worker.barrier()
+    for token in unsafe worker.share(of: tokens) {
+      unsafe kernels.quantize(
+        arena.attention + token * width, count: width, block.attentionQuantizer, into: arena.rows, at: token)
+    }
+    unsafe worker.barrier()
+    let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
+    unsafe kernels.multiply(
+      arena.rows, rows: tokens, block.projection, columns: columns, into: .accumulate(arena.residual, stride: width))
+    unsafe worker.barrier()
+  }
+
+  /// Every head's keys and values as packed weights, the keys with a scale for each token.
+  private func packKeysAndValues(_ block: IntegerBlock) {
+    let headWidth = unsafe model.configuration.headWidth
+    let stride = unsafe 3 * width
+    for head in unsafe worker.share(of: model.configuration.heads) {
+      let keys = unsafe arena.qkv + width + head * headWidth
+      let scales = unsafe head * arena.paddedTokens
+      for token in unsafe 0..<tokens {
+        let (multiplier, sum) = unsafe kernels.packKey(
+          keys + token * stride, count: headWidth, block.keyQuantizers[head], token: token,
+          into: arena.keys + head * arena.keyBytes)
+        unsafe arena.keyMultipliers[scales + token] = multiplier
+        unsafe arena.keySums[scales + token] = sum
+      }
+      unsafe kernels.packValues(
+        keys + width, stride: stride, tokens: tokens, channels: headWidth, into: arena.values + head * arena.valueBytes)
+    }
+  }
+
+  /// Scores, softmax and weighted values for a block of one head's queries.
+  private func attendQueries(_ block: IntegerBlock, head: Int, first: Int) {
+    let scratch = unsafe scratch
+    let headWidth = unsafe model.configuration.headWidth
+    let count = unsafe min(InferenceArena.queryRows, tokens - first)
+    let channel = head * headWidth
+    for row in 0..<count {
+      unsafe kernels.quantize(
+        arena.qkv + (first + row) * 3 * width + channel, count: headWidth, block.queryQuantizers[head],
+        into: scratch.queries, at: row)
+    }
+    let scales = unsafe head * arena.paddedTokens
+    let keys = unsafe PackedLinear(
+      weights: arena.keys + head * arena.keyBytes, multiplier: arena.keyMultipliers + scales,
+      columnSum: arena.keySums + scales, bias: arena.zeros, outputs: tokens, inputs: headWidth, shift: block.scoreShift)
+    unsafe kernels.multiply(
+      scratch.queries, rows: count, keys, columns: 0..<tokens, into: .int32(scratch.scores, stride: arena.paddedTokens))
+
+    let twoPlanes = unsafe model.softmaxPlanes == 2
+    for row in 0..<count {
+      unsafe scratch.rowSums[row] = kernels.softmax(
+        scratch.scores + row * arena.paddedTokens, count: tokens, high: scratch.high.values + row * scratch.high.stride,
+        low: twoPlanes ? scratch.low.values + row * scratch.low.stride : nil)
+    }
+
+    let values = unsafe PackedLinear(
+      weights: arena.values + head * arena.valueBytes, multiplier: arena.ones, columnSum: arena.zeros,
+      bias: arena.zeros, outputs: headWidth, inputs: tokens, shift: 0)
+    unsafe weigh(values, by: scratch.high, rows: count, into: scratch.highSums)
+    if twoPlanes { unsafe weigh(values, by: scratch.low, rows: count, into: scratch.lowSums) }
+    for row in 0..<count {
+      unsafe kernels.combine(
+        high: scratch.highSums + row * headWidth, low: twoPlanes ? scratch.lowSums + row * headWidth : nil,
+        count: headWidth, sum: scratch.rowSums[row], columnMultiplier: block.valueMultiplier + channel,
+        shift: block.valueShift, into: arena.attention + (first + row) * width + channel)
+    }
+  }
+
+  /// The accumulators of one plane of the softmax times the values.
+  private func weigh(
+    _ values: PackedLinear, by plane: QuantizedRows, rows: Int, into sums: UnsafeMutablePointer<Int32>
+  ) {
+    let rowsOfOne = unsafe QuantizedRows(
+      values: plane.values, stride: plane.stride, multiplier: arena.ones, zeroPoint: arena.zeros)
+    unsafe kernels.multiply(
+      rowsOfOne, rows: rows, values, columns: 0..<values.outputs, into: .int32(sums, stride: values.outputs))
+  }
+
+  /// `x += fc2(gelu(fc1(norm2(x))))`
+  private func feedForward(_ block: IntegerBlock) {
+    unsafe normalize(block.norm2, block.norm2Quantizer)
+    let mlpWidth = unsafe model.configuration.mlpWidth
+    let hiddenColumns = unsafe worker.share(of: mlpWidth, unit: WeightLayout.panelColumns)
+    unsafe kernels.multiply(
+      arena.rows, rows: tokens, block.fc1, columns: hiddenColumns, into: .int16(arena.hidden, stride: mlpWidth))
+    unsafe worker.barrier()
+    for token in unsafe worker.share(of: tokens) {
+      let row = unsafe arena.hidden + token * mlpWidth
+      let range = unsafe kernels.gelu(row, count: mlpWidth, fractionBits: block.geluFractionBits)
+      unsafe kernels.quantize(
+        row, count: mlpWidth, block.geluQuantizer, range: range, into: arena.hiddenRows, at: token)
+    }
+    unsafe worker.barrier()
+    let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
+    unsafe kernels.multiply(
+      arena.hiddenRows, rows: tokens, block.fc2, columns: columns,
+      into: .accumulate(arena.residual, stride: width))
+    unsafe worker.barrier()
+  }
+
+  /// LayerNorm of the residual stream into quantized rows.
+  private func normalize(_ norm: IntegerNorm, _ quantizer: ActivationQuantizer) {
+    let normalized = unsafe scratch.normalized
+    for token in unsafe worker.share(of: tokens) {
+      unsafe kernels.normalize(arena.residual + token * width, norm, into: normalized)
+      unsafe kernels.quantize(normalized, count: width, quantizer, into: arena.rows, at: token)
+    }
+    unsafe worker.barrier()
+  }
+
+  private func keepResidual(in states: UnsafeMutablePointer<Int32>?, at index: Int) {
+    guard let states = unsafe states else { return }
+    for token in unsafe worker.share(of: tokens) {
+      let state = unsafe states + (index * tokens + token) * width
+      unsafe state.update(from: arena.residual + token * width, count: width)
+    }
+    unsafe worker.barrier()
+  }
+}

@@ -1,0 +1,57 @@
+/// Where each buffer of an inference lies in the one arena, from the stages in which it is needed.
+///
+/// Buffers whose lifetimes overlap never share a byte; others may.
+public struct MemoryPlan: Sendable, Equatable {
+  /// A buffer that the forward pass needs.
+  public struct Buffer: Sendable, Equatable {
+    public var name: String
+    public var byteCount: Int
+    /// First and last stage in which its contents matter.
+    public var lifetime: ClosedRange<Int>
+    public fileprivate(set) var offset = 0
+
+    public init(name: String, byteCount: Int, lifetime: ClosedRange<Int>) {
+      self.name = name
+      self.byteCount = byteCount
+      self.lifetime = lifetime
+    }
+  }
+
+  /// Every buffer starts at a multiple of this.
+  public static let alignment = 64
+
+  /// In the order given.
+  public let buffers: [Buffer]
+  /// Size of the arena.
+  public let byteCount: Int
+
+  /// Places the largest buffers first, each at the lowest offset that is free throughout its lifetime.
+  public init(_ requests: [Buffer]) {
+    var buffers = requests
+    var placed: [Int] = []
+    let order = buffers.indices.sorted {
+      (buffers[$0].byteCount, buffers[$1].lifetime.lowerBound) > (
+        buffers[$1].byteCount, buffers[$0].lifetime.lowerBound
+      )
+    }
+    for index in order {
+      let conflicts =
+        placed.filter { buffers[$0].lifetime.overlaps(buffers[index].lifetime) }
+        .sorted { buffers[$0].offset < buffers[$1].offset }
+      var offset = 0
+      for other in conflicts {
+        if offset + Self.aligned(buffers[index].byteCount) <= buffers[other].offset { break }
+        offset = max(offset, buffers[other].offset + Self.aligned(buffers[other].byteCount))
+      }
+      buffers[index].offset = offset
+      placed.append(index)
+    }
+    self.buffers = buffers
+    byteCount = buffers.reduce(0) { max($0, $1.offset + Self.aligned($1.byteCount)) }
+  }
+
+  /// Rounded up to the alignment.
+  public static func aligned(_ byteCount: Int) -> Int {
+    (byteCount + alignment - 1) / alignment * alignment
+  }
+}

@@ -1,0 +1,114 @@
+import Int8Kernels
+import ViTLite
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The measurement of one int8 model, one image at a time.
+struct Benchmark {
+  struct Plan {
+    let instructionSet: InstructionSet
+    let threads: Int
+    let runs: Int
+    let warmup: Int
+  }
+
+  private let name: String
+  private let plan: Plan
+  /// Of each run, in milliseconds, the shortest first.
+  private let latencies: [Double]
+  /// From nothing to a session that is ready, in milliseconds.
+  private let loadTime: Double
+  private let arenaBytes: Int
+  private let weightsBytes: Int
+  private let peakResidentBytes: Int?
+
+  init(path: String, name: String, _ plan: Plan) throws(CommandError) {
+    self.name = name
+    self.plan = plan
+    let start = Clock.seconds
+    let model = try ModelFile.loadInteger(path)
+    do throws(InferenceError) {
+      let session = try InferenceSession(model: model, instructionSet: plan.instructionSet, threads: plan.threads)
+      loadTime = (Clock.seconds - start) * 1000
+      let configuration = model.configuration
+      let pixels = CalibrationRun.randomPixels(
+        configuration.channels * configuration.imageHeight * configuration.imageWidth, seed: 1)
+      for _ in 0..<plan.warmup { _ = try session.run(pixels) }
+      var latencies: [Double] = []
+      for _ in 0..<plan.runs {
+        let begin = Clock.seconds
+        _ = try session.run(pixels)
+        latencies.append((Clock.seconds - begin) * 1000)
+      }
+      self.latencies = latencies.sorted()
+      arenaBytes = session.arenaByteCount
+    } catch { throw .limit("\(error)") }
+    weightsBytes = ModelContents(model).byteCount
+    peakResidentBytes = Self.peakResidentBytes
+  }
+
+  private static var peakResidentBytes: Int? {
+    var usage = rusage()
+    #if canImport(Glibc)
+      let status = getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    #else
+      let status = getrusage(RUSAGE_SELF, &usage)
+    #endif
+    guard status == 0 else { return nil }
+    // Kilobytes on Linux, bytes on macOS.
+    #if os(Linux)
+      return Int(usage.ru_maxrss) * 1024
+    #else
+      return Int(usage.ru_maxrss)
+    #endif
+  }
+
+  /// The latency that a share of the runs does not exceed.
+  private func quantile(_ share: Double) -> Double {
+    let index = Int((share * Double(latencies.count - 1)).rounded(.up))
+    return latencies[min(max(index, 0), latencies.count - 1)]
+  }
+
+  private var median: Double {
+    let middle = latencies.count / 2
+    return latencies.count.isMultiple(of: 2) ? (latencies[middle - 1] + latencies[middle]) / 2 : latencies[middle]
+  }
+
+  func json(withStages: Bool) -> JSON {
+    var members: [JSON.Member] = [
+      .init(key: "model", value: .string(name)), .init(key: "isa", value: .string(plan.instructionSet.rawValue)),
+      .init(key: "threads", value: .integer(plan.threads)), .init(key: "runs", value: .integer(plan.runs)),
+      .init(
+        key: "latency_ms",
+        value: ["min": .double(latencies[0]), "median": .double(median), "p95": .double(quantile(0.95))]),
+      .init(key: "throughput_images_per_s", value: .double(1000 / median)),
+      .init(key: "load_ms", value: .double(loadTime)), .init(key: "peak_rss_bytes", value: JSON(peakResidentBytes)),
+      .init(key: "arena_bytes", value: .integer(arenaBytes)),
+      .init(key: "weights_bytes", value: .integer(weightsBytes)),
+      .init(key: "gemm_gops", value: .null), .init(key: "peak_gops", value: .null),
+      .init(key: "gemm_peak_fraction", value: .null),
+    ]
+    if withStages { members.append(.init(key: "stages", value: .null)) }
+    return .object(members)
+  }
+
+  func text(_ console: Console) -> String {
+    var table = TextTable([.left, .right])
+    table.add(["Latency, median", NumberText.fixed(median, 3) + " ms"])
+    table.add(["minimum", NumberText.fixed(latencies[0], 3) + " ms"])
+    table.add(["95% within", NumberText.fixed(quantile(0.95), 3) + " ms"])
+    table.add(["Throughput", NumberText.fixed(1000 / median, 1) + " images/s"])
+    table.add(["Load", NumberText.fixed(loadTime, 2) + " ms"])
+    if let peakResidentBytes { table.add(["Peak resident memory", NumberText.bytes(peakResidentBytes)]) }
+    table.add(["Arena", NumberText.bytes(arenaBytes)])
+    table.add(["Weights", NumberText.bytes(weightsBytes)])
+    let title = "\(name), \(plan.instructionSet.rawValue), \(plan.threads) thread\(plan.threads == 1 ? "" : "s")"
+    return console.styled("\(title), \(plan.runs) runs", .bold) + "\n" + table.text
+  }
+}

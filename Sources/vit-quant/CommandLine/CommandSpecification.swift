@@ -1,0 +1,78 @@
+/// The command line of one command: what the parser accepts and the help shows.
+struct CommandSpecification: Sendable {
+  /// An argument that is not an option.
+  struct Operand: Sendable {
+    let name: String
+    let help: String
+    let isRequired: Bool
+    let isRepeatable: Bool
+
+    init(_ name: String, help: String, isRequired: Bool = true, isRepeatable: Bool = false) {
+      self.name = name
+      self.help = help
+      self.isRequired = isRequired
+      self.isRepeatable = isRepeatable
+    }
+
+    /// `MODEL`, `[MODEL]`, `INPUT...`
+    var usage: String {
+      let repeated = isRepeatable ? "\(name)..." : name
+      return isRequired ? repeated : "[\(repeated)]"
+    }
+  }
+
+  let name: String
+  /// One sentence.
+  let summary: String
+  var operands: [Operand] = []
+  var options: [OptionDeclaration] = []
+  /// Options of `options` that must be given.
+  var requiredOptions: [String] = []
+  /// A command that works, with a comment on what it does.
+  let example: String
+  /// What else is worth knowing, a line each.
+  var notes: [String] = []
+
+  /// Options that every command has.
+  static let shared: [OptionDeclaration] = [
+    OptionDeclaration(SharedOptions.quiet), OptionDeclaration(SharedOptions.noColor),
+    OptionDeclaration(SharedOptions.help),
+  ]
+
+  var allOptions: [OptionDeclaration] { options + Self.shared }
+
+  /// `vit-quant run [options] MODEL INPUT...`
+  var usage: String {
+    var words = ["vit-quant", name]
+    for required in requiredOptions {
+      let placeholder = options.first { $0.name == required }?.placeholder
+      words.append(placeholder.map { "\(required) \($0)" } ?? required)
+    }
+    words += operands.map(\.usage)
+    if options.count > requiredOptions.count { words.append("[options]") }
+    return words.joined(separator: " ")
+  }
+}
+
+/// Options that mean the same in every command that has them.
+enum SharedOptions {
+  static let quiet = Flag("--quiet", help: "no progress and no notes on standard error")
+  static let noColor = Flag("--no-color", help: "no colors, as with the environment variable NO_COLOR")
+  static let help = Flag("--help", help: "show this help")
+  static let json = Flag("--json", help: "JSON instead of text")
+  static let threads = Option<Int>.integer(
+    "--threads", in: 1...256, help: "threads to use; as many as there are processors by default")
+  static let data = Option<String>.path(
+    "--data", "DATA",
+    help: "folder of images (class folders or labels.csv give labels), or .safetensors with images or pixel_values")
+  static let samples = Option<Int>.integer(
+    "--samples", in: 1...Int.max, help: "use N of the samples, chosen by the seed")
+  static let seed = Option<UInt64>(
+    "--seed", "N", help: "seed of random choices; 0 by default", valid: "a whole number from 0"
+  ) {
+    UInt64($0)
+  }
+  static let maximumPixels = Option<Int>.integer(
+    "--max-pixels", in: ImageSize.validMaximumPixels,
+    help: "refuse images with more pixels; 100000000 by default")
+}

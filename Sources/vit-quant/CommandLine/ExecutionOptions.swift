@@ -1,0 +1,30 @@
+import ViTLite
+
+/// Options about how inference runs, the same in `run` and `bench`.
+enum ExecutionOptions {
+  /// How the buffers of an inference are laid out.
+  enum Plan: String, CaseIterable, Sendable { case fast, lean }
+
+  static let memoryLimit = Option<Int>(
+    "--memory-limit", "SIZE", help: "resident memory to stay under, such as 24M or 16MiB (not served yet)",
+    valid: ByteSize.valid, parse: { ByteSize.parse($0) })
+  static let plan = Option<Plan>.choice("--plan", help: "memory plan: fast by default (lean is not served yet)")
+
+  static let declarations = [
+    OptionDeclaration(InstructionSetChoice.option), OptionDeclaration(memoryLimit), OptionDeclaration(plan),
+  ]
+
+  /// Refuses what the interface names but this version does not do.
+  static func refuseUnserved(_ arguments: ParsedArguments) throws(CommandError) {
+    if arguments[memoryLimit] != nil {
+      throw .usage("--memory-limit is not served yet, in this version, expected a run without it")
+    }
+    if arguments[plan] == .lean {
+      throw .usage("--plan lean is not served yet, in this version, expected --plan fast")
+    }
+  }
+
+  static func threads(_ arguments: ParsedArguments) -> Int {
+    arguments[SharedOptions.threads] ?? ProcessorCount.available
+  }
+}

@@ -1,0 +1,114 @@
+import Quant
+import ViTLite
+
+/// `vit-quant calibrate MODEL --data DATA --output OUT.gguf`
+enum CalibrateCommand {
+  /// More change little and take longer.
+  private static let defaultSamples = 512
+  private static let randomSamples = 4
+
+  private static let output = Option<String>.path("--output", "OUT.gguf", help: "where the int8 model goes")
+  private static let samples = Option<Int>.integer(
+    "--samples", in: 1...Int.max, help: "images to calibrate on, chosen by the seed; at most 512 by default")
+  private static let observer = Option<ObserverKind>.choice(
+    "--observer", help: "how static ranges are chosen; minmax by default")
+  private static let activations = Option<ActivationMode>.choice(
+    "--activations", help: "scales per token at run time, or all from calibration; dynamic by default")
+  private static let noSmoothing = Flag("--no-smoothing", help: "leave outliers of activations where they are")
+  private static let report = Option<String>.path(
+    "--report", "OUT.html", help: "also write the drift on the calibration images as a page")
+  private static let preset = Option<Preset>.choice(
+    "--preset", help: "random weights and images instead of MODEL and DATA, for measurements")
+
+  static let command = Command(
+    specification: CommandSpecification(
+      name: "calibrate", summary: "Makes an int8 model from a float model and sample images.",
+      operands: [.init("MODEL", help: "float model: a folder or a .safetensors file", isRequired: false)],
+      options: [
+        OptionDeclaration(SharedOptions.data), OptionDeclaration(output), OptionDeclaration(samples),
+        OptionDeclaration(observer), OptionDeclaration(activations), OptionDeclaration(noSmoothing),
+        OptionDeclaration(SharedOptions.seed), OptionDeclaration(report), OptionDeclaration(SharedOptions.threads),
+        OptionDeclaration(preset), OptionDeclaration(SharedOptions.maximumPixels),
+      ], requiredOptions: [output.name],
+      example: "vit-quant calibrate ./model --data ./photos --output model.gguf --samples 256",
+      notes: ["The same seed, samples and model give the same file, byte for byte, for any number of threads."]),
+    run: run)
+
+  private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
+    let start = Clock.seconds
+    let outputPath = arguments[output] ?? ""
+    let source = try source(arguments, console)
+    let run = CalibrationRun(checkpoint: source.checkpoint, options: options(arguments), console: console)
+    let quantized = try run.quantize(source.samples)
+    do { try quantized.write(to: outputPath) } catch { throw .input("\(error)") }
+    let model = try ModelFile.loadInteger(outputPath)
+    if let path = arguments[report], let data = source.data {
+      try writeReport(to: path, source.checkpoint, model, data, arguments, console)
+    }
+    let floatSize = NumberText.bytes(4 * source.checkpoint.model.parameterCount)
+    try console.print(
+      "\(outputPath): \(NumberText.bytes(model.byteCount)) (fp32: \(floatSize)), calibrated on "
+        + "\(NumberText.grouped(source.samples.count)) images in \(NumberText.duration(seconds: Clock.seconds - start))"
+    )
+  }
+
+  private static func options(_ arguments: ParsedArguments) -> CalibrationOptions {
+    CalibrationOptions(
+      observer: arguments[observer] ?? .minmax, activations: arguments[activations] ?? .dynamic,
+      smoothing: !arguments[noSmoothing], seed: arguments[SharedOptions.seed] ?? 0,
+      threads: ExecutionOptions.threads(arguments))
+  }
+
+  /// What is calibrated, and on what.
+  private struct Source {
+    let checkpoint: Checkpoint
+    let samples: SampleSet
+    /// Nil for random images.
+    var data: DataSet?
+  }
+
+  private static func source(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) -> Source {
+    let seed = arguments[SharedOptions.seed] ?? 0
+    if let preset = arguments[preset] {
+      guard arguments.operands.isEmpty, arguments[SharedOptions.data] == nil else {
+        throw .usage("--preset beside MODEL or --data, in \"calibrate\", expected --preset alone")
+      }
+      let count = arguments[samples] ?? randomSamples
+      return Source(
+        checkpoint: preset.randomCheckpoint(seed: seed),
+        samples: CalibrationRun.randomSamples(preset.configuration, count: count, seed: seed))
+    }
+    guard let modelPath = arguments.operands.first else {
+      throw .usage("MODEL is missing, in \"calibrate\", expected: \(command.specification.usage)")
+    }
+    guard let dataPath = arguments[SharedOptions.data] else {
+      throw .usage("--data is missing, in \"calibrate\", expected --data DATA")
+    }
+    var checkpoint = try ModelFile.loadFloat(modelPath)
+    var data = try DataSet(path: dataPath, configuration: checkpoint.model.configuration)
+    data.choose(arguments[samples] ?? defaultSamples, seed: seed)
+    let configuration = checkpoint.model.configuration
+    if let size = data.items.first?.fixedSize, size != (configuration.imageHeight, configuration.imageWidth) {
+      checkpoint = try ModelFile.loadFloat(modelPath, size: size)
+    }
+    let reader = SampleReader(
+      checkpoint.model.configuration, preprocessing: checkpoint.preprocessing,
+      maximumPixels: arguments[SharedOptions.maximumPixels])
+    var progress = Progress("reading", console: console)
+    let samples = try data.load(with: reader) { progress.update($0, of: $1) }
+    progress.finish()
+    return Source(checkpoint: checkpoint, samples: samples, data: data)
+  }
+
+  private static func writeReport(
+    to path: String, _ checkpoint: Checkpoint, _ model: IntegerModel, _ data: DataSet, _ arguments: ParsedArguments,
+    _ console: Console
+  ) throws(CommandError) {
+    let (floatPath, outputPath) = (arguments.operands[0], arguments[output] ?? "")
+    let measurement = try DriftMeasurement(checkpoint, model, floatPath: floatPath, path: outputPath)
+    let report = try measurement.report(
+      data, dataPath: arguments[SharedOptions.data] ?? "", maximumPixels: arguments[SharedOptions.maximumPixels],
+      threads: ExecutionOptions.threads(arguments), console: console)
+    do { try AtomicFile.save(DriftPage(report).html, to: path) } catch { throw .input("\(error)") }
+  }
+}

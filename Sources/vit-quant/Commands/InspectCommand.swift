@@ -1,0 +1,43 @@
+import ViTLite
+
+/// `vit-quant inspect MODEL`
+enum InspectCommand {
+  private static let layers = Flag("--layers", help: "the layer table: type, output shape, parameters, totals")
+  static let preset = Option<Preset>.choice("--preset", help: "a model of random weights instead of a file")
+
+  static let command = Command(
+    specification: CommandSpecification(
+      name: "inspect", summary: "Shows what is in a model: configuration, tensors, where the bytes go.",
+      operands: [.init("MODEL", help: "int8 .gguf, or a float model", isRequired: false)],
+      options: [
+        OptionDeclaration(layers), OptionDeclaration(preset), OptionDeclaration(SharedOptions.json),
+      ], example: "vit-quant inspect --preset seed-vit --layers"),
+    run: run)
+
+  private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
+    let inspection = try inspect(arguments)
+    if arguments[SharedOptions.json] {
+      try console.print(inspection.json(withLayers: arguments[layers]).serialized(pretty: true))
+    } else if arguments[layers] {
+      try console.print(inspection.layers.text)
+    } else {
+      try console.print(inspection.text(console))
+    }
+  }
+
+  private static func inspect(_ arguments: ParsedArguments) throws(CommandError) -> Inspection {
+    switch (arguments.operands.first, arguments[preset]) {
+    case (nil, nil):
+      throw .usage("MODEL is missing, in \"inspect\", expected a model or --preset NAME")
+    case (.some, .some):
+      throw .usage("both a model and --preset, in \"inspect\", expected one of them")
+    case (nil, let preset?):
+      return Inspection(preset)
+    case (let path?, nil):
+      switch try ModelFile.kind(of: path) {
+      case .float: return try Inspection(checkpoint: path)
+      case .integer: return try Inspection(ModelFile.loadInteger(path), path: path)
+      }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import ViTLite
+
+/// `vit-quant run MODEL INPUT...`
+enum RunCommand {
+  private static let topK = Option<Int>.integer(
+    "--top-k", "K", in: 1...1_000_000, help: "classes to show; 5 by default")
+  private static let output = Option<String>.path(
+    "--output", "OUT.safetensors", help: "write logits, or final tokens without a head, of all inputs as one file")
+  private static let hiddenStates = Flag(
+    "--hidden-states", help: "with --output, also the residual stream around every block")
+
+  static let command = Command(
+    specification: CommandSpecification(
+      name: "run", summary: "Runs an int8 model, or a float one as the fp32 reference, on images.",
+      operands: [
+        .init("MODEL", help: "int8 .gguf, or a float model: a folder or a .safetensors file"),
+        .init(
+          "INPUT",
+          help: "image files (PNG, JPEG, PPM, PGM), folders of them, - for one on standard input, or "
+            + ".safetensors with images or pixel_values", isRepeatable: true),
+      ],
+      options: [
+        OptionDeclaration(topK), OptionDeclaration(SharedOptions.threads),
+      ] + ExecutionOptions.declarations + [
+        OptionDeclaration(output), OptionDeclaration(hiddenStates), OptionDeclaration(SharedOptions.maximumPixels),
+        OptionDeclaration(SharedOptions.json),
+      ],
+      example: "vit-quant run model.gguf photo.jpg --top-k 3",
+      notes: [
+        "One image is spread over the threads; of several, each thread takes its own.",
+        "Images go through the model's preprocessing; \"images\" tensors of the model's size are taken as they are.",
+      ]),
+    run: run)
+
+  private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
+    try ExecutionOptions.refuseUnserved(arguments)
+    guard !arguments[hiddenStates] || arguments[output] != nil else {
+      throw .usage("--hidden-states without a place for them, in \"run\", expected --output OUT.safetensors as well")
+    }
+    let instructionSet = try InstructionSetChoice.resolve(arguments)
+    _ = try ModelFile.kind(of: arguments.operands[0])
+    var items: [InputItem] = []
+    for argument in arguments.operands.dropFirst() { items += try InputItem.items(of: argument) }
+    guard items.count(where: { if case .standardInput = $0 { true } else { false } }) <= 1 else {
+      throw .usage("- is given twice, in \"run\", expected at most one image on standard input")
+    }
+    let model = try InferenceModel.load(
+      path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, instructionSet: instructionSet)
+    try classify(items, with: model, arguments, console)
+  }
+
+  private static func classify(
+    _ items: [InputItem], with model: InferenceModel, _ arguments: ParsedArguments, _ console: Console
+  ) throws(CommandError) {
+    let reader = SampleReader(
+      model.configuration, preprocessing: model.preprocessing, maximumPixels: arguments[SharedOptions.maximumPixels])
+    let threads = ExecutionOptions.threads(arguments)
+    let keepsHiddenStates = arguments[hiddenStates]
+    let text = ResultText(
+      classes: ClassNames(model.configuration), topK: arguments[topK] ?? 5, isJSON: arguments[SharedOptions.json],
+      console: console)
+    var collected = arguments[output].map { OutputFile(path: $0, model.configuration, keepsHiddenStates) }
+    try forEachInOrder(count: items.count, threads: threads) { () throws(CommandError) in
+      try model.makeWorker(threads: items.count == 1 ? threads : 1)
+    } body: { (worker, index) throws(CommandError) in
+      try worker.run(reader.read(items[index]), keepingHiddenStates: keepsHiddenStates)
+    } consume: { (index, inference) throws(CommandError) in
+      collected?.add(inference)
+      let isRead = try console.print(text.render(inference, name: items[index].name))
+      return isRead || collected != nil
+    }
+    try collected?.write()
+  }
+}

@@ -1,0 +1,60 @@
+import Quant
+import ViTLite
+
+/// A calibration as the command line runs it: with a progress bar, from samples to a file.
+struct CalibrationRun {
+  /// Fewer samples than this may miss what activations can be.
+  private static let fewSamples = 16
+
+  let checkpoint: Checkpoint
+  let options: CalibrationOptions
+  let console: Console
+
+  func quantize(_ samples: SampleSet) throws(CommandError) -> QuantizedModel {
+    if samples.count < Self.fewSamples {
+      console.note(
+        "only \(samples.count) sample\(samples.count == 1 ? "" : "s") to calibrate on; ranges may come out too narrow")
+    }
+    var progress: (phase: CalibrationProgress.Phase, bar: Progress)?
+    defer { progress?.bar.finish() }
+    do {
+      return try calibrate(
+        checkpoint.model, preprocessing: checkpoint.preprocessing, samples: samples, options: options
+      ) { step in
+        if progress?.phase != step.phase {
+          let unit = step.phase == .observing ? "images" : "steps"
+          progress = (step.phase, Progress(step.phase.rawValue, unit: unit, console: console))
+        }
+        progress?.bar.update(step.done, of: step.total)
+      }
+    } catch { throw .input("\(error)") }
+  }
+
+  /// Images of random pixels, for models of random weights.
+  static func randomSamples(_ configuration: ModelConfiguration, count: Int, seed: UInt64) -> SampleSet {
+    var samples = SampleSet(
+      channels: configuration.channels, height: configuration.imageHeight, width: configuration.imageWidth,
+      kind: .pixels, labelled: false)
+    for index in 0..<count {
+      let pixels = randomPixels(samples.elementsPerSample, seed: seed &+ UInt64(index))
+      _ = samples.append(.pixels(pixels), label: nil, name: "random image \(index)")
+    }
+    return samples
+  }
+
+  static func randomPixels(_ count: Int, seed: UInt64) -> [UInt8] {
+    var generator = SplitMix64(seed: seed)
+    return (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next() >> 32) }
+  }
+}
+
+extension Preset {
+  /// A checkpoint of random weights, with the preprocessing that most models of this kind have.
+  func randomCheckpoint(seed: UInt64) -> Checkpoint {
+    let half = [Double](repeating: 0.5, count: configuration.channels)
+    let preprocessing = Preprocessing(
+      resize: .exact(height: configuration.imageHeight, width: configuration.imageWidth), filter: .bicubic, crop: nil,
+      mean: half, standardDeviation: half)
+    return Checkpoint(model: .random(self, seed: seed), preprocessing: preprocessing)
+  }
+}

@@ -1,0 +1,99 @@
+import Int8Kernels
+import ViTLite
+
+/// A model of either kind, ready to run; threads share it.
+struct InferenceModel: Sendable {
+  enum Engine: Sendable {
+    case float(FloatReference)
+    case integer(IntegerModel, InstructionSet)
+  }
+
+  let engine: Engine
+  let configuration: ModelConfiguration
+  let preprocessing: Preprocessing?
+
+  init(_ checkpoint: Checkpoint) {
+    engine = .float(FloatReference(checkpoint.model))
+    configuration = checkpoint.model.configuration
+    preprocessing = checkpoint.preprocessing
+  }
+
+  init(_ model: IntegerModel, instructionSet: InstructionSet) {
+    engine = .integer(model, instructionSet)
+    configuration = model.configuration
+    preprocessing = model.preprocessing
+  }
+
+  /// Loads a model of either kind.
+  /// - Parameter size: what a float model is to run at; nil for its own.
+  static func load(
+    path: String, size: (height: Int, width: Int)?, instructionSet: InstructionSet
+  ) throws(CommandError) -> InferenceModel {
+    switch try ModelFile.kind(of: path) {
+    case .float: InferenceModel(try ModelFile.loadFloat(path, size: size))
+    case .integer: InferenceModel(try ModelFile.loadInteger(path), instructionSet: instructionSet)
+    }
+  }
+
+  /// What one thread needs to run the model.
+  /// - Parameter threads: that work together on one image; the float reference uses one.
+  func makeWorker(threads: Int) throws(CommandError) -> InferenceWorker {
+    switch engine {
+    case .float(let reference):
+      return InferenceWorker(engine: .float(reference, FloatWorkspace(configuration)), preprocessing: preprocessing)
+    case .integer(let model, let instructionSet):
+      do throws(InferenceError) {
+        let session = try InferenceSession(model: model, instructionSet: instructionSet, threads: threads)
+        return InferenceWorker(engine: .integer(session, model), preprocessing: preprocessing)
+      } catch { throw .limit("\(error)") }
+    }
+  }
+}
+
+/// What a model gave for one image.
+struct Inference: Sendable {
+  /// The final tokens of a model that norms only a pooled vector are the stream that leaves the last block; nil from an
+  /// int8 model of that kind without hidden states.
+  var outputs: ModelOutputs
+  var poolerOutput: [Float]?
+  /// Of the integer logits, or of the final tokens without a head; nil from a float model.
+  var checksum: UInt32?
+  var seconds: Double
+}
+
+/// Runs a model on one image at a time.
+struct InferenceWorker {
+  enum Engine {
+    case float(FloatReference, FloatWorkspace)
+    case integer(InferenceSession, IntegerModel)
+  }
+
+  let engine: Engine
+  let preprocessing: Preprocessing?
+
+  func run(_ sample: Sample, keepingHiddenStates: Bool) throws(CommandError) -> Inference {
+    switch engine {
+    case .float(let reference, let workspace):
+      let values = sample.values(preprocessing: preprocessing, channels: reference.configuration.channels)
+      let start = Clock.seconds
+      let output = reference.run(values, workspace: workspace, keepsHiddenStates: keepingHiddenStates)
+      return Inference(
+        outputs: ModelOutputs(
+          logits: output.logits, hiddenStates: output.hiddenStates, finalTokens: output.lastHiddenState),
+        poolerOutput: output.poolerOutput, checksum: nil, seconds: Clock.seconds - start)
+    case .integer(let session, let model):
+      let pixels = model.pixels(of: sample)
+      let start = Clock.seconds
+      let output: IntegerOutput
+      do { output = try session.run(pixels, keepingHiddenStates: keepingHiddenStates) } catch {
+        throw .input("\(error)")
+      }
+      let seconds = Clock.seconds - start
+      return Inference(
+        outputs: ModelOutputs(
+          logits: output.dequantizedLogits, hiddenStates: output.hiddenStates,
+          finalTokens: output.lastHiddenState),
+        poolerOutput: output.poolerOutput, checksum: output.crc32, seconds: seconds)
+    }
+  }
+}

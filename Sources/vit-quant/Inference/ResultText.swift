@@ -1,0 +1,55 @@
+import Quant
+import ViTLite
+
+/// How the result of one image is shown.
+struct ResultText {
+  private static let barWidth = 30
+
+  let classes: ClassNames
+  let topK: Int
+  let isJSON: Bool
+  let console: Console
+
+  func render(_ inference: Inference, name: String) -> String {
+    isJSON ? json(inference, name: name).serialized() : text(inference, name: name)
+  }
+
+  /// The classes with the largest probabilities.
+  private func top(_ inference: Inference) -> [(index: Int, score: Double)] {
+    guard let logits = inference.outputs.logits else { return [] }
+    let probabilities = LogitMetrics.softmax(logits)
+    return LogitMetrics.top(topK, logits).map { ($0, probabilities[$0]) }
+  }
+
+  private func json(_ inference: Inference, name: String) -> JSON {
+    let top = top(inference).map { entry -> JSON in
+      ["index": .integer(entry.index), "label": JSON(classes.label(entry.index)), "score": .double(entry.score)]
+    }
+    return [
+      "input": .string(name), "top": .array(top), "latency_ms": .double(inference.seconds * 1000),
+      "logits_crc32": JSON(inference.checksum.map { Int($0) }),
+    ]
+  }
+
+  private func text(_ inference: Inference, name: String) -> String {
+    let latency = console.styled("\(NumberText.fixed(inference.seconds * 1000, 2)) ms", .dim)
+    var lines = ["\(console.styled(name, .bold))  \(latency)"]
+    guard inference.outputs.logits != nil else {
+      let tokens = inference.outputs.finalTokens?.count ?? 0
+      lines.append("  no head: \(NumberText.grouped(tokens)) values of final tokens; --output writes them")
+      return lines.joined(separator: "\n")
+    }
+    let top = top(inference)
+    let width = top.map { classes[$0.index].count }.max() ?? 0
+    for (rank, entry) in top.enumerated() {
+      let label = classes[entry.index]
+      let padding = String(repeating: " ", count: width - label.count)
+      let percent = NumberText.percent(entry.score)
+      let alignment = String(repeating: " ", count: max(0, 7 - percent.count))
+      let filled = min(max(Int((entry.score * Double(Self.barWidth)).rounded()), 0), Self.barWidth)
+      let bar = console.styled(String(repeating: "█", count: filled), rank == 0 ? .green : .cyan)
+      lines.append("  \(label)\(padding)  \(alignment)\(percent)  \(bar)")
+    }
+    return lines.joined(separator: "\n")
+  }
+}

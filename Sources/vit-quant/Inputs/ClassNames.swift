@@ -1,0 +1,36 @@
+import ViTLite
+
+/// The classes of a model, found by index or by name.
+struct ClassNames {
+  let count: Int
+  private let labels: [String]
+  /// Nil for a name that two classes share.
+  private let indexByName: [String: Int?]
+
+  init(_ configuration: ModelConfiguration) {
+    count = configuration.classes
+    labels = configuration.labels
+    var indexByName: [String: Int?] = [:]
+    for (index, label) in labels.enumerated() {
+      let name = Self.normalized(label)
+      indexByName[name] = indexByName[name] == nil ? .some(index) : .some(nil)
+    }
+    self.indexByName = indexByName
+  }
+
+  /// Letters in lower case and digits; any run of other characters is one `-`. So a folder `t_shirt-top` is the class
+  /// `T-shirt/top`.
+  static func normalized(_ name: String) -> String {
+    let words = name.lowercased().split { !$0.isLetter && !$0.isNumber }
+    return words.joined(separator: "-")
+  }
+
+  /// The class of that name; nil when there is none, or more than one.
+  func index(named name: String) -> Int? { (indexByName[Self.normalized(name)] ?? nil) ?? nil }
+
+  /// What to call a class.
+  subscript(index: Int) -> String { labels.indices.contains(index) ? labels[index] : "class \(index)" }
+
+  /// The label's text, or nil without names.
+  func label(_ index: Int) -> String? { labels.indices.contains(index) ? labels[index] : nil }
+}

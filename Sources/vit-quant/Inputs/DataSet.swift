@@ -1,0 +1,130 @@
+import ViTLite
+
+/// Images and their classes, listed but not read.
+struct DataSet: Sendable {
+  private(set) var items: [InputItem]
+  /// One for each item; nil when the classes are not known, or when the model has none.
+  private(set) var labels: [Int]?
+
+  var count: Int { items.count }
+
+  /// Lists a folder of images, with labels from its `labels.csv` or from class folders, or a `.safetensors` file.
+  init(path: String, configuration: ModelConfiguration) throws(CommandError) {
+    let classes = ClassNames(configuration)
+    switch FileKind(of: path) {
+    case nil: throw .input("no such file, \(path), expected a folder of images or a .safetensors file")
+    case .folder: (items, labels) = try Self.list(folder: path, classes)
+    case .file, .other:
+      let tensors = try InputItem.tensors(path: path)
+      (items, labels) = (InputItem.items(of: tensors), tensors.labels)
+    }
+    guard !items.isEmpty else {
+      throw .input("no images, \(path), expected PNG, JPEG, PPM or PGM files in the folder")
+    }
+    if classes.count == 0 { labels = nil }
+    for (item, label) in zip(items, labels ?? []) where !(0..<classes.count).contains(label) {
+      throw .input(SampleError.label(found: label, sample: item.name, classes: classes.count).description)
+    }
+  }
+
+  /// Keeps `count` items, chosen by the seed.
+  mutating func choose(_ count: Int?, seed: UInt64) {
+    guard let count, count < items.count else { return }
+    let indices = SampleSet.choose(count, of: items.count, seed: seed)
+    items = indices.map { items[$0] }
+    labels = labels.map { labels in indices.map { labels[$0] } }
+  }
+
+  /// Reads everything into memory.
+  func load(with reader: SampleReader, progress: (Int, Int) -> Void) throws(CommandError) -> SampleSet {
+    let first = try reader.read(items[0])
+    let kind: SampleSet.Kind = if case .pixels = first { .pixels } else { .values }
+    var set = SampleSet(
+      channels: reader.channels, height: reader.height, width: reader.width, kind: kind, labelled: labels != nil)
+    for (index, item) in items.enumerated() {
+      let sample = index == 0 ? first : try reader.read(item)
+      guard set.append(sample, label: labels?[index], name: item.name) else {
+        throw .input("values beside pixels, \(item.name), expected samples of one kind")
+      }
+      progress(index + 1, items.count)
+    }
+    return set
+  }
+}
+
+extension DataSet {
+  private static func list(
+    folder path: String, _ classes: ClassNames
+  ) throws(CommandError) -> (items: [InputItem], labels: [Int]?) {
+    let labelFile = Folder.join(path, "labels.csv")
+    if FileKind(of: labelFile) != nil { return try list(LabelFile(path: labelFile), folder: path, classes) }
+    let folder = try Folder(path)
+    if folder.folders.isEmpty || classes.count == 0 {
+      return (try Folder.images(under: path).map { .file(path: $0) }, nil)
+    }
+    guard folder.images.isEmpty else {
+      throw .input(
+        "images beside class folders, \(path), expected all images in class folders, or a labels.csv, or no folders")
+    }
+    return try list(classFolders: folder, classes)
+  }
+
+  private static func list(
+    _ labelFile: LabelFile, folder: String, _ classes: ClassNames
+  ) throws(CommandError) -> (items: [InputItem], labels: [Int]?) {
+    var items: [InputItem] = []
+    var labels: [Int] = []
+    for row in labelFile.rows {
+      let path = Folder.join(folder, row.file)
+      guard FileKind(of: path) == .file else {
+        throw .input("no such file \(path), line \(row.line) of \(labelFile.path), expected a path within the folder")
+      }
+      items.append(.file(path: path))
+      if classes.count == 0 { continue }
+      guard let label = Int(row.label) ?? classes.index(named: row.label), (0..<classes.count).contains(label) else {
+        throw .input(
+          "label \"\(row.label)\", line \(row.line) of \(labelFile.path), "
+            + "expected a class from 0 to \(classes.count - 1) or its name")
+      }
+      labels.append(label)
+    }
+    return (items, labels)
+  }
+
+  /// Class folders by the names of the model's classes; by number when all names are numbers; otherwise in sorted
+  /// order, when there are as many folders as classes.
+  private static func list(
+    classFolders folder: Folder, _ classes: ClassNames
+  ) throws(CommandError) -> (items: [InputItem], labels: [Int]?) {
+    let names = folder.folders
+    var indices: [Int] = []
+    let byName = names.map { classes.index(named: $0) }
+    let byNumber = names.map { Int($0) }
+    if byName.contains(where: { $0 != nil }) {
+      for (name, index) in zip(names, byName) {
+        guard let index else {
+          throw .input(
+            "folder \"\(name)\" is no class of the model, \(folder.path), expected names such as \"\(classes[0])\"")
+        }
+        indices.append(index)
+      }
+    } else if !byNumber.contains(nil) {
+      indices = byNumber.compactMap { $0 }
+    } else {
+      guard names.count == classes.count else {
+        throw .input(
+          "\(names.count) class folders, \(folder.path), "
+            + "expected the names of the model's classes, or one folder for each of the \(classes.count)")
+      }
+      indices = Array(names.indices)
+    }
+    var items: [InputItem] = []
+    var labels: [Int] = []
+    for (name, index) in zip(names, indices) {
+      let paths = try Folder.images(under: Folder.join(folder.path, name))
+      items += paths.map { .file(path: $0) }
+      labels += paths.map { _ in index }
+    }
+    return (items, labels)
+  }
+}

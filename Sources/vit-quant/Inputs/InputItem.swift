@@ -1,0 +1,51 @@
+import ViTLite
+
+/// One image that a command was given.
+enum InputItem: Sendable {
+  case file(path: String)
+  case standardInput
+  case tensor(SampleTensors, index: Int)
+
+  /// What results and errors call it.
+  var name: String {
+    switch self {
+    case .file(let path): path
+    case .standardInput: "-"
+    case .tensor(let tensors, let index): tensors.name(of: index)
+    }
+  }
+
+  /// The images of a command-line argument: an image file, a folder of them, a `.safetensors` file, or `-`.
+  static func items(of argument: String) throws(CommandError) -> [InputItem] {
+    if argument == "-" { return [.standardInput] }
+    switch FileKind(of: argument) {
+    case nil:
+      throw .input("no such file, \(argument), expected an image, a folder of images, a .safetensors file or -")
+    case .folder:
+      let paths = try Folder.images(under: argument)
+      guard !paths.isEmpty else {
+        throw .input("no images, \(argument), expected PNG, JPEG, PPM or PGM files in the folder")
+      }
+      return paths.map { .file(path: $0) }
+    case .file where argument.lowercased().hasSuffix(".safetensors"):
+      return try items(of: tensors(path: argument))
+    case .file, .other:
+      return [.file(path: argument)]
+    }
+  }
+
+  static func items(of tensors: SampleTensors) -> [InputItem] {
+    (0..<tensors.count).map { .tensor(tensors, index: $0) }
+  }
+
+  static func tensors(path: String) throws(CommandError) -> SampleTensors {
+    do { return try SampleTensors(path: path) } catch { throw .input("\(error)") }
+  }
+
+  /// Height and width that this item has before any preprocessing, when that decides the size that a float model runs
+  /// at: values that are normalised already cannot be resized.
+  var fixedSize: (height: Int, width: Int)? {
+    guard case .tensor(let tensors, _) = self, tensors.kind == .values else { return nil }
+    return (tensors.height, tensors.width)
+  }
+}

@@ -1,0 +1,156 @@
+import Int8Kernels
+import ViTLite
+
+/// Everything that `inspect` shows of one model.
+struct Inspection {
+  let title: String
+  let kind: String
+  let configuration: ModelConfiguration
+  let preprocessing: Preprocessing?
+  let layers: LayerTable
+  /// Nil for a preset, which is no file.
+  var contents: ModelContents?
+  /// Numbers that only int8 models have.
+  var integerFacts: [(key: String, value: JSON)] = []
+  var memoryPlan: MemoryPlan?
+
+  init(_ preset: Preset) {
+    title = preset.rawValue
+    kind = "preset"
+    configuration = preset.configuration
+    preprocessing = nil
+    layers = LayerTable(preset)
+  }
+
+  init(checkpoint path: String) throws(CommandError) {
+    let checkpoint = try ModelFile.loadFloat(path)
+    let contents = try ModelContents(checkpoint: path)
+    title = path
+    kind = "float"
+    configuration = checkpoint.model.configuration
+    preprocessing = checkpoint.preprocessing
+    layers = LayerTable(checkpoint.model, contents: contents)
+    self.contents = contents
+  }
+
+  init(_ model: IntegerModel, path: String) throws(CommandError) {
+    title = path
+    kind = "int8"
+    configuration = model.configuration
+    preprocessing = model.preprocessing
+    layers = LayerTable(model)
+    contents = ModelContents(model)
+    integerFacts = [
+      ("activations", .string(model.activations.rawValue)), ("softmax_planes", .integer(model.softmaxPlanes)),
+      ("residual_fraction_bits", .integer(model.residualFractionBits)),
+      ("final_fraction_bits", .integer(model.finalFractionBits)),
+      ("output_fraction_bits", .integer(model.outputFractionBits)),
+    ]
+    do { memoryPlan = try InferenceSession(model: model).memoryPlan } catch { throw .limit("\(error)") }
+  }
+
+  private var facts: [(key: String, value: JSON)] {
+    let c = configuration
+    return [
+      ("family", .string(c.family.rawValue)), ("image_height", .integer(c.imageHeight)),
+      ("image_width", .integer(c.imageWidth)), ("channels", .integer(c.channels)),
+      ("patch_size", .integer(c.patchSize)), ("tokens", .integer(c.tokens)),
+      ("prefix_tokens", .integer(c.prefixTokens)), ("width", .integer(c.width)), ("depth", .integer(c.depth)),
+      ("heads", .integer(c.heads)), ("mlp_width", .integer(c.mlpWidth)),
+      ("layer_norm_eps", .double(c.layerNormEpsilon)), ("classes", .integer(c.classes)),
+    ]
+  }
+
+  func json(withLayers: Bool) -> JSON {
+    var members: [JSON.Member] = [
+      .init(key: "model", value: .string(title)), .init(key: "kind", value: .string(kind)),
+      .init(key: "configuration", value: .object(facts.map { JSON.Member(key: $0.key, value: $0.value) })),
+      .init(key: "labels", value: .array(configuration.labels.map { .string($0) })),
+      .init(key: "parameters", value: .integer(layers.total + layers.remainder)),
+    ]
+    if let preprocessing {
+      members.append(
+        .init(
+          key: "preprocessing",
+          value: [
+            "mean": .array(preprocessing.mean.map { .double($0) }),
+            "std": .array(preprocessing.standardDeviation.map { .double($0) }),
+            "rescale_factor": .double(preprocessing.rescaleFactor),
+          ]))
+    }
+    if !integerFacts.isEmpty {
+      members.append(
+        .init(key: "quantization", value: .object(integerFacts.map { .init(key: $0.key, value: $0.value) })))
+    }
+    if let contents {
+      members.append(.init(key: "tensors", value: .array(contents.tensors.map(Self.json))))
+      members.append(.init(key: "tensor_bytes", value: .integer(contents.byteCount)))
+    }
+    if let memoryPlan { members.append(.init(key: "memory_plan", value: Self.json(memoryPlan))) }
+    if withLayers { members.append(.init(key: "layers", value: layers.json)) }
+    return .object(members)
+  }
+
+  private static func json(_ tensor: ModelContents.Tensor) -> JSON {
+    [
+      "name": .string(tensor.name), "type": .string(tensor.type), "shape": .array(tensor.shape.map { .integer($0) }),
+      "bytes": .integer(tensor.byteCount),
+    ]
+  }
+
+  private static func json(_ plan: MemoryPlan) -> JSON {
+    let buffers = plan.buffers.map { buffer -> JSON in
+      [
+        "name": .string(buffer.name), "bytes": .integer(buffer.byteCount), "offset": .integer(buffer.offset),
+        "first_stage": .integer(buffer.lifetime.lowerBound), "last_stage": .integer(buffer.lifetime.upperBound),
+      ]
+    }
+    return ["arena_bytes": .integer(plan.byteCount), "buffers": .array(buffers)]
+  }
+
+  func text(_ console: Console) -> String {
+    var table = TextTable([.left, .left])
+    for fact in facts + integerFacts { table.add([fact.key, fact.value.string ?? fact.value.serialized()]) }
+    if let preprocessing {
+      table.add(["mean", preprocessing.mean.map { NumberText.fixed($0, 4) }.joined(separator: " ")])
+      table.add(["std", preprocessing.standardDeviation.map { NumberText.fixed($0, 4) }.joined(separator: " ")])
+    }
+    table.add(["parameters", NumberText.grouped(layers.total + layers.remainder)])
+    var lines = [console.styled("\(title) (\(kind))", .bold)] + table.lines
+    if let contents { lines += [""] + Self.text(contents, console) }
+    if let memoryPlan { lines += [""] + Self.text(memoryPlan, console) }
+    return lines.joined(separator: "\n")
+  }
+
+  private static func text(_ contents: ModelContents, _ console: Console) -> [String] {
+    var groups = TextTable([.left, .right, .right, .right])
+    for group in contents.groups {
+      let share = Double(group.byteCount) / Double(max(contents.byteCount, 1))
+      groups.add([
+        group.pattern, "\(group.count)", NumberText.bytes(group.byteCount), NumberText.percent(share, 1),
+      ])
+    }
+    var tensors = TextTable([.left, .left, .left, .right])
+    for tensor in contents.tensors {
+      let shape = tensor.shape.map { String($0) }.joined(separator: " x ")
+      tensors.add([tensor.name, tensor.type, shape, NumberText.grouped(tensor.byteCount)])
+    }
+    let total = "\(contents.tensors.count) tensors, \(NumberText.bytes(contents.byteCount))"
+    return [console.styled("Where the bytes go", .bold)] + groups.lines
+      + ["", console.styled("Tensors (name, type, shape, bytes): \(total)", .bold)] + tensors.lines
+  }
+
+  private static func text(_ plan: MemoryPlan, _ console: Console) -> [String] {
+    var table = TextTable([.left, .right, .right, .left])
+    for buffer in plan.buffers {
+      table.add([
+        buffer.name, NumberText.grouped(buffer.offset), NumberText.grouped(buffer.byteCount),
+        "stages \(buffer.lifetime.lowerBound) to \(buffer.lifetime.upperBound)",
+      ])
+    }
+    return [
+      console.styled(
+        "Memory of one inference on one thread (buffer, offset, bytes): \(NumberText.bytes(plan.byteCount))", .bold)
+    ] + table.lines
+  }
+}

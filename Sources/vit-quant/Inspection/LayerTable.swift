@@ -1,0 +1,156 @@
+import ViTLite
+
+/// The layers of a model as torchsummary lists them: type, output shape, parameters.
+///
+/// For the seed implementation the rows are those of its own modules, Dropout included; other families get the same
+/// form without the layers that do nothing at inference.
+struct LayerTable {
+  struct Row {
+    let type: String
+    /// Of one image; shown after a -1 for the batch.
+    let shape: [Int]
+    let parameters: Int
+  }
+
+  /// Parameters that belong to no layer, such as the class token.
+  struct Remainder {
+    let name: String
+    let parameters: Int
+  }
+
+  private(set) var rows: [Row] = []
+  let remainders: [Remainder]
+  private let configuration: ModelConfiguration
+  private let facts: Facts
+
+  /// What the configuration alone does not tell.
+  struct Facts {
+    var readout: Readout
+    var hasQKVBias = true
+    var hasLayerScale = false
+    var hasPooler = false
+    var remainders: [Remainder]
+  }
+
+  init(_ configuration: ModelConfiguration, _ facts: Facts) {
+    self.configuration = configuration
+    self.facts = facts
+    remainders = facts.remainders
+    addEmbedding()
+    for _ in 0..<configuration.depth { addBlock() }
+    addReadout()
+  }
+
+  /// The table of a preset: what its random weights are.
+  init(_ preset: Preset) {
+    let configuration = preset.configuration
+    let isSeed = configuration.family == .seedViT
+    let facts = Facts(
+      readout: isSeed ? .tokenMeanThenNorm : .classToken,
+      remainders: [
+        Remainder(name: "class token", parameters: configuration.prefixTokens * configuration.width),
+        Remainder(name: "positions", parameters: configuration.tokens * configuration.width),
+      ])
+    self.init(configuration, facts)
+  }
+
+  /// Parameters of all layers, without the remainders.
+  var total: Int { rows.reduce(0) { $0 + $1.parameters } }
+
+  var remainder: Int { remainders.reduce(0) { $0 + $1.parameters } }
+
+  private var isSeed: Bool { configuration.family == .seedViT }
+
+  private mutating func add(_ type: String, _ shape: [Int], _ parameters: Int = 0) {
+    rows.append(Row(type: type, shape: shape, parameters: parameters))
+  }
+
+  private mutating func addDropout(_ shape: [Int]) {
+    if isSeed { add("Dropout", shape) }
+  }
+
+  private mutating func addLinear(_ shape: [Int], inputs: Int, outputs: Int, hasBias: Bool = true) {
+    add("Linear", Array(shape.dropLast()) + [outputs], outputs * inputs + (hasBias ? outputs : 0))
+  }
+
+  private mutating func addEmbedding() {
+    let (width, patchInputs) = (configuration.width, configuration.patchInputs)
+    add("Conv2d", [width, configuration.gridHeight, configuration.gridWidth], width * patchInputs + width)
+    add("Rearrange", [configuration.patches, width])
+    add("PatchEmbedding", [configuration.tokens, width])
+  }
+
+  private mutating func addBlock() {
+    let (width, tokens) = (configuration.width, configuration.tokens)
+    let stream = [tokens, width]
+    add("LayerNorm", stream, 2 * width)
+    addLinear(stream, inputs: width, outputs: 3 * width, hasBias: facts.hasQKVBias)
+    addDropout([configuration.heads, tokens, tokens])
+    addLinear(stream, inputs: width, outputs: width)
+    add("MultiHeadAttention", stream)
+    addDropout(stream)
+    if facts.hasLayerScale { add("LayerScale", stream, width) }
+    add("ResidualAdd", stream)
+    let hidden = [tokens, configuration.mlpWidth]
+    add("LayerNorm", stream, 2 * width)
+    addLinear(stream, inputs: width, outputs: configuration.mlpWidth)
+    add("GELU", hidden)
+    addDropout(hidden)
+    addLinear(hidden, inputs: configuration.mlpWidth, outputs: width)
+    addDropout(stream)
+    if facts.hasLayerScale { add("LayerScale", stream, width) }
+    add("ResidualAdd", stream)
+  }
+
+  private mutating func addReadout() {
+    let width = configuration.width
+    let pooled = [facts.readout.segments * width]
+    switch facts.readout {
+    case .tokenMeanThenNorm, .patchMeanThenNorm:
+      add("Reduce", pooled)
+      add("LayerNorm", pooled, 2 * width)
+    case .classToken, .normThenPatchMean, .classTokenAndPatchMean, .classAndDistillationToken:
+      add("LayerNorm", [configuration.tokens, width], 2 * width)
+      add("Reduce", pooled)
+    }
+    if facts.hasPooler {
+      addLinear(pooled, inputs: width, outputs: width)
+      add("Tanh", pooled)
+    }
+    guard configuration.classes > 0 else { return }
+    // A distilled model has one head for each of its two tokens.
+    let heads = facts.readout == .classAndDistillationToken ? 2 : 1
+    for _ in 0..<heads {
+      addLinear(pooled, inputs: pooled[0] / heads, outputs: configuration.classes)
+    }
+  }
+}
+
+extension LayerTable {
+  /// `Conv2d-1 [-1, 768, 14, 14] 590,592`, a row a line, then the totals.
+  var text: String {
+    var lines = ["Layer (type) Output Shape Param #", String(repeating: "=", count: 64)]
+    for (index, row) in rows.enumerated() {
+      let shape = ([-1] + row.shape).map { String($0) }.joined(separator: ", ")
+      lines.append("\(row.type)-\(index + 1) [\(shape)] \(NumberText.grouped(row.parameters))")
+    }
+    lines += [String(repeating: "=", count: 64), "Total params: \(NumberText.grouped(total))"]
+    if remainder > 0 {
+      let parts = remainders.map { "\($0.name) \(NumberText.grouped($0.parameters))" }.joined(separator: ", ")
+      lines.append("Not in this total: \(NumberText.grouped(remainder)) (\(parts))")
+      lines.append("All params: \(NumberText.grouped(total + remainder))")
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  var json: JSON {
+    let rows = rows.enumerated().map { index, row -> JSON in
+      [
+        "name": .string("\(row.type)-\(index + 1)"), "type": .string(row.type),
+        "output_shape": .array(([-1] + row.shape).map { .integer($0) }), "parameters": .integer(row.parameters),
+      ]
+    }
+    let left = remainders.map { JSON.Member(key: $0.name, value: .integer($0.parameters)) }
+    return ["rows": .array(rows), "total_parameters": .integer(total), "not_in_total": .object(left)]
+  }
+}

@@ -1,0 +1,97 @@
+import Testing
+
+@testable import ViTLite
+
+/// Differences from what other implementations computed: at most 1e-4 of the largest expected magnitude.
+private func expectClose(
+  _ found: [Float], _ expected: [Float], _ name: String, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  #expect(found.count == expected.count, "\(name)", sourceLocation: sourceLocation)
+  let largest = expected.reduce(0) { max($0, abs($1)) }
+  let difference = zip(found, expected).reduce(0) { max($0, abs($1.0 - $1.1)) }
+  #expect(difference <= 1e-4 * largest, "\(name)", sourceLocation: sourceLocation)
+}
+
+@Suite struct GoldenTests {
+  static let cases = [
+    "seed-vit", "timm-vit", "timm-vit-avgpool", "timm-vit-reg-layerscale", "hf-vit", "hf-deit-distilled", "hf-dinov2",
+    "hf-dinov2-registers",
+  ]
+
+  @Test(arguments: cases)
+  func theFloatReferenceAgreesWithTheOriginalImplementation(_ name: String) throws {
+    let io = try SafetensorsFile(path: GoldenFiles.path("\(name)/io.safetensors"))
+    let pixels = try io.floats("pixel_values")
+    let shape = try #require(io["pixel_values"]?.shape)
+    let model = try Checkpoint.load(path: GoldenFiles.path(name), imageSize: (shape[2], shape[3])).model
+    for gemm in [SGEMM.fastest, .portable] {
+      let reference = FloatReference(model, gemm: gemm)
+      let workspace = FloatWorkspace(model.configuration)
+      var outputs: [FloatOutput] = []
+      for image in 0..<shape[0] {
+        let size = pixels.count / shape[0]
+        let one = Array(pixels[image * size..<(image + 1) * size])
+        outputs.append(reference.run(one, workspace: workspace, keepsHiddenStates: true))
+      }
+      for layer in 0...model.configuration.depth {
+        expectClose(
+          outputs.flatMap { $0.hiddenStates[layer] }, try io.floats("hidden_states.\(layer)"), "hidden_states.\(layer)")
+      }
+      if io["logits"] != nil { expectClose(outputs.flatMap { $0.logits ?? [] }, try io.floats("logits"), "logits") }
+      if io["last_hidden_state"] != nil {
+        expectClose(
+          outputs.flatMap { $0.lastHiddenState }, try io.floats("last_hidden_state"), "last_hidden_state")
+      }
+      if io["pooler_output"] != nil {
+        expectClose(outputs.flatMap { $0.poolerOutput }, try io.floats("pooler_output"), "pooler_output")
+      }
+    }
+  }
+
+  @Test func theBundledModelGivesTheLogitsOfTheSeedImplementation() throws {
+    let folder = "\(GoldenFiles.folder)/../../../calibration/fashion-mnist"
+    let checkpoint = try Checkpoint.load(path: folder)
+    #expect(checkpoint.preprocessing?.mean == [0.286])
+    #expect(checkpoint.model.configuration.labels.last == "Ankle boot")
+    let io = try SafetensorsFile(path: "\(folder)/reference.safetensors")
+    let pixels = try io.floats("pixel_values")
+    let reference = FloatReference(checkpoint.model)
+    let workspace = FloatWorkspace(reference.configuration)
+    let logits = (0..<32).flatMap { image in
+      reference.run(Array(pixels[image * 784..<(image + 1) * 784]), workspace: workspace).logits ?? []
+    }
+    expectClose(logits, try io.floats("logits"), "logits")
+  }
+
+  @Test func aBlockAloneContinuesFromWhatEntersIt() throws {
+    let model = try Checkpoint.load(path: GoldenFiles.path("hf-vit"), imageSize: (32, 32)).model
+    let io = try SafetensorsFile(path: GoldenFiles.path("hf-vit/io.safetensors"))
+    let count = model.configuration.tokens * model.configuration.width
+    let entering = Array(try io.floats("hidden_states.1")[..<count])
+    let leaving = Array(try io.floats("hidden_states.2")[..<count])
+    var tap = NoTap()
+    let found = FloatReference(model).runBlock(
+      1, on: entering, workspace: FloatWorkspace(model.configuration), tap: &tap)
+    expectClose(found, leaving, "hidden_states.2")
+  }
+
+  @Test func theTapSeesEverySiteWithItsShape() throws {
+    struct Shapes: ActivationTap {
+      var seen: [String: Int] = [:]
+      var areConsistent = true
+      mutating func observe(
+        _ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int
+      ) {
+        areConsistent = areConsistent && values.count == rows * columns
+        seen[site.rawValue, default: 0] += 1
+      }
+    }
+    let model = try Checkpoint.load(path: GoldenFiles.path("timm-vit")).model
+    let pixels = [Float](repeating: 0.5, count: 3 * 32 * 32)
+    var shapes = Shapes()
+    _ = FloatReference(model).run(pixels.span, workspace: FloatWorkspace(model.configuration), tap: &shapes)
+    #expect(shapes.areConsistent)
+    let once: Set<ActivationSite> = [.patches, .finalNormInput, .finalNormOutput, .headInput, .logits]
+    for site in ActivationSite.allCases { #expect(shapes.seen[site.rawValue] == (once.contains(site) ? 1 : 2)) }
+  }
+}
