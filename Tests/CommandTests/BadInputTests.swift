@@ -154,9 +154,17 @@ import ViTLite
   }
 
   @Test func modelsThatDoNotBelongTogetherAreRefused() throws {
+    let distilled = TestModels.golden("hf-deit-distilled")
+    let scratch = try Scratch()
+    let int8 = scratch.path("deit.gguf")
+    let made = try Program.run("calibrate", distilled.model, "--data", distilled.values, "--output", int8, "--quiet")
+    #expect(made.status == 0, "\(made.errors)")
     try Program.expectRefusal(
-      ["report", TestModels.golden("hf-vit").model, TestModels.fashionInt8, "--data", TestModels.fashionTest],
-      status: 3, naming: ["different dimensions"])
+      ["report", golden.model, int8, "--data", golden.values], status: 3,
+      naming: ["different dimensions", "17 x 64", "18 x 64"])
+    try Program.expectRefusal(
+      ["report", golden.model, TestModels.fashionInt8, "--data", TestModels.fashionTest], status: 3,
+      naming: ["28 x 28", "hf-vit"])
     try Program.expectRefusal(
       ["report", TestModels.fashionInt8, TestModels.fashionInt8, "--data", TestModels.fashionTest], status: 3,
       naming: ["float"])
