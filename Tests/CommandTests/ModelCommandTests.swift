@@ -116,6 +116,9 @@ import ViTLite
     #expect(json["stages"] != nil)
     #expect(json["latency_ms"]?["median"]?.double ?? 0 > 0)
     #expect(json["peak_rss_bytes"]?.int ?? 0 > 0)
+    #expect(json["gemm_gops"]?.double ?? 0 > 0)
+    let portable = try Program.run("bench", TestModels.fashionInt8, "--runs", "1", "--isa", "portable", "--json")
+    #expect(try portable.json["peak_gops"] == .null)
   }
 
   @Test func aPresetIsMeasuredWithoutAFileAndLeavesNone() throws {
