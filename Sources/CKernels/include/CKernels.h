@@ -101,6 +101,15 @@ extern const vq_kernels vq_kernels_dotprod;
 extern const vq_kernels vq_kernels_i8mm;
 #endif
 
+#if defined(__x86_64__)
+// Rounds of an instruction set's product instruction on registers alone, to measure what the processor can do. Returns
+// the operations done; a multiplication and an addition are two.
+int64_t vq_peak_avx2(int64_t rounds);
+int64_t vq_peak_avxvnni(int64_t rounds);
+int64_t vq_peak_avx512vnni(int64_t rounds);
+int64_t vq_peak_amx(int64_t rounds);
+#endif
+
 // Float reference: C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL).
 // B is packed as [n/32][k][32], zero-padded to a multiple of 32 columns.
 typedef struct vq_sgemm {
