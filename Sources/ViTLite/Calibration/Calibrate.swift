@@ -26,13 +26,22 @@ public func calibrate(
     of: samples, preprocessing: preprocessing, sampledRows: 0, options: options
   ) { progress(CalibrationProgress(phase: .measuring, done: $0, total: samples.count)) }
 
-  let mapping = preprocessing.map { PixelMapping($0) } ?? samples.pixelMapping
+  let mapping = preprocessing.map { samples.pixelMapping(given: $0) } ?? samples.pixelMapping
   return try ModelQuantizer(
     model: smoothed, statistics: statistics, options: options, preprocessing: preprocessing, mapping: mapping
   ).quantize { progress(CalibrationProgress(phase: .quantizing, done: $0, total: configuration.depth)) }
 }
 
 extension SampleSet {
+  /// The preprocessing's mapping, which is exact for what came from pixels; the samples' own range where they are
+  /// values that no pixel gives.
+  fileprivate func pixelMapping(given preprocessing: Preprocessing) -> PixelMapping {
+    let mapping = PixelMapping(preprocessing)
+    let isCovered =
+      kind == .pixels || (0..<count).allSatisfy { mapping.covers(values(of: $0, preprocessing: preprocessing)) }
+    return isCovered ? mapping : pixelMapping
+  }
+
   /// An affine 8-bit scale for each channel, from the samples' own range.
   fileprivate var pixelMapping: PixelMapping {
     let plane = height * width

@@ -4,11 +4,12 @@ import Quant
 // From the residual stream to the logits: the final norm, pooling and the head.
 extension ForwardPass {
   /// Runs on one worker.
-  func readOut() {
+  /// - Parameter normsAllTokens: whether every token's final norm is wanted, beside those that the head reads.
+  func readOut(normsAllTokens: Bool) {
     let configuration = unsafe model.configuration
     let width = configuration.width
     let patches = configuration.prefixTokens..<configuration.tokens
-    if unsafe model.normsAllTokens {
+    if normsAllTokens {
       for token in 0..<configuration.tokens {
         unsafe kernels.normalize(
           arena.residual + token * width, model.finalNorm, into: arena.final + token * width)
@@ -33,7 +34,7 @@ extension ForwardPass {
   /// One token through the final norm, as a segment of the head's input.
   private func normalizeToken(_ token: Int, segment: Int) {
     let width = unsafe model.configuration.width
-    let row = unsafe model.normsAllTokens ? arena.final + token * width : arena.pooled(model)
+    let row = unsafe arena.final + token * width
     unsafe kernels.normalize(arena.residual + token * width, model.finalNorm, into: row)
     for channel in 0..<width {
       unsafe setHeadInput(row[channel], at: segment * width + channel)

@@ -26,7 +26,9 @@ struct ForwardPass {
       unsafe feedForward(model.blocks[index])
     }
     unsafe keepResidual(in: hiddenStates, at: model.blocks.count)
-    if unsafe worker.index == 0 { unsafe readOut() }
+    if unsafe worker.index == 0 {
+      unsafe readOut(normsAllTokens: model.normsAllTokens || hiddenStates != nil)
+    }
   }
 
   /// Residual stream = positions (with the prefix tokens) + patch embedding.

@@ -44,7 +44,7 @@ final class InferenceArena {
   /// The MLP's hidden layer, `tokens x mlpWidth` int16.
   let hidden: UnsafeMutablePointer<Int16>
   let hiddenRows: QuantizedRows
-  /// The final norm's output, int32: all tokens, where they are wanted, and one pooled row.
+  /// The final norm's output, int32: one row for each token, and one for the pooled vector.
   let final: UnsafeMutablePointer<Int32>
   /// The vector that the head reads.
   let headInput: UnsafeMutablePointer<Int16>
@@ -62,8 +62,6 @@ final class InferenceArena {
     let tokens = configuration.tokens
     let width = configuration.width
     let headWidth = configuration.headWidth
-    // One more for the pooled vector.
-    let finalRows = model.normsAllTokens ? tokens + 1 : 1
     let segments = model.readout.segments
     var layout = Layout()
 
@@ -85,7 +83,7 @@ final class InferenceArena {
     let hidden = layout.add("hidden layer", tokens * configuration.mlpWidth * 2, Stage.fc1...Stage.gelu)
     let hiddenRows = layout.rows(
       "hidden activations", tokens, configuration.mlpWidth, Stage.gelu...Stage.fc2)
-    let final = layout.add("final tokens", finalRows * width * 4, Stage.readout...Stage.readout)
+    let final = layout.add("final tokens", (tokens + 1) * width * 4, Stage.readout...Stage.readout)
     let headInput = layout.add("head input", segments * width * 2, Stage.readout...Stage.readout)
     let headRow = layout.rows("head activations", 1, segments * width, Stage.readout...Stage.readout)
     let outputCount = WeightLayout.paddedOutputs(max(configuration.classes, width))
@@ -127,8 +125,7 @@ final class InferenceArena {
 
   /// The row of `final` that no token has.
   func pooled(_ model: IntegerModel) -> UnsafeMutablePointer<Int32> {
-    let row = model.normsAllTokens ? model.configuration.tokens : 0
-    return unsafe final + row * model.configuration.width
+    unsafe final + model.configuration.tokens * model.configuration.width
   }
 }
 

@@ -70,7 +70,8 @@ public final class InferenceSession {
         unsafe task.hiddenStates = nil
       }
     }
-    return IntegerOutput(model, task.arena, hiddenStates: states)
+    return IntegerOutput(
+      model, task.arena, hiddenStates: states, hasFinalTokens: model.normsAllTokens || keepingHiddenStates)
   }
 }
 

@@ -12,7 +12,8 @@ public struct IntegerOutput: Sendable {
   public let logits: [Int32]?
   /// `logit = integer * logitScale`
   public let logitScale: Float
-  /// `tokens x width`, after the final norm; empty where the model does not norm all tokens.
+  /// `tokens x width`, after the final norm; empty where not all tokens are normed: with a head that reads a few, and
+  /// no hidden states kept.
   public let finalTokens: [Int32]
   public let finalTokenScale: Float
   /// `width`; nil when the model has no pooler.
@@ -22,10 +23,12 @@ public struct IntegerOutput: Sendable {
   /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
   private let states: [Int32]
   private let stateCount: Int
+  private let normsTheMean: Bool
   private let residualScale: Float
 
-  init(_ model: IntegerModel, _ arena: InferenceArena, hiddenStates: [Int32]) {
+  init(_ model: IntegerModel, _ arena: InferenceArena, hiddenStates: [Int32], hasFinalTokens: Bool) {
     let configuration = model.configuration
+    normsTheMean = model.readout.normsTheMean
     stateCount = configuration.tokens * configuration.width
     states = hiddenStates
     logitScale = Self.scale(model.outputFractionBits)
@@ -34,7 +37,7 @@ public struct IntegerOutput: Sendable {
     let hasHead = unsafe model.head != nil
     logits = unsafe hasHead ? Array(UnsafeBufferPointer(start: arena.outputs, count: configuration.classes)) : nil
     finalTokens =
-      unsafe model.normsAllTokens ? Array(UnsafeBufferPointer(start: arena.final, count: stateCount)) : []
+      unsafe hasFinalTokens ? Array(UnsafeBufferPointer(start: arena.final, count: stateCount)) : []
     classToken = hasHead ? nil : Array(finalTokens.prefix(configuration.width))
     pooled =
       unsafe model.pooler != nil ? Array(UnsafeBufferPointer(start: arena.outputs, count: configuration.width)) : nil
@@ -47,6 +50,16 @@ public struct IntegerOutput: Sendable {
   public var dequantizedLogits: [Float]? { logits?.map { Float($0) * logitScale } }
 
   public var dequantizedFinalTokens: [Float] { finalTokens.map { Float($0) * finalTokenScale } }
+
+  /// The tokens that the float reference calls its last hidden state: after the final norm or, where the norm follows
+  /// the mean, the stream that leaves the last block. Nil where it was not computed or kept.
+  public var lastHiddenState: [Float]? {
+    if normsTheMean {
+      guard states.count >= stateCount else { return nil }
+      return states.suffix(stateCount).map { Float($0) * residualScale }
+    }
+    return finalTokens.isEmpty ? nil : dequantizedFinalTokens
+  }
 
   /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
   public var poolerOutput: [Float]? {

@@ -17,6 +17,16 @@ public struct PixelMapping: Sendable, Equatable {
     offset = zip(preprocessing.mean, preprocessing.standardDeviation).map { Float(-$0 / $1) }
   }
 
+  /// Whether every value is within half a step of a pixel's range.
+  func covers(_ values: [Float]) -> Bool {
+    let plane = values.count / max(scale.count, 1)
+    return values.indices.allSatisfy { index in
+      let channel = min(index / max(plane, 1), scale.count - 1)
+      let pixel = (values[index] - offset[channel]) / scale[channel]
+      return pixel >= -0.5 && pixel <= 255.5
+    }
+  }
+
   /// Normalised values, `channels x height x width`, as the nearest pixels.
   public func pixels(fromValues values: [Float]) -> [UInt8] {
     let plane = values.count / max(scale.count, 1)

@@ -82,11 +82,7 @@ struct InferenceWorker {
           logits: output.logits, hiddenStates: output.hiddenStates, finalTokens: output.lastHiddenState),
         poolerOutput: output.poolerOutput, checksum: nil, seconds: Clock.seconds - start)
     case .integer(let session, let model):
-      let pixels =
-        switch sample {
-        case .pixels(let pixels): pixels
-        case .values(let values): model.pixelMapping.pixels(fromValues: values)
-        }
+      let pixels = model.pixels(of: sample)
       let start = Clock.seconds
       let output: IntegerOutput
       do { output = try session.run(pixels, keepingHiddenStates: keepingHiddenStates) } catch {
@@ -96,7 +92,7 @@ struct InferenceWorker {
       return Inference(
         outputs: ModelOutputs(
           logits: output.dequantizedLogits, hiddenStates: output.hiddenStates,
-          finalTokens: output.finalTokens.isEmpty ? output.hiddenStates.last : output.dequantizedFinalTokens),
+          finalTokens: output.lastHiddenState),
         poolerOutput: output.poolerOutput, checksum: output.crc32, seconds: seconds)
     }
   }

@@ -90,7 +90,9 @@ extension LayerTable {
       Facts(
         readout: model.readout, hasPooler: model.file.tensors.contains { $0.name == "pooler.weight" },
         remainders: [
-          Remainder(name: "positions, with the prefix tokens added to theirs", parameters: configuration.tokens * configuration.width)
+          Remainder(
+            name: "positions, with the prefix tokens added to theirs",
+            parameters: configuration.tokens * configuration.width)
         ]))
   }
 }
