@@ -34,7 +34,7 @@ let package = Package(
     .executableTarget(
       name: "vit-quant",
       dependencies: [
-        "ViTLite",
+        "Quant", "Int8Kernels", "ViTLite",
         .target(name: "CJPEG", condition: .when(traits: ["ImageCodecs"])),
         .target(name: "CPNG", condition: .when(traits: ["ImageCodecs"])),
       ]),

@@ -17,7 +17,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   public var isAvailable: Bool { kernels != nil }
 
   /// Those that can be used here, the slowest first.
-  public static var available: [InstructionSet] { allCases.filter(\.isAvailable) }
+  public static var available: [InstructionSet] { allCases.filter { $0.isAvailable } }
 
   /// The fastest of those that can be used here.
   public static var fastest: InstructionSet { available.last ?? .portable }
@@ -32,6 +32,14 @@ public enum InstructionSet: String, Sendable, CaseIterable {
       case .avx512vnni: Kernels(vq_kernels_avx512vnni, requires: vq_isa_avx512vnni)
       case .amx: Kernels(vq_kernels_amx, requires: vq_isa_amx)
       case .neon, .dotprod, .i8mm: nil
+      }
+    #elseif arch(arm64)
+      switch self {
+      case .portable: .portable
+      case .neon: Kernels(vq_kernels_neon, requires: vq_isa_neon)
+      case .dotprod: Kernels(vq_kernels_dotprod, requires: vq_isa_dotprod)
+      case .i8mm: Kernels(vq_kernels_i8mm, requires: vq_isa_i8mm)
+      case .avx2, .avxvnni, .avx512vnni, .amx: nil
       }
     #else
       self == .portable ? .portable : nil

@@ -3,173 +3,164 @@ import Testing
 
 @testable import Int8Kernels
 
-/// Lengths of rows: around every vector's width, and those of models.
-let rowLengths = Array(1...35) + [47, 48, 49, 63, 64, 65, 96, 127, 197, 200, 257, 768, 773]
-
-/// Every instruction set's kernels but the portable ones.
-let vectorKernels: [(isa: InstructionSet, table: vq_kernels)] = InstructionSet.available.compactMap { isa in
-  isa == .portable ? nil : isa.kernels.map { (isa, $0.table) }
-}
-
-@Suite("Row kernels")
+@Suite("Row kernels: every instruction set gives the portable result")
 struct RowKernelTests {
-  let portable = Kernels.portable.table
+  /// A comparison with the portable kernels for every other instruction set that can run here.
+  private let comparisons: [(isa: InstructionSet, comparison: KernelComparison)] =
+    InstructionSet.available.compactMap { isa in
+      guard isa != .portable, let kernels = isa.kernels else { return nil }
+      return (isa, KernelComparison(of: kernels.table, with: Kernels.portable.table))
+    }
 
-  /// Rows of int32: the whole range, the residual stream's, small numbers, and the ends.
-  static func rows32(_ count: Int) -> [[Int32]] {
-    var random = SplitMix64(seed: UInt64(count))
-    return [
-      random.numbers(count, in: Int32.min...Int32.max), random.numbers(count, in: -(1 << 30)...(1 << 30)),
-      random.numbers(count, in: -3000...3000), [Int32](repeating: .min, count: count),
-      [Int32](repeating: .max, count: count), [Int32](repeating: 0, count: count),
-    ]
-  }
-
-  /// Rows of int16: the whole range, small numbers, and the ends.
-  static func rows16(_ count: Int) -> [[Int16]] {
-    var random = SplitMix64(seed: UInt64(count))
-    return [
-      random.numbers(count, in: Int16.min...Int16.max), random.numbers(count, in: -300...300),
-      [Int16](repeating: .min, count: count), [Int16](repeating: .max, count: count),
-      [Int16](repeating: 0, count: count),
-    ]
-  }
-
-  @Test("Sum, minimum and maximum of int32", arguments: rowLengths)
-  func range32(count: Int) {
-    for row in Self.rows32(count) {
-      let x = GuardedBuffer(row)
-      func range(_ table: vq_kernels) -> [Int64] {
-        var (sum, low, high) = (Int64(0), Int32(0), Int32(0))
-        table.row_range_i32(x.base, Int32(count), &sum, &low, &high)
-        return [sum, Int64(low), Int64(high)]
-      }
-      let expected = range(portable)
-      #expect(expected == [row.reduce(0) { $0 + Int64($1) }, Int64(row.min() ?? 0), Int64(row.max() ?? 0)])
-      for (isa, table) in vectorKernels { #expect(range(table) == expected, "\(isa)") }
+  private func expectAll(_ agree: (KernelComparison) -> Bool) {
+    for (isa, comparison) in comparisons {
+      #expect(agree(comparison), "\(isa)")
     }
   }
 
-  @Test("Sum of squares", arguments: rowLengths)
+  @Test("Sum, minimum and maximum", arguments: RowCases.lengths)
+  func ranges(count: Int) {
+    expectAll { $0.range32(count: count) && $0.range16(count: count) && $0.maximum(count: count) }
+  }
+
+  @Test("Sum of squares", arguments: RowCases.lengths)
   func squareSum(count: Int) {
-    for row in Self.rows32(count) {
-      let x = GuardedBuffer(row)
-      for (mean, shift) in [(Int32(0), Int32(0)), (17, 1), (-123_456, 9), (.max, 13), (.min, 30)] {
-        let expected = portable.row_square_sum(x.base, Int32(count), mean, shift)
-        for (isa, table) in vectorKernels {
-          #expect(table.row_square_sum(x.base, Int32(count), mean, shift) == expected, "\(isa)")
-        }
-      }
-    }
+    expectAll { $0.squareSum(count: count) }
   }
 
-  @Test("Normalization", arguments: rowLengths)
+  @Test("Normalization", arguments: RowCases.lengths)
   func normalize(count: Int) {
-    var random = SplitMix64(seed: 7)
-    let parameters: [(mean: Int32, centerShift: Int32, multiplier: Int32, shift: Int32)] = [
-      (0, 0, 1, 0), (-700, 3, 32767, 40), (12345, 9, 16384, 25), (.max, 30, 32767, 62), (.min, 1, 20000, 33),
-    ]
-    for row in Self.rows32(count) {
-      let x = GuardedBuffer(row)
-      for parameter in parameters {
-        let gain = GuardedBuffer(random.numbers(count, in: Int32(-32767)...32767))
-        let bias = GuardedBuffer(random.numbers(count, in: Int32.min...Int32.max))
-        func normalized(_ table: vq_kernels) -> ([Int16], [Int32]) {
-          let narrow = GuardedBuffer(repeating: Int16(99), count: count)
-          let wide = GuardedBuffer(repeating: Int32(99), count: count)
-          table.row_normalize_i16(
-            x.base, Int32(count), parameter.mean, parameter.centerShift, parameter.multiplier, gain.base, bias.base,
-            parameter.shift, narrow.base)
-          table.row_normalize_i32(
-            x.base, Int32(count), parameter.mean, parameter.centerShift, parameter.multiplier, gain.base, bias.base,
-            parameter.shift, wide.base)
-          return (narrow.elements, wide.elements)
-        }
-        let expected = normalized(portable)
-        for (isa, table) in vectorKernels {
-          let result = normalized(table)
-          #expect(result == expected, "\(isa)")
-        }
-      }
-    }
-  }
-
-  @Test("Minimum and maximum of int16", arguments: rowLengths)
-  func range16(count: Int) {
-    for row in Self.rows16(count) {
-      let x = GuardedBuffer(row)
-      for (isa, table) in vectorKernels + [(.portable, portable)] {
-        var (low, high) = (Int32(0), Int32(0))
-        table.row_range_i16(x.base, Int32(count), &low, &high)
-        #expect([low, high] == [Int32(row.min() ?? 0), Int32(row.max() ?? 0)], "\(isa)")
-      }
-    }
-  }
-
-  /// The row after GELU, and its range.
-  private func gelu(_ table: vq_kernels, _ row: [Int16], _ fractionBits: Int32) -> [Int32] {
-    let x = GuardedBuffer(row)
-    var (low, high) = (Int32(0), Int32(0))
-    table.row_gelu(x.base, Int32(row.count), fractionBits, &low, &high)
-    return x.elements.map { Int32($0) } + [low, high]
+    expectAll { $0.normalize(count: count) }
   }
 
   @Test("GELU of every int16 with every fraction", arguments: Int32(5)...12)
   func geluOfEveryNumber(fractionBits: Int32) {
-    let row = Array(Int16.min...Int16.max)
-    let expected = gelu(portable, row, fractionBits)
-    for (isa, table) in vectorKernels { #expect(gelu(table, row, fractionBits) == expected, "\(isa)") }
+    expectAll { $0.gelu(Array(Int16.min...Int16.max), fractionBits: fractionBits) }
   }
 
-  @Test("GELU of rows of every length", arguments: rowLengths)
+  @Test("GELU of rows of every length", arguments: RowCases.lengths)
   func geluLengths(count: Int) {
-    for row in Self.rows16(count) {
-      let expected = gelu(portable, row, 9)
-      for (isa, table) in vectorKernels { #expect(gelu(table, row, 9) == expected, "\(isa)") }
+    expectAll { comparison in
+      RowCases.rows16(count).allSatisfy { comparison.gelu($0, fractionBits: 9) }
     }
   }
 
   @Test("Quantization of every int16 with quantizers of every exponent")
   func quantizeEveryNumber() {
-    let row = GuardedBuffer(Array(Int16.min...Int16.max))
-    func quantized(_ table: vq_kernels, _ quantizer: vq_row_quantizer) -> [UInt8] {
-      let out = GuardedBuffer(repeating: UInt8(99), count: row.count)
-      withUnsafePointer(to: quantizer) { table.row_quantize_u8(row.base, Int32(row.count), $0, out.base) }
-      return out.elements
-    }
-    for quantizer in everyExponent {
-      let expected = quantized(portable, quantizer)
-      for (isa, table) in vectorKernels { #expect(quantized(table, quantizer) == expected, "\(isa) \(quantizer)") }
+    let row = Array(Int16.min...Int16.max)
+    expectAll { comparison in
+      RowCases.asymmetricQuantizers.allSatisfy { comparison.quantize(row, $0) }
     }
   }
 
-  @Test("Quantization of rows of every length", arguments: rowLengths)
+  @Test("Quantization of rows of every length", arguments: RowCases.lengths)
   func quantizeLengths(count: Int) {
-    for row in Self.rows16(count) {
-      let x = GuardedBuffer(row)
-      let quantizer = RowQuantizer(minimum: Int32(row.min() ?? 0), maximum: Int32(row.max() ?? 0)).cValue
-      func quantized(_ table: vq_kernels) -> [UInt8] {
-        let out = GuardedBuffer(repeating: UInt8(99), count: count)
-        withUnsafePointer(to: quantizer) { table.row_quantize_u8(x.base, Int32(count), $0, out.base) }
-        return out.elements
-      }
-      let expected = quantized(portable)
-      for (isa, table) in vectorKernels { #expect(quantized(table) == expected, "\(isa)") }
-    }
+    expectAll { $0.quantize(count: count) }
+  }
+
+  @Test("Packing of keys", arguments: RowCases.lengths)
+  func packKey(count: Int) {
+    expectAll { $0.packKey(count: count) }
+  }
+
+  @Test("Packing of values", arguments: RowCases.tokens)
+  func packValues(tokens: Int) {
+    expectAll { $0.packValues(tokens: tokens) }
+  }
+
+  @Test("Exponentials of every distance", arguments: [1, 2])
+  func exp2OfEveryDistance(planes: Int) {
+    expectAll { $0.exp2((Int32(0)...33000).map { 5000 - $0 }, maximum: 5000, planes: planes) }
+  }
+
+  @Test("Exponentials of rows of every length", arguments: RowCases.lengths)
+  func exp2Lengths(count: Int) {
+    expectAll { $0.exp2(count: count) }
+  }
+
+  @Test("Combination of the two planes", arguments: RowCases.lengths)
+  func combine(count: Int) {
+    expectAll { $0.combine(count: count) }
   }
 }
 
-/// Quantizers of every exponent, of one-sided and symmetric ranges, and at the ends of the contract.
-let everyExponent: [vq_row_quantizer] =
-  (0...15).flatMap { bit -> [vq_row_quantizer] in
-    let reach = Int32(min(1 << bit, 32767))
-    return [
-      RowQuantizer(minimum: -reach, maximum: reach).cValue, RowQuantizer(minimum: 0, maximum: reach).cValue,
-      RowQuantizer(minimum: -reach, maximum: reach / 3).cValue, RowQuantizer(magnitude: reach).cValue,
-    ]
-  } + [
-    vq_row_quantizer(low: -32768, high: 32767, exponent: -1, inverse: 32767, zero_point: 255),
-    vq_row_quantizer(low: -32768, high: 32767, exponent: 13, inverse: 32767, zero_point: 0),
-    vq_row_quantizer(low: -32768, high: 32767, exponent: 0, inverse: 32767, zero_point: 255),
-    vq_row_quantizer(low: 0, high: 0, exponent: 5, inverse: 0, zero_point: 128),
-  ]
+@Suite("Row kernels: the portable result")
+struct PortableRowKernelTests {
+  let table = Kernels.portable.table
+
+  @Test("Sum, minimum and maximum are those of the row", arguments: RowCases.lengths)
+  func ranges(count: Int) {
+    for row in RowCases.rows32(count) {
+      var (sum, low, high) = (Int64(0), Int32(0), Int32(0))
+      table.row_range_i32(row, Int32(count), &sum, &low, &high)
+      #expect(sum == row.reduce(0) { $0 + Int64($1) })
+      #expect(low == row.min() && high == row.max())
+      #expect(table.row_maximum_i32(row, Int32(count)) == row.max())
+    }
+    for row in RowCases.rows16(count) {
+      var (low, high) = (Int32(0), Int32(0))
+      table.row_range_i16(row, Int32(count), &low, &high)
+      #expect(low == row.min().map { Int32($0) } && high == row.max().map { Int32($0) })
+    }
+  }
+
+  @Test("A normalized row is (x - mean) / 2^a * multiplier * gain / 2^b + bias, each division rounded half up")
+  func normalize() {
+    let x: [Int32] = [-1000, -3, 0, 1, 2, 77, 100_000]
+    let gain: [Int32] = [3, -5, 32767, 1000, -1000, 200, -32767]
+    let bias: [Int32] = [0, 1, -1, 500, 7, 0, 9]
+    var out = [Int32](repeating: 0, count: x.count)
+    table.row_normalize_i32(x, Int32(x.count), 2, 2, 300, gain, bias, 6, &out)
+    for index in x.indices {
+      let centered = (Double(x[index] - 2) / 4 + 0.5).rounded(.down)
+      let scaled = (centered * 300 * Double(gain[index]) / 64 + 0.5).rounded(.down)
+      #expect(out[index] == Int32(truncatingIfNeeded: Int64(scaled) + Int64(bias[index])))
+    }
+    var narrow = [Int16](repeating: 0, count: x.count)
+    table.row_normalize_i16(x, Int32(x.count), 2, 2, 300, gain, bias, 6, &narrow)
+    #expect(narrow == out.map { Int16(min(max($0, -32768), 32767)) })
+    let squares = x.reduce(Int64(0)) { sum, x in
+      let centered = Int64((Double(x - 2) / 4 + 0.5).rounded(.down))
+      return sum + centered * centered
+    }
+    #expect(table.row_square_sum(x, Int32(x.count), 2, 2) == squares)
+  }
+
+  @Test("A key goes to every 64th byte, four at a time; values to groups of four tokens")
+  func panels() {
+    let quantizer = RowQuantizer(magnitude: 127).cValue
+    var key = [Int8](repeating: 55, count: 68)
+    let sum = withUnsafePointer(to: quantizer) { table.pack_key([1, -2, 127, -127, 5, 300], 6, $0, &key) }
+    #expect(key[0..<4] == [1, -2, 127, -127] && key[64..<68] == [5, 127, 0, 0] && sum == 131)
+    #expect(key[4..<64].allSatisfy { $0 == 55 })
+    var panel = [Int8](repeating: 55, count: 128)
+    // Five tokens of two channels, three apart.
+    let values: [Int16] = [1, 2, 9, 3, 4, 9, 5, 6, 9, 7, 8, 9, -200, 200]
+    table.pack_values(values, 3, 5, 2, &panel)
+    #expect(panel[0..<8] == [1, 3, 5, 7, 2, 4, 6, 8] && panel[64..<72] == [-127, 0, 0, 0, 127, 0, 0, 0])
+    #expect((panel[8..<64] + panel[72...]).allSatisfy { $0 == 0 })
+  }
+
+  @Test("The planes of a probability are its upper 8 and lower 7 bits; alone, the upper plane is rounded")
+  func probabilities() {
+    let x: [Int32] = [0, -1024, -2048, -100, -40000]
+    var (high, low) = ([UInt8](repeating: 55, count: 8), [UInt8](repeating: 55, count: 8))
+    let sum = table.row_exp2(x, 5, 0, &high, &low)
+    let p = zip(high, low).map { Int32($0) << 7 + Int32($1) }
+    #expect(p[0...2] == [32640, 16320, 8160] && abs(p[3] - 30503) <= 3 && p[4...] == [0, 0, 0, 0])
+    #expect(sum == p.reduce(0, +))
+    let rounded = table.row_exp2(x, 5, 0, &high, nil)
+    #expect(high == p.map { UInt8(($0 + 64) >> 7) })
+    #expect(rounded == high.reduce(0) { $0 + Int32($1) * 128 })
+  }
+
+  @Test("The combination is (high + low / 2^7) * multipliers / 2^shift, saturated")
+  func combine() {
+    let (high, low): ([Int32], [Int32]) = ([100, -100, 1_000_000], [64, -65, 0])
+    var out = [Int16](repeating: 0, count: 3)
+    table.row_combine_i16(high, low, 3, 3, [5, 7, 9], 1, &out)
+    #expect(out == [758, -1060, 32767])
+    table.row_combine_i16(high, nil, 3, 3, [5, 7, -9], 0, &out)
+    #expect(out == [1500, -2100, -32768])
+  }
+}

@@ -95,6 +95,19 @@ extern const vq_kernels vq_kernels_avx2;
 extern const vq_kernels vq_kernels_avxvnni;
 extern const vq_kernels vq_kernels_avx512vnni;
 extern const vq_kernels vq_kernels_amx;
+#elif defined(__aarch64__)
+extern const vq_kernels vq_kernels_neon;
+extern const vq_kernels vq_kernels_dotprod;
+extern const vq_kernels vq_kernels_i8mm;
+#endif
+
+#if defined(__x86_64__)
+// Rounds of an instruction set's product instruction on registers alone, to measure what the processor can do. Returns
+// the operations done; a multiplication and an addition are two.
+int64_t vq_peak_avx2(int64_t rounds);
+int64_t vq_peak_avxvnni(int64_t rounds);
+int64_t vq_peak_avx512vnni(int64_t rounds);
+int64_t vq_peak_amx(int64_t rounds);
 #endif
 
 // Float reference: C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL).

@@ -27,10 +27,16 @@ struct BlockQuantizer {
     Int32(min(max((Double(value) / unit).rounded(), -32768), 32767))
   }
 
+  /// How the input of a layer is rounded.
+  private func rounding(_ observer: HistogramObserver) -> ActivationRounding {
+    options.activations == .dynamic ? .dynamic : .fixed(observer.range(options.observer))
+  }
+
   /// From `accumulator * row multiplier` of uint8 rows that were quantized from int16 in this unit.
   static func inputUnit(_ unit: Double) -> Double { unit * 2 / 255 }
 
-  func quantize(_ block: FloatBlock, _ seen: BlockStatistics) -> QuantizedBlock {
+  /// - Parameter inputs: what the layers were seen to read; nil to round weights to nearest.
+  func quantize(_ block: FloatBlock, _ seen: BlockStatistics, _ inputs: BlockInputs?) -> QuantizedBlock {
     let width = configuration.width
     let norm1Unit = Self.unit(magnitude: seen.norm1.magnitude.max() ?? 0)
     let attention = attentionUnits(seen.qkv)
@@ -38,33 +44,67 @@ struct BlockQuantizer {
     let geluBits = Self.geluFractionBits(seen.mlpInput)
     let geluUnit = LinearQuantizer.power(-Int(geluBits))
     let residualUnits = [Double](repeating: residualUnit, count: width)
-
     let qkvUnits =
       [Double](repeating: attention.query, count: width) + [Double](repeating: attention.key, count: width)
       + attention.values
     // A value is at most 127 units; what attention gives is within the values' range.
     let outputUnit = (attention.values.max() ?? 1) * 128 / 32767
-    let ratios = attention.values.map { $0 / outputUnit }
-    let valueShift = LinearQuantizer.shift(for: ratios, in: -22...16)
-    var valueMultiplier = ratios.map { Int32(min(($0 * LinearQuantizer.power(valueShift)).rounded(), 32767)) }
-    valueMultiplier += Array(repeating: 0, count: WeightLayout.paddedOutputs(width) - width)
+    let (valueMultiplier, valueShift) = Self.valueMultipliers(attention.values, unit: outputUnit)
 
+    let layers = quantize([
+      LayerTask(block.qkv, norm1Unit, qkvUnits, inputs?.norm1, rounding(seen.norm1Values)),
+      LayerTask(block.projection, outputUnit, residualUnits, inputs?.attention, rounding(seen.attentionValues)),
+      LayerTask(
+        block.fc1, norm2Unit, [Double](repeating: geluUnit, count: configuration.mlpWidth), inputs?.norm2,
+        rounding(seen.norm2Values)),
+      LayerTask(block.fc2, geluUnit, residualUnits, inputs?.gelu, rounding(seen.geluValues)),
+    ])
     return QuantizedBlock(
       norm1: norm(block.norm1, unit: norm1Unit), norm1Quantizer: quantizer(seen.norm1Values, unit: norm1Unit),
-      qkv: LinearQuantizer(inputUnit: Self.inputUnit(norm1Unit), outputUnits: qkvUnits).quantize(block.qkv),
-      queryQuantizers: seen.queries.map { quantizer($0, unit: attention.query) },
+      qkv: layers[0], queryQuantizers: seen.queries.map { quantizer($0, unit: attention.query) },
       keyQuantizers: seen.keys.map { quantizer($0, unit: attention.key) }, scoreShift: attention.scoreShift,
-      valueMultiplier: valueMultiplier, valueShift: Int32(valueShift),
-      attentionQuantizer: quantizer(seen.attentionValues, unit: outputUnit),
-      projection: LinearQuantizer(inputUnit: Self.inputUnit(outputUnit), outputUnits: residualUnits)
-        .quantize(block.projection),
+      valueMultiplier: valueMultiplier, valueShift: valueShift,
+      attentionQuantizer: quantizer(seen.attentionValues, unit: outputUnit), projection: layers[1],
       norm2: norm(block.norm2, unit: norm2Unit), norm2Quantizer: quantizer(seen.norm2Values, unit: norm2Unit),
-      fc1: LinearQuantizer(
-        inputUnit: Self.inputUnit(norm2Unit),
-        outputUnits: [Double](repeating: geluUnit, count: configuration.mlpWidth)
-      ).quantize(block.fc1), geluFractionBits: geluBits,
-      geluQuantizer: quantizer(seen.geluValues, unit: geluUnit),
-      fc2: LinearQuantizer(inputUnit: Self.inputUnit(geluUnit), outputUnits: residualUnits).quantize(block.fc2))
+      fc1: layers[2], geluFractionBits: geluBits, geluQuantizer: quantizer(seen.geluValues, unit: geluUnit),
+      fc2: layers[3])
+  }
+
+  /// One layer to quantize: its weights, units and sampled inputs.
+  private struct LayerTask: Sendable {
+    let layer: FloatLinear
+    let quantizer: LinearQuantizer
+    let rows: [Float]?
+    let rounding: ActivationRounding
+
+    init(_ layer: FloatLinear, _ unit: Double, _ units: [Double], _ rows: [Float]?, _ rounding: ActivationRounding) {
+      self.layer = layer
+      quantizer = LinearQuantizer(inputUnit: BlockQuantizer.inputUnit(unit), outputUnits: units)
+      self.rows = rows
+      self.rounding = rounding
+    }
+
+    func run() -> QuantizedLinear {
+      let seen = rows.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) }
+      return quantizer.quantize(layer, seen: seen)
+    }
+  }
+
+  private func quantize(_ tasks: [LayerTask]) -> [QuantizedLinear] {
+    concurrentMap(count: tasks.count, threads: options.threads) { () throws(Never) in
+      ()
+    } body: { (_, index) throws(Never) in
+      tasks[index].run()
+    }
+  }
+
+  /// The scale of each value channel in units of the attention output, padded to whole panels.
+  private static func valueMultipliers(_ values: [Double], unit: Double) -> ([Int32], Int32) {
+    let ratios = values.map { $0 / unit }
+    let shift = LinearQuantizer.shift(for: ratios, in: -22...16)
+    let multipliers = ratios.map { Int32(min(($0 * LinearQuantizer.power(shift)).rounded(), 32767)) }
+    let padding = WeightLayout.paddedOutputs(values.count) - values.count
+    return (multipliers + Array(repeating: 0, count: padding), Int32(shift))
   }
 
   private func norm(_ norm: FloatNorm, unit: Double) -> QuantizedNorm {

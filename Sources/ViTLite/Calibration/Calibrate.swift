@@ -22,13 +22,21 @@ public func calibrate(
   let smoothed = folded.smoothed(seen, options: options) {
     progress(CalibrationProgress(phase: .smoothing, done: $0, total: configuration.depth))
   }
-  let statistics = try FloatReference(smoothed).statistics(
+  let reference = FloatReference(smoothed)
+  let statistics = try reference.statistics(
     of: samples, preprocessing: preprocessing, sampledRows: 0, options: options
   ) { progress(CalibrationProgress(phase: .measuring, done: $0, total: samples.count)) }
 
   let mapping = preprocessing.map { samples.pixelMapping(given: $0) } ?? samples.pixelMapping
+  var inputs: SampledInputs?
+  if options.rounding == .calibrated {
+    inputs = try reference.sampledInputs(of: samples, preprocessing: preprocessing, options: options) {
+      progress(CalibrationProgress(phase: .sampling, done: $0, total: samples.count))
+    }
+  }
   return try ModelQuantizer(
-    model: smoothed, statistics: statistics, options: options, preprocessing: preprocessing, mapping: mapping
+    model: smoothed, statistics: statistics, options: options, preprocessing: preprocessing, mapping: mapping,
+    inputs: inputs
   ).quantize { progress(CalibrationProgress(phase: .quantizing, done: $0, total: configuration.depth)) }
 }
 

@@ -1,5 +1,14 @@
 import Quant
 
+/// How weights become integers.
+public enum WeightRoundingMode: String, Sendable, CaseIterable {
+  /// Each to the nearest level.
+  case nearest
+  /// So that the outputs for what calibration saw change least (GPTQ, arXiv 2210.17323), with the mean of the remaining
+  /// error taken out of the bias.
+  case calibrated
+}
+
 /// What a user chooses about a calibration.
 public struct CalibrationOptions: Sendable, Equatable {
   /// How static ranges are chosen.
@@ -9,18 +18,20 @@ public struct CalibrationOptions: Sendable, Equatable {
   public var smoothing: Bool
   /// Planes of 8 bits for the softmax's output, 1 or 2.
   public var softmaxPlanes: Int
+  public var rounding: WeightRoundingMode
   /// For the choice of tokens that alpha is searched on.
   public var seed: UInt64
   public var threads: Int
 
   public init(
     observer: ObserverKind = .minmax, activations: ActivationMode = .dynamic, smoothing: Bool = true,
-    softmaxPlanes: Int = 2, seed: UInt64 = 0, threads: Int = 1
+    softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, seed: UInt64 = 0, threads: Int = 1
   ) {
     self.observer = observer
     self.activations = activations
     self.smoothing = smoothing
     self.softmaxPlanes = softmaxPlanes
+    self.rounding = rounding
     self.seed = seed
     self.threads = threads
   }
@@ -58,6 +69,7 @@ public struct CalibrationProgress: Sendable, Equatable {
     case observing
     case smoothing
     case measuring
+    case sampling
     case quantizing
   }
 

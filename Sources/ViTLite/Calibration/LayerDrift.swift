@@ -25,6 +25,13 @@ struct LayerDrift {
     return result.array(count * layer.outputs)
   }
 
+  private static func range(of values: [Float]) -> ValueRange {
+    values.reduce(into: ValueRange(low: 0, high: 0)) { range, value in
+      range.low = min(range.low, value)
+      range.high = max(range.high, value)
+    }
+  }
+
   /// Sum over the groups of the relative squared error with the inputs divided by `factors`.
   func error(factors: [Float], activations: ActivationMode) -> Double {
     var smoothed = layer
@@ -32,7 +39,8 @@ struct LayerDrift {
     smoothed.roundWeights()
     var inputs = rows
     for index in inputs.indices { inputs[index] /= factors[index % layer.inputs] }
-    Self.quantize(&inputs, columns: layer.inputs, activations)
+    let rounding = activations == .dynamic ? ActivationRounding.dynamic : .fixed(Self.range(of: inputs))
+    rounding.round(&inputs, columns: layer.inputs)
     let result = Self.apply(smoothed, to: inputs, count: count)
     var total = 0.0
     for group in groups {
@@ -49,23 +57,6 @@ struct LayerDrift {
       total += signal > 0 ? noise / signal : 0
     }
     return total
-  }
-
-  /// Rounds to 255 steps of each row's range, or of the range of all rows.
-  private static func quantize(_ values: inout [Float], columns: Int, _ activations: ActivationMode) {
-    let rowLength = activations == .dynamic ? columns : values.count
-    guard rowLength > 0 else { return }
-    for start in stride(from: 0, to: values.count, by: rowLength) {
-      var low: Float = 0
-      var high: Float = 0
-      for index in start..<start + rowLength {
-        low = min(low, values[index])
-        high = max(high, values[index])
-      }
-      let step = (high - low) / 255
-      guard step > 0 else { continue }
-      for index in start..<start + rowLength { values[index] = (values[index] / step).rounded() * step }
-    }
   }
 }
 

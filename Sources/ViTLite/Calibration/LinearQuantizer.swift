@@ -10,7 +10,10 @@ struct LinearQuantizer {
 
   /// Weights with a symmetric scale for each output, chosen so that the scale is exactly `multiplier / 2^shift`: what
   /// is lost is lost in the rounding of the weights alone.
-  func quantize(_ layer: FloatLinear) -> QuantizedLinear {
+  ///
+  /// - Parameter seen: sampled inputs; the weights are rounded so that the outputs for these change least, and the bias
+  ///   makes up for the mean of what remains. Without them, weights are rounded to nearest.
+  func quantize(_ layer: FloatLinear, seen: LayerInputs? = nil) -> QuantizedLinear {
     let outputs = layer.outputs
     let inputs = layer.inputs
     let ratios = (0..<outputs).map { output -> Double in
@@ -19,24 +22,30 @@ struct LinearQuantizer {
       return largest / 127 * inputUnit / outputUnits[output]
     }
     let shift = Self.shift(for: ratios)
+    let padding = WeightLayout.paddedOutputs(outputs) - outputs
+    let multiplier = ratios.map { Self.multiplier($0, shift: shift) } + [Int32](repeating: 0, count: padding)
+    let steps = (0..<outputs).map { output in
+      Double(multiplier[output]) * Self.power(-shift) * outputUnits[output] / inputUnit
+    }
+    let levels = Self.levels(layer, steps: steps, seen: seen)
     var weights = [Int8](repeating: 0, count: outputs * inputs)
-    var multiplier = [Int32](repeating: 0, count: WeightLayout.paddedOutputs(outputs))
-    var sums = multiplier
-    var bias = multiplier
+    var sums = [Int32](repeating: 0, count: multiplier.count)
+    var bias = sums
     var bounds = (accumulator: Int64(0), output: Int64(0))
     for output in 0..<outputs {
-      multiplier[output] = Self.multiplier(ratios[output], shift: shift)
-      let step =
-        Double(multiplier[output]) * Self.power(-shift) * outputUnits[output] / inputUnit
       var magnitude: Int64 = 0
+      var correction = 0.0
       for input in 0..<inputs {
-        let level = (Double(layer.weight[output * inputs + input]) / step).rounded()
-        let weight = Int8(min(max(level, -127), 127))
+        let weight = Int8(min(max(levels[output * inputs + input], -127), 127))
         weights[output * inputs + input] = weight
         sums[output] += Int32(weight)
         magnitude += Int64(weight.magnitude)
+        if let seen {
+          correction += Double(seen.exactMean[input]) * Double(layer.weight[output * inputs + input])
+          correction -= Double(seen.quantizedMean[input]) * Double(weight) * steps[output]
+        }
       }
-      bias[output] = Self.integer(Double(layer.bias[output]) / outputUnits[output])
+      bias[output] = Self.integer((Double(layer.bias[output]) + correction) / outputUnits[output])
       let accumulator = 255 * magnitude
       bounds.accumulator = max(bounds.accumulator, accumulator)
       let reach = Double(accumulator) * 32767 * Double(multiplier[output]) * Self.power(-shift)
@@ -46,6 +55,14 @@ struct LinearQuantizer {
       weights: WeightLayout.pack(weights, outputs: outputs, inputs: inputs), multiplier: multiplier,
       columnSum: sums, bias: bias, outputs: outputs, inputs: inputs, shift: Int32(shift),
       accumulatorBound: bounds.accumulator, outputBound: bounds.output)
+  }
+
+  /// The integer weights, as floats.
+  private static func levels(_ layer: FloatLinear, steps: [Double], seen: LayerInputs?) -> [Float] {
+    if let seen, let rounding = WeightRounding(rows: seen.rows, inputs: layer.inputs) {
+      return rounding.round(layer, steps: steps.map { Float($0) }, limit: 127)
+    }
+    return layer.weight.indices.map { Float((Double(layer.weight[$0]) / steps[$0 / layer.inputs]).rounded()) }
   }
 
   /// The largest shift with which all multipliers fit 15 bits.

@@ -8,26 +8,34 @@ struct ModelQuantizer {
   let options: CalibrationOptions
   let preprocessing: Preprocessing?
   let mapping: PixelMapping
+  /// Sampled inputs of every layer; nil to round weights to nearest.
+  let inputs: SampledInputs?
 
   private static let outputFractionBits = 16
 
   func quantize(progress: (Int) -> Void) throws(CalibrationError) -> QuantizedModel {
-    let configuration = model.configuration
-    var bits = largestResidualFractionBits()
+    let largest = largestResidualFractionBits()
+    // Weights rounded to nearest tell how far the layers reach; those that are kept are rounded with more care.
+    var bits = try fractionBits(for: quantize(residualFractionBits: largest, inputs: nil) { _ in }, atMost: largest)
     while true {
-      let quantized = quantize(residualFractionBits: bits, progress: progress)
-      let reach = quantized.residualBound
-      if reach <= Int64(FixedPoint.residualLimit) {
+      let quantized = quantize(residualFractionBits: bits, inputs: inputs, progress: progress)
+      let fitting = try fractionBits(for: quantized, atMost: bits)
+      if fitting == bits {
         try quantized.checkBounds()
         return quantized
       }
-      // Fewer fraction bits: each halves what the layers can add to the residual stream.
-      let excess = 64 - (reach / Int64(FixedPoint.residualLimit)).leadingZeroBitCount
-      guard bits > 0 else {
-        throw .overflow(layer: "residual stream of \(configuration.depth) blocks", bound: reach)
-      }
-      bits = max(0, bits - max(excess, 1))
+      bits = fitting
     }
+  }
+
+  /// Fraction bits with which no layer's output can leave the residual stream's range; each one less halves it.
+  private func fractionBits(for quantized: QuantizedModel, atMost bits: Int) throws(CalibrationError) -> Int {
+    let excess = quantized.residualBound / Int64(FixedPoint.residualLimit)
+    let fitting = bits - (64 - excess.leadingZeroBitCount)
+    guard fitting >= 0 else {
+      throw .overflow(layer: "residual stream of \(model.configuration.depth) blocks", bound: quantized.residualBound)
+    }
+    return fitting
   }
 
   /// With four times the largest value that was seen to spare.
@@ -36,13 +44,15 @@ struct ModelQuantizer {
     return min(max(29 - Int(largest.exponent), 0), 20)
   }
 
-  private func quantize(residualFractionBits: Int, progress: (Int) -> Void) -> QuantizedModel {
+  private func quantize(
+    residualFractionBits: Int, inputs: SampledInputs?, progress: (Int) -> Void
+  ) -> QuantizedModel {
     let configuration = model.configuration
     let blockQuantizer = BlockQuantizer(
       configuration: configuration, options: options, residualFractionBits: residualFractionBits)
     var blocks: [QuantizedBlock] = []
     for (index, block) in model.blocks.enumerated() {
-      blocks.append(blockQuantizer.quantize(block, statistics.blocks[index]))
+      blocks.append(blockQuantizer.quantize(block, statistics.blocks[index], inputs?.blocks[index]))
       progress(index + 1)
     }
     let residualUnit = LinearQuantizer.power(-residualFractionBits)
@@ -60,7 +70,7 @@ struct ModelQuantizer {
     return QuantizedModel(
       configuration: configuration, preprocessing: preprocessing, readout: model.readout,
       activations: options.activations, pixelMapping: mapping, softmaxPlanes: options.softmaxPlanes,
-      residualFractionBits: residualFractionBits, patchEmbedding: patchEmbedding(unit: residualUnit),
+      residualFractionBits: residualFractionBits, patchEmbedding: patchEmbedding(unit: residualUnit, inputs: inputs),
       positions: positions(unit: residualUnit), blocks: blocks,
       finalNorm: QuantizedNorm(
         model.finalNorm, epsilon: configuration.layerNormEpsilon, unit: finalUnit,
@@ -76,16 +86,20 @@ struct ModelQuantizer {
 
   /// The patch embedding on raw pixels: scale and offset of the pixels are in weights and bias, so that no input is
   /// rounded. The offset goes through the rounded weights, which leaves their error on the centered pixels only.
-  private func patchEmbedding(unit: Double) -> QuantizedLinear {
+  private func patchEmbedding(unit: Double, inputs sampled: SampledInputs?) -> QuantizedLinear {
     let inputs = model.patchEmbedding.inputs
     let perChannel = inputs / model.configuration.channels
     var layer = model.patchEmbedding
     layer.scaleInputs(by: (0..<inputs).map { mapping.scale[$0 / perChannel] })
     let units = [Double](repeating: unit, count: layer.outputs)
-    var quantized = LinearQuantizer(inputUnit: 1, outputUnits: units).quantize(layer)
+    let seen = sampled.map { sampled in
+      let rows = sampled.patches.indices.map { sampled.patches[$0] / mapping.scale[$0 % inputs / perChannel] }
+      return LayerInputs(rows, inputs: inputs, rounding: nil)
+    }
+    var quantized = LinearQuantizer(inputUnit: 1, outputUnits: units).quantize(layer, seen: seen)
     for output in 0..<layer.outputs {
       let step = Double(quantized.multiplier[output]) * LinearQuantizer.power(-Int(quantized.shift)) * unit
-      var bias = Double(layer.bias[output])
+      var bias = Double(quantized.bias[output]) * unit
       for input in 0..<inputs {
         let channel = input / perChannel
         let weight = quantized.weights[WeightLayout.index(output: output, input: input, inputs: inputs)]

@@ -27,6 +27,10 @@ struct Benchmark {
   private let arenaBytes: Int
   private let weightsBytes: Int
   private let peakResidentBytes: Int?
+  /// Billions of operations a second: of the matrix products alone, and of the processor at its best; nil where this
+  /// instruction set has no such loop.
+  private let productRate: Double?
+  private let peakRate: Double?
 
   init(path: String, name: String, _ plan: Plan) throws(CommandError) {
     self.name = name
@@ -51,6 +55,31 @@ struct Benchmark {
     } catch { throw .limit("\(error)") }
     weightsBytes = ModelContents(model).byteCount
     peakResidentBytes = Self.peakResidentBytes
+    // After the peak of memory was read: these have buffers of their own.
+    let products = ThroughputProbe.products(of: model, on: plan.instructionSet, threads: plan.threads)
+    productRate = products.map { Self.rate(of: $0, runs: min(max(plan.runs, 3), 20)) }
+    let peak = ThroughputProbe.peak(of: plan.instructionSet, threads: plan.threads, rounds: Self.peakRounds)
+    peakRate = peak.map { Self.rate(of: $0, runs: 10) }
+  }
+
+  /// Long enough to be timed, short enough not to be interrupted every time.
+  private static let peakRounds: Int64 = 1_000_000
+
+  /// The best of some runs, after one that warms up: what disturbs a run only makes it slower.
+  private static func rate(of probe: ThroughputProbe, runs: Int) -> Double {
+    probe.run()
+    var shortest = Double.infinity
+    for _ in 0..<runs {
+      let start = Clock.seconds
+      probe.run()
+      shortest = min(shortest, Clock.seconds - start)
+    }
+    return Double(probe.operations) / max(shortest, 1e-9) / 1e9
+  }
+
+  private var peakFraction: Double? {
+    guard let productRate, let peakRate else { return nil }
+    return productRate / peakRate
   }
 
   private static var peakResidentBytes: Int? {
@@ -91,8 +120,8 @@ struct Benchmark {
       .init(key: "load_ms", value: .double(loadTime)), .init(key: "peak_rss_bytes", value: JSON(peakResidentBytes)),
       .init(key: "arena_bytes", value: .integer(arenaBytes)),
       .init(key: "weights_bytes", value: .integer(weightsBytes)),
-      .init(key: "gemm_gops", value: .null), .init(key: "peak_gops", value: .null),
-      .init(key: "gemm_peak_fraction", value: .null),
+      .init(key: "gemm_gops", value: JSON(productRate)), .init(key: "peak_gops", value: JSON(peakRate)),
+      .init(key: "gemm_peak_fraction", value: JSON(peakFraction)),
     ]
     if withStages { members.append(.init(key: "stages", value: .null)) }
     return .object(members)
@@ -108,6 +137,9 @@ struct Benchmark {
     if let peakResidentBytes { table.add(["Peak resident memory", NumberText.bytes(peakResidentBytes)]) }
     table.add(["Arena", NumberText.bytes(arenaBytes)])
     table.add(["Weights", NumberText.bytes(weightsBytes)])
+    if let productRate { table.add(["Matrix products", NumberText.fixed(productRate, 1) + " Gop/s"]) }
+    if let peakRate { table.add(["Peak of the processor", NumberText.fixed(peakRate, 1) + " Gop/s"]) }
+    if let peakFraction { table.add(["Share of the peak", NumberText.percent(peakFraction, 1)]) }
     let title = "\(name), \(plan.instructionSet.rawValue), \(plan.threads) thread\(plan.threads == 1 ? "" : "s")"
     return console.styled("\(title), \(plan.runs) runs", .bold) + "\n" + table.text
   }

@@ -24,7 +24,7 @@ enum HelpText {
         let name = option.placeholder.map { "\(option.name) \($0)" } ?? option.name
         return (name, option.help + (option.isRepeatable && option.placeholder != nil ? " (repeatable)" : ""))
       })
-    if !command.notes.isEmpty { lines += [""] + command.notes }
+    if !command.notes.isEmpty { lines += [""] + command.notes.flatMap { wrap($0, width: 100) } }
     lines += ["", "Example:"] + command.example.split(separator: "\n").map { "  \($0)" }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -18,7 +18,9 @@ enum BenchCommand {
       ] + ExecutionOptions.declarations + [OptionDeclaration(profile), OptionDeclaration(SharedOptions.json)],
       example: "vit-quant bench --preset vit-base --threads 1",
       notes: [
-        "A preset is calibrated by another process, so that the peak of resident memory is that of inference alone."
+        "A preset is calibrated by another process, so that the peak of resident memory is that of inference alone.",
+        "The matrix products are timed once more by themselves; the processor's peak is that of its product instruction "
+          + "on registers alone, measured in the same run. Both count a multiplication and an addition as two.",
       ]),
     run: run)
 

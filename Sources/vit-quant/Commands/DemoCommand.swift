@@ -19,8 +19,8 @@ enum DemoCommand {
       name: "demo", summary: "The whole story on the bundled model: calibrate, classify, report.",
       options: [OptionDeclaration(output), OptionDeclaration(SharedOptions.threads)], example: "vit-quant demo",
       notes: [
-        "The bundled data is looked for in calibration/fashion-mnist of the working directory, beside the program and",
-        "above it, or where the environment variable VIT_QUANT_DATA says.",
+        "The bundled data is looked for in calibration/fashion-mnist of the working directory, beside the program and "
+          + "above it, or where the environment variable VIT_QUANT_DATA says."
       ]),
     run: run)
 

@@ -21,8 +21,9 @@ enum ReportCommand {
       ], requiredOptions: [SharedOptions.data.name],
       example: "vit-quant report ./model model.gguf --data ./photos --html drift.html --fail-under agreement=0.99",
       notes: [
-        Baseline.summary, "SQNR: 10 log10(sum ref^2 / sum (ref - got)^2) for each image, then the mean over images;",
-        "at most 200 dB, which equal values have. Layers are measured in a run of the whole int8 model.",
+        Baseline.summary,
+        "SQNR: 10 log10(sum ref^2 / sum (ref - got)^2) for each image, then the mean over images; at most 200 dB, "
+          + "which equal values have. Layers are measured in a run of the whole int8 model.",
       ]),
     run: run)
 

@@ -36,7 +36,9 @@ enum ModelFile {
     guard try kind(of: path) == .float else {
       throw .input("an int8 model, \(path), expected a float one: a folder or a .safetensors file")
     }
-    do { return try Checkpoint.load(path: path, imageSize: size) } catch { throw .input("\(error)") }
+    do { return try Checkpoint.load(path: path, imageSize: size) } catch {
+      throw .input(located(error.description, path))
+    }
   }
 
   static func loadInteger(_ path: String) throws(CommandError) -> IntegerModel {

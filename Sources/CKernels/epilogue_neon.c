@@ -1,0 +1,55 @@
+// From accumulators to outputs, NEON: what every product on arm64 ends with.
+#if defined(__aarch64__)
+
+#include <string.h>
+
+#include "neon.h"
+
+static inline int32x4_t requantize(const vq_matmul *product, int32_t row, int32_t column, int32x4_t sums,
+                                   int64x2_t negative_shift) {
+  const int32x4_t column_sum = vld1q_s32(product->column_sum + column);
+  const int32x4_t accumulator = vmlsq_n_s32(sums, column_sum, product->row_zero_point[row]);
+  const int32x4_t column_multiplier = vld1q_s32(product->column_multiplier + column);
+  const int32x4_t multiplier = vmulq_n_s32(column_multiplier, product->row_multiplier[row]);
+  const int32x4_t value = vq_requantize_neon(accumulator, multiplier, negative_shift);
+  return vaddq_s32(value, vld1q_s32(product->bias + column));
+}
+
+// 4 finished elements, in the output's type.
+static inline void store(void *out, int32x4_t value, vq_output output) {
+  if (output == vq_output_int16) {
+    vst1_s16((int16_t *)out, vqmovn_s32(value));
+    return;
+  }
+  if (output == vq_output_accumulate) {
+    const int32x4_t limit = vdupq_n_s32((1 << 30) - 1);
+    const int32x4_t total = vaddq_s32(vld1q_s32((const int32_t *)out), value);
+    value = vmaxq_s32(vminq_s32(total, limit), vnegq_s32(limit));
+  }
+  vst1q_s32((int32_t *)out, value);
+}
+
+void vq_epilogue_neon(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
+                      int32_t column) {
+  const int64x2_t negative_shift = vdupq_n_s64(-(int64_t)product->shift);
+  const int32_t width = product->columns - column < 16 ? product->columns - column : 16;
+  const ptrdiff_t size = product->output == vq_output_int16 ? 2 : 4;
+  for (int32_t r = row; r < row + rows; ++r, accumulators += 16) {
+    char *const out = (char *)product->out + (r * product->out_stride + column) * size;
+    for (int32_t c = 0; c < width; c += 4) {
+      const int32x4_t value = requantize(product, r, column + c, vld1q_s32(accumulators + c), negative_shift);
+      if (width - c >= 4) {
+        store(out + c * size, value, product->output);
+      } else {
+        // The last columns go through a buffer: what lies beyond them is not ours to read or write.
+        int32_t buffer[4] = {0};
+        const size_t bytes = (size_t)((width - c) * size);
+        memcpy(buffer, out + c * size, bytes);
+        store(buffer, value, product->output);
+        memcpy(out + c * size, buffer, bytes);
+      }
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,67 @@
+// uint8 x int8 products with NEON as every arm64 has it: 2 rows x 16 columns.
+//
+// Activations less 128 are int8; their products with the weights fit int16 (at most 128 * 128) and are added in pairs
+// to int32. 128 times each column's sum, computed from the weights themselves, puts the difference back.
+#if defined(__aarch64__)
+
+#include <string.h>
+
+#include "neon.h"
+
+enum { block_rows = 2 };
+
+// Four inputs of one row, less 128, in each quarter.
+static inline __attribute__((always_inline)) int8x16_t broadcast(const uint8_t *a) {
+  uint32_t four;
+  memcpy(&four, a, 4);
+  return vreinterpretq_s8_u32(vdupq_n_u32(four ^ 0x80808080u));
+}
+
+// `rows` is a constant where this is inlined, so that the accumulators stay in registers. A lane holds half of a
+// column's sum until the end.
+static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptrdiff_t stride, const int8_t *b,
+                                                           int32_t k, const int rows, const int32x4_t *offsets,
+                                                           int32_t *accumulators) {
+  int32x4_t low[block_rows][4], high[block_rows][4];
+  for (int r = 0; r < rows; ++r) {
+    for (int c = 0; c < 4; ++c) low[r][c] = high[r][c] = vdupq_n_s32(0);
+  }
+  for (int32_t i = 0; i < k; i += 4, a += 4, b += 64) {
+    const int8x16x4_t weights = vq_load_weights_neon(b);
+    for (int r = 0; r < rows; ++r) {
+      const int8x16_t inputs = broadcast(a + r * stride);
+      for (int c = 0; c < 4; ++c) {
+        low[r][c] = vpadalq_s16(low[r][c], vmull_s8(vget_low_s8(inputs), vget_low_s8(weights.val[c])));
+        high[r][c] = vpadalq_s16(high[r][c], vmull_high_s8(inputs, weights.val[c]));
+      }
+    }
+  }
+  for (int r = 0; r < rows; ++r) {
+    for (int c = 0; c < 4; ++c) {
+      vst1q_s32(accumulators + r * 16 + c * 4, vaddq_s32(vpaddq_s32(low[r][c], high[r][c]), offsets[c]));
+    }
+  }
+}
+
+// Panels outside, rows inside: the weights are read in order, and a panel stays in the first-level cache while all
+// rows pass.
+static void matmul(const vq_matmul *product) {
+  int32_t accumulators[block_rows * 16];
+  const ptrdiff_t stride = product->a_stride;
+  for (int32_t column = 0; column < product->columns; column += 16) {
+    const int8_t *const b = product->b + (ptrdiff_t)column * product->k;
+    int32x4_t offsets[4];
+    vq_sum_panel_neon(b, product->k, offsets);
+    for (int32_t row = 0; row < product->rows; row += block_rows) {
+      const uint8_t *const a = product->a + row * stride;
+      const int32_t rows = product->rows - row < block_rows ? 1 : block_rows;
+      if (rows == block_rows) multiply(a, stride, b, product->k, block_rows, offsets, accumulators);
+      else multiply(a, stride, b, product->k, 1, offsets, accumulators);
+      vq_epilogue_neon(product, accumulators, row, rows, column);
+    }
+  }
+}
+
+const vq_kernels vq_kernels_neon = {.matmul = matmul, VQ_ROW_KERNELS_NEON};
+
+#endif

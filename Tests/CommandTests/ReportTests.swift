@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+import ViTLite
+
+@Suite struct ReportTests {
+  private static let arguments = [
+    "report", TestModels.fashion, TestModels.fashionInt8, "--data", TestModels.fashionTest, "--samples", "40",
+  ]
+
+  private func report(_ arguments: String...) throws -> Program.Outcome {
+    try Program.run(Self.arguments + arguments)
+  }
+
+  @Test func jsonHasEveryKeyOfTheInterface() throws {
+    let outcome = try report("--json", "-")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let json = try outcome.json
+    let keys = [
+      "samples", "labelled", "fp32_top1", "int8_top1", "top1_drop", "fp32_top5", "int8_top5", "agreement",
+      "logit_sqnr_db", "logit_cosine", "kl_divergence", "token_sqnr_db", "token_cosine",
+    ]
+    for key in keys { #expect(json[key]?.double != nil, "\(key)") }
+    #expect(json["samples"]?.int == 40)
+    #expect(json["labelled"]?.int == 40)
+    #expect(json["logit_sqnr_db"]?.double ?? 0 > 20)
+    #expect(json["agreement"]?.double ?? 0 > 0.9)
+    let layers = try #require(json["layers"]?.array)
+    #expect(
+      layers.map { $0["name"]?.string } == ["patch_embedding"] + (0..<6).map { "block.\($0)" } + ["final"])
+    for layer in layers {
+      #expect(layer.members?.map(\.key) == ["name", "sqnr_db", "cosine", "max_abs_error", "saturation"])
+    }
+    #expect(json["disagreements"]?.array != nil)
+  }
+
+  @Test func theReportDoesNotDependOnTheThreads() throws {
+    #expect(try report("--json", "-", "--threads", "1").output == report("--json", "-", "--threads", "3").output)
+  }
+
+  @Test func keysWithoutAMeaningAreNull() throws {
+    let golden = TestModels.golden("hf-dinov2")
+    let scratch = try Scratch()
+    let int8 = scratch.path("model.gguf")
+    #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
+    let outcome = try Program.run("report", golden.model, int8, "--data", golden.values, "--json", "-")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let json = try outcome.json
+    for key in ["fp32_top1", "int8_top1", "top1_drop", "agreement", "logit_sqnr_db", "logit_cosine", "kl_divergence"] {
+      #expect(json[key] == .null, "\(key)")
+    }
+    #expect(json["labelled"]?.int == 0)
+    #expect(json["token_sqnr_db"]?.double ?? 0 > 20)
+  }
+
+  @Test func gatesDecideTheExitStatus() throws {
+    let passed = try report("--fail-under", "agreement=0.5", "--fail-over", "top1_drop=50")
+    #expect(passed.status == 0)
+    let failed = try report("--fail-under", "agreement=1.5", "--fail-under=logit_sqnr_db=1000")
+    #expect(failed.status == 1)
+    #expect(failed.errors.contains("agreement"))
+    #expect(failed.errors.contains("logit_sqnr_db"))
+    #expect(try report("--fail-over", "samples=39").status == 1)
+  }
+
+  @Test func aBaselineNamesWhatGotWorse() throws {
+    let scratch = try Scratch()
+    let path = scratch.path("old.json")
+    #expect(try report("--json", path).status == 0)
+    #expect(try report("--baseline", path).status == 0)
+    // The same report as if the model had once been better in one layer.
+    let text = try String(contentsOf: scratch.url("old.json"), encoding: .utf8)
+    let old = try JSON(parsing: Array(text.utf8))
+    let layer = try #require(old["layers"]?.array?[3])
+    let sqnr = try #require(layer["sqnr_db"]?.double)
+    let better = text.replacingOccurrences(of: "\(sqnr)", with: "\(sqnr + 5)")
+    let worse = try report("--baseline", scratch.write(better, to: "better.json"))
+    #expect(worse.status == 1)
+    #expect(worse.errors.contains("layer block.2"))
+    #expect(!worse.errors.contains("block.3"))
+    let noReport = try report("--baseline", scratch.write("{}", to: "empty.json"))
+    #expect(noReport.status == 3)
+  }
+
+  @Test func thePageNeedsNothingElse() throws {
+    let scratch = try Scratch()
+    let outcome = try report("--html", scratch.path("drift.html"))
+    #expect(outcome.status == 0)
+    let page = try String(contentsOf: scratch.url("drift.html"), encoding: .utf8)
+    #expect(page.contains("<svg"))
+    #expect(page.contains("block.5"))
+    for outside in ["http://", "https://", "<script", "<link", "@import", "url("] { #expect(!page.contains(outside)) }
+    #expect(try scratch.contents == ["drift.html"])
+  }
+
+  @Test func labelsComeFromClassFoldersAndLabelFiles() throws {
+    let scratch = try Scratch()
+    for (index, name) in ["t-shirt_top", "ankle boot", "Bag"].enumerated() {
+      _ = try scratch.makeFolder("folders/\(name)")
+      try TestModels.grayImage(seed: UInt64(index)).write(to: scratch.url("folders/\(name)/image.pgm"))
+    }
+    _ = try scratch.makeFolder("list")
+    try TestModels.grayImage().write(to: scratch.url("list/a, b.pgm"))
+    try TestModels.grayImage().write(to: scratch.url("list/c.pgm"))
+    _ = try scratch.write("label,file\r\n9,\"a, b.pgm\"\r\n\"T-shirt/top\",c.pgm\r\n", to: "list/labels.csv")
+    for (folder, count) in [("folders", 3), ("list", 2)] {
+      let outcome = try Program.run(
+        "report", TestModels.fashion, TestModels.fashionInt8, "--data", scratch.path(folder), "--json", "-")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(try outcome.json["labelled"]?.int == count)
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Testing
+
+@testable import Quant
+
+@Suite struct MetricsTests {
+  private func comparison(_ reference: [Float], _ got: [Float]) -> Comparison {
+    var comparison = Comparison()
+    comparison.add(reference: reference.span, got: got.span)
+    return comparison
+  }
+
+  @Test func signalToNoiseRatioIsInDecibels() {
+    // Noise of a hundredth of the signal's energy is 20 dB below it.
+    #expect(abs(comparison([10, 0], [10, 1]).sqnr - 20) < 1e-9)
+    #expect(comparison([1, 2, 3], [1, 2, 3]).sqnr == Comparison.sqnrLimit)
+    #expect(comparison([0, 0], [1, 0]).sqnr == -Comparison.sqnrLimit)
+    #expect(comparison([0], [0]).sqnr == Comparison.sqnrLimit)
+  }
+
+  @Test func cosineIsOfTheAngle() {
+    #expect(abs(comparison([1, 0], [1, 1]).cosine - 0.5.squareRoot()) < 1e-12)
+    #expect(abs(comparison([1, 2], [-2, -4]).cosine + 1) < 1e-12)
+    #expect(comparison([0, 0], [0, 0]).cosine == 1)
+    #expect(comparison([1, 0], [0, 0]).cosine == 0)
+  }
+
+  @Test func theLargestErrorIsKept() {
+    #expect(comparison([1, 5, -3], [1.5, 5, -1]).maximumError == 2)
+  }
+
+  @Test func piecesMergeToTheWhole() {
+    let reference: [Float] = [1, -2, 3, 4]
+    let got: [Float] = [1, -2.5, 2, 4]
+    var first = comparison(Array(reference[..<2]), Array(got[..<2]))
+    first.merge(comparison(Array(reference[2...]), Array(got[2...])))
+    #expect(first == comparison(reference, got))
+    #expect(first.count == 4)
+  }
+
+  @Test func ofEqualLogitsTheFirstCounts() {
+    #expect(LogitMetrics.top1([1, 3, 3, 2]) == 1)
+    #expect(LogitMetrics.top1([]) == nil)
+    #expect(LogitMetrics.top(3, [1, 3, 3, 2]) == [1, 2, 3])
+    #expect(LogitMetrics.top(9, [1, 3]) == [1, 0])
+    #expect(LogitMetrics.isAmongTop(1, label: 1, logits: [1, 3, 3]))
+    #expect(!LogitMetrics.isAmongTop(1, label: 2, logits: [1, 3, 3]))
+    #expect(LogitMetrics.isAmongTop(2, label: 2, logits: [1, 3, 3]))
+    #expect(!LogitMetrics.isAmongTop(5, label: 7, logits: [1, 3, 3]))
+  }
+
+  @Test func softmaxAndDivergenceAreThoseOfTheDefinition() {
+    let p = LogitMetrics.softmax([0, Float(3.0.logarithm)])
+    #expect(abs(p[0] - 0.25) < 1e-6 && abs(p[1] - 0.75) < 1e-6)
+    // 0.25 log(0.25/0.5) + 0.75 log(0.75/0.5)
+    let divergence = LogitMetrics.klDivergence(reference: [0, Float(3.0.logarithm)], got: [7, 7])
+    #expect(abs(divergence - 0.130812) < 1e-5)
+    #expect(LogitMetrics.klDivergence(reference: [1, 2], got: [1, 2]) == 0)
+    #expect(LogitMetrics.klDivergence(reference: [1e4, 0], got: [0, 1e4]).isFinite)
+  }
+}
