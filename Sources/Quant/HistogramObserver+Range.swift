@@ -35,7 +35,8 @@ extension HistogramObserver {
     return ValueRange(low: low, high: high)
   }
 
-  /// The cheapest of the whole range shrunk on both sides, then on each side alone.
+  /// The cheapest of the whole range shrunk on both sides, then of each side alone: an outlier on one side shall not
+  /// take from the other.
   private func searchedRange(within whole: ValueRange, cost: (ValueRange) -> Double) -> ValueRange {
     var best = whole
     var lowest = cost(whole)
@@ -48,9 +49,8 @@ extension HistogramObserver {
     }
     let factors = (1..<60).map { Float(1) - Float($0) / 64 }
     for factor in factors { consider(ValueRange(low: whole.low * factor, high: whole.high * factor)) }
-    let joint = best
-    for factor in factors { consider(ValueRange(low: joint.low * factor, high: best.high)) }
-    for factor in factors { consider(ValueRange(low: best.low, high: joint.high * factor)) }
+    for factor in [1] + factors { consider(ValueRange(low: whole.low * factor, high: best.high)) }
+    for factor in [1] + factors { consider(ValueRange(low: best.low, high: whole.high * factor)) }
     return best
   }
 

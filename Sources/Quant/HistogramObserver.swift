@@ -29,10 +29,11 @@ public struct HistogramObserver: Sendable, Equatable {
 
   public init() {}
 
+  /// Takes values in; NaN and infinities are left out.
   public mutating func observe(_ values: Span<Float>) {
     var low = minimum
     var high = maximum
-    for index in values.indices {
+    for index in values.indices where values[index].isFinite {
       low = min(low, values[index])
       high = max(high, values[index])
     }
@@ -40,12 +41,13 @@ public struct HistogramObserver: Sendable, Equatable {
     minimum = low
     maximum = high
     widen(to: Self.exponent(covering: max(high.magnitude, low.magnitude)))
-    let scale = Self.power(-exponent)
-    for index in values.indices {
-      let bin = Int((values[index] * scale).rounded(.down)) + Self.side
+    // In double precision, where no product underflows: a tiny negative value must not become 0.
+    let scale = Double(sign: .plus, exponent: -exponent, significand: 1)
+    for index in values.indices where values[index].isFinite {
+      let bin = Int((Double(values[index]) * scale).rounded(.down)) + Self.side
       counts[min(max(bin, 0), 2 * Self.side - 1)] += 1
+      total += 1
     }
-    total += UInt64(values.count)
   }
 
   public mutating func merge(_ other: HistogramObserver) {
@@ -61,7 +63,7 @@ public struct HistogramObserver: Sendable, Equatable {
 
   /// The smallest exponent whose bins hold values of this magnitude on both sides.
   private static func exponent(covering magnitude: Float) -> Int {
-    guard magnitude > 0, magnitude.isFinite else { return narrowestExponent }
+    guard magnitude > 0 else { return narrowestExponent }
     // magnitude < 2^(e + 1), and side is 2^10.
     return max(Int(magnitude.exponent) + 1 - 10, narrowestExponent)
   }

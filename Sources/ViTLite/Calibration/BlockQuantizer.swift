@@ -41,7 +41,7 @@ struct BlockQuantizer {
   func quantize(_ block: FloatBlock, _ seen: BlockStatistics, _ inputs: BlockInputs?) -> QuantizedBlock {
     let width = configuration.width
     let norm1Unit = Self.unit(magnitude: seen.norm1.magnitude.max() ?? 0)
-    let attention = attentionUnits(seen.qkv)
+    let attention = attentionUnits(seen.qkv, reach: block.qkv.reach(input: 2 * Self.seenLevel * norm1Unit))
     let norm2Unit = Self.unit(magnitude: seen.norm2.magnitude.max() ?? 0)
     let geluBits = Self.geluFractionBits(seen.mlpInput)
     let geluUnit = LinearQuantizer.power(-Int(geluBits))
@@ -118,11 +118,14 @@ struct BlockQuantizer {
   ///
   /// A score in base 2 is `accumulator * query multiplier * key multiplier` times
   /// `query * 2/255 * key / 127`; the query's unit is rounded up so that this is a power of two.
+  ///
+  /// - Parameter reach: what each channel can become at most. A channel that calibration saw hardly move, such as every
+  ///   key of a single token, would otherwise get a unit so small that its integers overflow.
   private func attentionUnits(
-    _ seen: ChannelObserver
+    _ seen: ChannelObserver, reach: [Double]
   ) -> (query: Double, key: Double, values: [Double], scoreShift: Int32) {
     let width = configuration.width
-    let magnitude = seen.magnitude
+    let magnitude = zip(seen.magnitude, reach).map { max($0, Float(min($1 * 0x1p-14, 1e30))) }
     let key = Self.unit(magnitude: magnitude[width..<2 * width].max() ?? 0)
     let least = Self.unit(magnitude: magnitude[..<width].max() ?? 0)
     let levels = LinearQuantizer.power(Int(FixedPoint.exp2FractionBits))
@@ -139,5 +142,15 @@ struct BlockQuantizer {
     let largest = max(Double(seen.maximum) * 1.25, 1)
     guard largest.isFinite else { return 12 }
     return Int32(min(max(14 - Int(largest.exponent), 5), 12))
+  }
+}
+
+extension FloatLinear {
+  /// The largest magnitude of each output for inputs of at most this magnitude.
+  fileprivate func reach(input magnitude: Double) -> [Double] {
+    (0..<outputs).map { output in
+      let row = weight[output * inputs..<(output + 1) * inputs]
+      return row.reduce(Double(bias[output].magnitude)) { $0 + Double($1.magnitude) * magnitude }
+    }
   }
 }

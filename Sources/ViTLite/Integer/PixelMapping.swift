@@ -27,13 +27,13 @@ public struct PixelMapping: Sendable, Equatable {
     }
   }
 
-  /// Normalised values, `channels x height x width`, as the nearest pixels.
+  /// Normalised values, `channels x height x width`, as the nearest pixels; NaN as 0.
   public func pixels(fromValues values: [Float]) -> [UInt8] {
     let plane = values.count / max(scale.count, 1)
     return values.indices.map { index in
       let channel = min(index / max(plane, 1), scale.count - 1)
       let pixel = ((values[index] - offset[channel]) / scale[channel]).rounded()
-      return UInt8(min(max(pixel, 0), 255))
+      return pixel > 0 ? UInt8(min(pixel, 255)) : 0
     }
   }
 

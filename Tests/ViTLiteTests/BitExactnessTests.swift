@@ -1,0 +1,117 @@
+import Int8Kernels
+import Quant
+import Testing
+
+@testable import ViTLite
+
+/// Everything that an inference hands out, as integers where it is integers.
+private struct InferenceResult: Equatable {
+  var logits: [Int32]?
+  var finalTokens: [Int32]
+  var pooled: [Int32]?
+  var poolerOutput: [Float]?
+  var hiddenStates: [[Float]]
+
+  init(_ output: IntegerOutput) {
+    logits = output.logits
+    finalTokens = output.finalTokens
+    pooled = output.pooled
+    poolerOutput = output.poolerOutput
+    hiddenStates = output.hiddenStates
+  }
+}
+
+/// The same model and input give the same integers on every instruction set and for any number of threads.
+@Suite struct BitExactnessTests {
+  private func run(
+    _ model: IntegerModel, _ images: [[UInt8]], _ set: InstructionSet, threads: Int
+  ) throws(InferenceError) -> [InferenceResult] {
+    let session = try InferenceSession(model: model, instructionSet: set, threads: threads)
+    var results: [InferenceResult] = []
+    for image in images { results.append(InferenceResult(try session.run(image, keepingHiddenStates: true))) }
+    return results
+  }
+
+  private func expectSameBits(_ example: IntegerModelCase, _ options: CalibrationOptions) throws {
+    let model = try IntegerModel(example.quantized(options).bytes)
+    let images = example.pixels(model)
+    let expected = try run(model, images, .portable, threads: 1)
+    #expect(expected.count == images.count)
+    for set in InstructionSet.available {
+      for threads in 1...3 {
+        let found = try run(model, images, set, threads: threads)
+        #expect(found == expected, "\(set), \(threads) threads, \(options.activations)")
+      }
+    }
+  }
+
+  @Test(arguments: GoldenTests.cases, ActivationMode.allCases)
+  func goldenModels(_ name: String, _ activations: ActivationMode) throws {
+    let example = try IntegerModelCase.golden(name)
+    try expectSameBits(example, CalibrationOptions(activations: activations))
+  }
+
+  @Test(arguments: IntegerModelCase.awkward)
+  func awkwardSizes(_ example: IntegerModelCase) throws {
+    for activations in ActivationMode.allCases {
+      for planes in [1, 2] {
+        try expectSameBits(example, CalibrationOptions(activations: activations, softmaxPlanes: planes))
+      }
+    }
+  }
+
+  @Test(arguments: 1...40)
+  func anyNumberOfTokens(_ patches: Int) throws {
+    let configuration = IntegerModelCase.configuration {
+      ($0.imageHeight, $0.imageWidth, $0.prefixTokens) = (3, 3 * patches, 0)
+    }
+    try expectSameBits(.random(configuration, images: 1, seed: UInt64(patches)), CalibrationOptions())
+  }
+
+  @Test func sessionsInSeveralThreadsShareAModel() throws {
+    let example = try IntegerModelCase.golden("hf-dinov2-registers")
+    let model = try IntegerModel(example.quantized().bytes)
+    let images = example.pixels(model)
+    let expected = try run(model, images, .portable, threads: 1)
+    for workers in [1, 2] {
+      let found = try concurrentMap(count: 24, threads: 2) { () throws(InferenceError) in
+        try InferenceSession(model: model, threads: workers)
+      } body: { (session, index) throws(InferenceError) in
+        try session.run(images[index % images.count], keepingHiddenStates: true)
+      }
+      for (index, output) in found.enumerated() { #expect(InferenceResult(output) == expected[index % images.count]) }
+    }
+  }
+
+  /// What one image leaves in the arena must not reach the next.
+  @Test func anInferenceDoesNotDependOnTheOneBefore() throws {
+    let example = try IntegerModelCase.golden("timm-vit-reg-layerscale")
+    let model = try IntegerModel(example.quantized().bytes)
+    let images = example.pixels(model)
+    let forward = try run(model, images, .fastest, threads: 1)
+    let backward = try run(model, images.reversed(), .fastest, threads: 1)
+    #expect(forward == backward.reversed())
+    // Without hidden states the final norm takes a shorter way.
+    let session = try InferenceSession(model: model)
+    for (image, expected) in zip(images, forward) { #expect(try session.run(image).logits == expected.logits) }
+  }
+
+  @Test func aWrongNumberOfPixelsIsRefused() throws {
+    let example = IntegerModelCase.random(IntegerModelCase.configuration())
+    let session = try InferenceSession(model: IntegerModel(example.quantized().bytes))
+    for count in [0, 53, 55] {
+      #expect(throws: InferenceError.pixelCount(found: count, expected: 54)) {
+        try session.run([UInt8](repeating: 0, count: count))
+      }
+    }
+  }
+
+  @Test func anInstructionSetOfAnotherMachineIsRefused() throws {
+    let model = try IntegerModel(IntegerModelCase.random(IntegerModelCase.configuration()).quantized().bytes)
+    for set in InstructionSet.allCases where !set.isAvailable {
+      #expect(throws: InferenceError.unavailable(set, available: InstructionSet.available)) {
+        try InferenceSession(model: model, instructionSet: set)
+      }
+    }
+  }
+}

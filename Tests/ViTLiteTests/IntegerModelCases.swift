@@ -1,0 +1,76 @@
+import Int8Kernels
+import Quant
+
+@testable import ViTLite
+
+/// A float model with samples to calibrate and run it on.
+struct IntegerModelCase: Sendable, CustomStringConvertible {
+  var description: String
+  var model: FloatModel
+  var samples: SampleSet
+
+  func quantized(_ options: CalibrationOptions = CalibrationOptions()) throws(CalibrationError) -> QuantizedModel {
+    try calibrate(model, preprocessing: nil, samples: samples, options: options)
+  }
+
+  /// The 8-bit pixels of each sample.
+  func pixels(_ model: IntegerModel) -> [[UInt8]] {
+    (0..<samples.count).map { model.pixels(of: samples[$0]) }
+  }
+}
+
+extension IntegerModelCase {
+  /// A golden case with the images that the original implementation was run on.
+  static func golden(_ name: String) throws -> IntegerModelCase {
+    let io = try SampleSet(path: GoldenFiles.path("\(name)/io.safetensors"))
+    let model = try Checkpoint.load(path: GoldenFiles.path(name), imageSize: (io.height, io.width)).model
+    return IntegerModelCase(description: name, model: model, samples: io)
+  }
+
+  /// A model of random weights with images of random pixels.
+  static func random(_ configuration: ModelConfiguration, images: Int = 2, seed: UInt64 = 1) -> IntegerModelCase {
+    var generator = SplitMix64(seed: seed)
+    var samples = SampleSet(
+      channels: configuration.channels, height: configuration.imageHeight, width: configuration.imageWidth,
+      kind: .pixels, labelled: false)
+    for index in 0..<images {
+      let pixels = (0..<samples.elementsPerSample).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      _ = samples.append(.pixels(pixels), label: nil, name: "image \(index)")
+    }
+    let name =
+      "\(configuration.tokens) tokens, width \(configuration.width), \(configuration.heads) heads, "
+      + "\(configuration.depth) blocks, \(configuration.family.rawValue)"
+    return IntegerModelCase(
+      description: name, model: .random(configuration, seed: seed), samples: samples)
+  }
+
+  /// The smallest configuration that has everything; `change` makes it awkward.
+  static func configuration(_ change: (inout ModelConfiguration) -> Void = { _ in }) -> ModelConfiguration {
+    var configuration = ModelConfiguration(
+      family: .timmViT, imageHeight: 6, imageWidth: 9, patchSize: 3, channels: 1, width: 12, depth: 1, heads: 3,
+      mlpWidth: 20, layerNormEpsilon: 1e-6, prefixTokens: 1, classes: 5)
+    change(&configuration)
+    return configuration
+  }
+
+  /// Sizes that no tile, panel or vector divides.
+  static let awkward: [IntegerModelCase] = [
+    configuration { $0.depth = 0 },
+    configuration { $0.depth = 2 },
+    configuration { $0.heads = 1 },
+    configuration { $0.heads = 12 },
+    configuration { $0.classes = 0 },
+    configuration { $0.classes = 1 },
+    configuration { $0.classes = 37 },
+    configuration { $0.family = .seedViT },
+    configuration { $0.prefixTokens = 0 },
+    configuration { $0.prefixTokens = 5 },
+    configuration { $0.mlpWidth = 1 },
+    configuration { ($0.width, $0.heads, $0.mlpWidth) = (1, 1, 3) },
+    configuration { ($0.width, $0.heads, $0.mlpWidth) = (7, 1, 29) },
+    configuration { ($0.width, $0.heads, $0.mlpWidth, $0.depth) = (65, 5, 131, 2) },
+    configuration { ($0.width, $0.heads, $0.channels, $0.patchSize) = (36, 2, 3, 1) },
+    configuration { ($0.imageHeight, $0.imageWidth, $0.patchSize, $0.channels) = (11, 17, 4, 2) },
+    configuration { ($0.imageHeight, $0.imageWidth, $0.width, $0.heads) = (30, 33, 24, 3) },
+  ].map { random($0) }
+}

@@ -1,0 +1,135 @@
+import Int8Kernels
+import Quant
+import Testing
+
+@testable import ViTLite
+
+/// What calibration makes is what the file holds, and what an integer model reads from it.
+@Suite struct IntegerModelFileTests {
+  static let options = [
+    CalibrationOptions(activations: .dynamic), CalibrationOptions(activations: .static, softmaxPlanes: 1),
+  ]
+
+  @Test(arguments: GoldenTests.cases, options)
+  func aGoldenModelSurvivesItsFile(_ name: String, _ options: CalibrationOptions) throws {
+    try expectRoundTrip(try IntegerModelCase.golden(name).quantized(options))
+  }
+
+  @Test(arguments: IntegerModelCase.awkward)
+  func anAwkwardModelSurvivesItsFile(_ model: IntegerModelCase) throws {
+    for options in Self.options { try expectRoundTrip(try model.quantized(options)) }
+  }
+
+  private func expectRoundTrip(_ quantized: QuantizedModel) throws {
+    let bytes = quantized.bytes
+    let model = try IntegerModel(bytes)
+    try model.verifyChecksums()
+    #expect(model.byteCount == bytes.count)
+    #expect(model.configuration == quantized.configuration)
+    #expect(model.preprocessing == quantized.preprocessing)
+    #expect(model.readout == quantized.readout)
+    #expect(model.activations == quantized.activations)
+    #expect(model.pixelMapping == quantized.pixelMapping)
+    #expect(model.softmaxPlanes == quantized.softmaxPlanes)
+    #expect(model.residualFractionBits == quantized.residualFractionBits)
+    #expect(model.finalFractionBits == quantized.finalFractionBits)
+    #expect(model.outputFractionBits == quantized.outputFractionBits)
+    #expect(model.headInputShift == quantized.headInputShift)
+    #expect(model.headInputQuantizer == quantized.headInputQuantizer)
+    #expect(elements(model.positions, quantized.positions.count) == quantized.positions)
+    expectSame(model.patchEmbedding, quantized.patchEmbedding)
+    expectSame(model.finalNorm, quantized.finalNorm)
+    #expect((model.head != nil) == (quantized.head != nil))
+    #expect((model.pooler != nil) == (quantized.pooler != nil))
+    if let head = model.head, let expected = quantized.head { expectSame(head, expected) }
+    if let pooler = model.pooler, let expected = quantized.pooler { expectSame(pooler, expected) }
+    try #require(model.blocks.count == quantized.blocks.count)
+    for (block, expected) in zip(model.blocks, quantized.blocks) { expectSame(block, expected) }
+  }
+
+  private func expectSame(_ block: IntegerBlock, _ expected: QuantizedBlock) {
+    expectSame(block.norm1, expected.norm1)
+    expectSame(block.qkv, expected.qkv)
+    expectSame(block.projection, expected.projection)
+    expectSame(block.norm2, expected.norm2)
+    expectSame(block.fc1, expected.fc1)
+    expectSame(block.fc2, expected.fc2)
+    #expect(block.norm1Quantizer == expected.norm1Quantizer)
+    #expect(block.queryQuantizers == expected.queryQuantizers)
+    #expect(block.keyQuantizers == expected.keyQuantizers.map(\.symmetric))
+    #expect(block.attentionQuantizer == expected.attentionQuantizer)
+    #expect(block.norm2Quantizer == expected.norm2Quantizer)
+    #expect(block.geluQuantizer == expected.geluQuantizer)
+    #expect(block.scoreShift == expected.scoreShift)
+    #expect(block.valueShift == expected.valueShift)
+    #expect(block.geluFractionBits == expected.geluFractionBits)
+    #expect(elements(block.valueMultiplier, expected.valueMultiplier.count) == expected.valueMultiplier)
+  }
+
+  private func expectSame(_ linear: PackedLinear, _ expected: QuantizedLinear) {
+    #expect(linear.outputs == expected.outputs)
+    #expect(linear.inputs == expected.inputs)
+    #expect(linear.shift == expected.shift)
+    #expect(elements(linear.weights, expected.weights.count) == expected.weights)
+    #expect(elements(linear.multiplier, expected.multiplier.count) == expected.multiplier)
+    #expect(elements(linear.columnSum, expected.columnSum.count) == expected.columnSum)
+    #expect(elements(linear.bias, expected.bias.count) == expected.bias)
+  }
+
+  private func expectSame(_ norm: IntegerNorm, _ expected: QuantizedNorm) {
+    #expect(elements(norm.gain, expected.gain.count) == expected.gain)
+    #expect(elements(norm.bias, expected.bias.count) == expected.bias)
+    #expect(norm.shift == expected.shift)
+    #expect(norm.epsilon == expected.epsilon)
+  }
+
+  private func elements<Element>(_ start: UnsafePointer<Element>, _ count: Int) -> [Element] {
+    Array(UnsafeBufferPointer(start: start, count: count))
+  }
+
+  @Test func aFileOnDiskIsTheBytesInMemoryAndRunsTheSame() throws {
+    let example = try IntegerModelCase.golden("timm-vit")
+    let quantized = try example.quantized()
+    let path = try temporaryFile([])
+    defer { removeFile(path) }
+    try quantized.write(to: path)
+    #expect(try MappedFile.contents(of: path, limit: 1 << 24) == quantized.bytes)
+    let mapped = try IntegerModel(path: path)
+    let copied = try IntegerModel(quantized.bytes)
+    let pixels = example.pixels(copied)[0]
+    let expected = try InferenceSession(model: copied).run(pixels).logits
+    #expect(try InferenceSession(model: mapped).run(pixels).logits == expected)
+  }
+
+  @Test func aDamagedTensorIsNamed() throws {
+    let bytes = try IntegerModelCase.random(IntegerModelCase.configuration()).quantized().bytes
+    let tensors = try IntegerModel(bytes).file.tensors
+    for tensor in tensors {
+      var damaged = bytes
+      damaged[tensor.range.lowerBound + tensor.range.count / 2] ^= 0x10
+      guard let model = try? IntegerModel(damaged) else { continue }
+      do throws(IntegerModelError) {
+        try model.verifyChecksums()
+        Issue.record("\(tensor.name) was not found out")
+      } catch {
+        guard case .checksum(let name, _, _) = error else {
+          Issue.record("\(tensor.name): \(error)")
+          continue
+        }
+        #expect(name == tensor.name)
+      }
+    }
+  }
+
+  @Test func aByteBetweenTensorsThatIsNotZeroIsFound() throws {
+    let bytes = try IntegerModelCase.random(IntegerModelCase.configuration()).quantized().bytes
+    let tensors = try IntegerModel(bytes).file.tensors
+    let (tensor, next) = try #require(
+      zip(tensors, tensors.dropFirst()).first { $0.range.upperBound < $1.range.lowerBound })
+    for offset in [tensor.range.upperBound, next.range.lowerBound - 1] {
+      var damaged = bytes
+      damaged[offset] = 1
+      #expect(throws: IntegerModelError.self) { try IntegerModel(damaged).verifyChecksums() }
+    }
+  }
+}

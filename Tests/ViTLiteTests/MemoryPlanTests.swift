@@ -1,0 +1,68 @@
+import Testing
+
+@testable import ViTLite
+
+@Suite struct MemoryPlanTests {
+  private static func requests(seed: UInt64) -> [MemoryPlan.Buffer] {
+    var generator = SplitMix64(seed: seed)
+    return (0..<Int.random(in: 0...40, using: &generator)).map { index in
+      let first = Int.random(in: 0...9, using: &generator)
+      let last = Int.random(in: first...9, using: &generator)
+      // Many of equal size, some empty.
+      let size = Int.random(in: 0...5, using: &generator) * Int.random(in: 0...3000, using: &generator)
+      return MemoryPlan.Buffer(name: "buffer \(index)", byteCount: size, lifetime: first...last)
+    }
+  }
+
+  @Test func buffersThatLiveAtTheSameTimeShareNoByte() {
+    for seed in 0..<500 as Range<UInt64> {
+      let plan = MemoryPlan(Self.requests(seed: seed))
+      for (index, one) in plan.buffers.enumerated() {
+        for other in plan.buffers[(index + 1)...] where one.lifetime.overlaps(other.lifetime) {
+          let areApart = one.offset + one.byteCount <= other.offset || other.offset + other.byteCount <= one.offset
+          #expect(areApart || one.byteCount == 0 || other.byteCount == 0, "seed \(seed): \(one), \(other)")
+        }
+      }
+    }
+  }
+
+  @Test func everyBufferIsAlignedAndWithinTheArena() {
+    for seed in 0..<500 as Range<UInt64> {
+      let requests = Self.requests(seed: seed)
+      let plan = MemoryPlan(requests)
+      #expect(plan.byteCount % MemoryPlan.alignment == 0)
+      #expect(plan.buffers.map(\.name) == requests.map(\.name))
+      #expect(plan.buffers.map(\.byteCount) == requests.map(\.byteCount))
+      for buffer in plan.buffers {
+        #expect(buffer.offset % MemoryPlan.alignment == 0)
+        #expect(buffer.offset >= 0 && buffer.offset + buffer.byteCount <= plan.byteCount)
+      }
+    }
+  }
+
+  @Test func theArenaIsNoSmallerThanAnyStageNeedsNorLargerThanTheSum() {
+    for seed in 0..<500 as Range<UInt64> {
+      let requests = Self.requests(seed: seed)
+      let plan = MemoryPlan(requests)
+      for stage in 0...9 {
+        let needed = requests.filter { $0.lifetime.contains(stage) }.reduce(0) { $0 + MemoryPlan.aligned($1.byteCount) }
+        #expect(plan.byteCount >= needed)
+      }
+      #expect(plan.byteCount <= requests.reduce(0) { $0 + MemoryPlan.aligned($1.byteCount) })
+    }
+  }
+
+  @Test func theSameRequestsGiveTheSamePlan() {
+    for seed in 0..<50 as Range<UInt64> {
+      #expect(MemoryPlan(Self.requests(seed: seed)) == MemoryPlan(Self.requests(seed: seed)))
+    }
+  }
+
+  @Test func lifetimesThatFollowEachOtherShareMemory() {
+    let plan = MemoryPlan([
+      MemoryPlan.Buffer(name: "first", byteCount: 1000, lifetime: 0...1),
+      MemoryPlan.Buffer(name: "second", byteCount: 1000, lifetime: 2...3),
+    ])
+    #expect(plan.byteCount == 1024)
+  }
+}

@@ -1,0 +1,59 @@
+import Quant
+import Testing
+
+@testable import ViTLite
+
+@Suite struct OutlierTests {
+  /// The same function with outliers made on purpose: 5% of the channels of every norm before a layer are 20 times as
+  /// large, and the weights that read them 20 times as small.
+  private func withOutliers(_ model: FloatModel, seed: UInt64) -> FloatModel {
+    var model = model
+    var generator = SplitMix64(seed: seed)
+    let width = model.configuration.width
+    for index in model.blocks.indices {
+      for channel in SampleSet.choose(max(1, width / 20), of: width, seed: generator.next()) {
+        model.blocks[index].norm1.amplify(channel, by: 20)
+        model.blocks[index].qkv.amplifyInput(channel, by: 1 / 20)
+      }
+      for channel in SampleSet.choose(max(1, width / 20), of: width, seed: generator.next()) {
+        model.blocks[index].norm2.amplify(channel, by: 20)
+        model.blocks[index].fc1.amplifyInput(channel, by: 1 / 20)
+      }
+    }
+    return model
+  }
+
+  private func sqnr(
+    _ checkpoint: Checkpoint, _ activations: ActivationMode, _ calibration: SampleSet, _ test: SampleSet
+  ) throws -> Double {
+    let options = CalibrationOptions(activations: activations, threads: ProcessorCount.available)
+    let quantized = try calibrate(
+      checkpoint.model, preprocessing: checkpoint.preprocessing, samples: calibration, options: options)
+    return try #require(try BundledModel.drift(quantized, checkpoint, test).logitSQNR)
+  }
+
+  @Test(arguments: ActivationMode.allCases)
+  func outliersThatTheNextWeightsUndoDoNotChangeTheDrift(_ activations: ActivationMode) throws {
+    let checkpoint = try BundledModel.checkpoint()
+    let calibration = try BundledModel.calibrationSamples(64)
+    let test = try BundledModel.testSamples(200)
+    let plain = try sqnr(checkpoint, activations, calibration, test)
+    let changed = Checkpoint(
+      model: withOutliers(checkpoint.model, seed: 1), preprocessing: checkpoint.preprocessing)
+    let outliers = try sqnr(changed, activations, calibration, test)
+    #expect(abs(outliers - plain) < 0.5, "\(activations): \(plain) dB without, \(outliers) dB with outliers")
+  }
+}
+
+extension FloatNorm {
+  fileprivate mutating func amplify(_ channel: Int, by factor: Float) {
+    gain[channel] *= factor
+    bias[channel] *= factor
+  }
+}
+
+extension FloatLinear {
+  fileprivate mutating func amplifyInput(_ channel: Int, by factor: Float) {
+    for output in 0..<outputs { weight[output * inputs + channel] *= factor }
+  }
+}
