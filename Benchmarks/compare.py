@@ -13,6 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 X86_SETS = ["portable", "avx2", "avxvnni", "avx512vnni", "amx"]
 ARM_SETS = ["portable", "neon", "dotprod", "i8mm"]
+INTERPRETER = "Python and NumPy alone"
 MARKERS = ("<!-- compare: begin -->", "<!-- compare: end -->")
 
 
@@ -138,6 +139,10 @@ class Peer(Contestant):
         into.add(found["median"], found["min"], found["peak_rss_bytes"], found["load_ms"])
 
 
+class Interpreter(Peer):
+    """The peers' process without a peer, for its memory."""
+
+
 class Integer(Contestant):
     """`vit-quant bench`"""
 
@@ -193,6 +198,7 @@ def contestants(program: str) -> list[Contestant]:
         Peer("ONNX Runtime int8, dynamic", "onnxruntime", "ort-dynamic.onnx", "ort-dynamic"),
         Peer("ONNX Runtime fp32", "onnxruntime", "fp32.onnx"),
         Reference(program),
+        Interpreter(INTERPRETER, "nothing", "fp32.onnx"),
     ]
     return rows
 
@@ -250,7 +256,8 @@ def markdown(rows, folders, thread_counts, results, absent, differences, argumen
     columns = [(folder.name, threads) for folder in folders for threads in thread_counts]
 
     ours = [row for row in rows if isinstance(row, Integer)]
-    peers = [row for row in rows if not isinstance(row, Integer)]
+    peers = [row for row in rows if not isinstance(row, (Integer, Interpreter))]
+    timed = [*ours, *peers]
 
     def median(label: str, name: str, threads: int) -> float | None:
         found = results.get((label, name, threads))
@@ -285,14 +292,14 @@ def markdown(rows, folders, thread_counts, results, absent, differences, argumen
         f"{date.today().isoformat()}, {processor()}. Batch 1, 224 x 224 pixels, random weights, the same for all; "
         f"{rounds} rounds, {arguments.seconds:g} s for each in each. In fp32 vit-quant and ONNX Runtime differ by at "
         f"most {agreement:.0e} of the largest logit.",
-        "", "Latency in milliseconds, the median of the rounds' medians:", "", *table(rows, columns, latency),
+        "", "Latency in milliseconds, the median of the rounds' medians:", "", *table(timed, columns, latency),
         "", "The fastest single run of all, in milliseconds, which other work on the machine disturbs least:", "",
-        *table(rows, columns, fastest_run),
+        *table(timed, columns, fastest_run),
         "", "The fastest vit-quant int8 over each peer in the same round: the median of the rounds, and the extremes",
         "(below 1: vit-quant is faster):", "",
         *table(peers, columns, ratio), "",
-        "Peak resident memory in MB (for the peers with Python and NumPy, some 40 MB):", "",
-        *table([*ours, *peers], first, memory),
+        "Peak resident memory in MB; the peers' is with Python and NumPy, which alone need what the last row says:", "",
+        *table(rows, first, memory),
     ]
     fractions = [
         f"{folder.name.capitalize()} {statistics.median(a / b for a, b in zip(own.medians, theirs.medians)):.2f}"

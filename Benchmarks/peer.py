@@ -29,7 +29,13 @@ def openvino(path: str, threads: int, precision: str | None = None):
     return lambda image: request.infer([image])[0]
 
 
+def nothing(_path: str, _threads: int):
+    """What the interpreter and NumPy need by themselves."""
+    return lambda image: image[:, 0, 0]
+
+
 RUNTIMES = {
+    "nothing": nothing,
     "onnxruntime": onnxruntime,
     "openvino": openvino,
     "openvino-f32": lambda path, threads: openvino(path, threads, "f32"),
@@ -44,7 +50,7 @@ def main() -> None:
     run = RUNTIMES[runtime](path, int(threads))
     load = time.perf_counter() - start
     for _ in range(3):
-        logits = run(image)
+        run(image)
     latencies = []
     end = time.perf_counter() + float(seconds)
     while time.perf_counter() < end or len(latencies) < 5:
@@ -54,7 +60,6 @@ def main() -> None:
     print(json.dumps({
         "median": statistics.median(latencies), "min": min(latencies), "load_ms": load * 1000,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "logits": logits[0].astype(float).tolist(),
     }))
 
 

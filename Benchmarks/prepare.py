@@ -1,12 +1,14 @@
 """Makes one model and its int8 forms with the peers' own tools, on the same images: prepare.py STEP FOLDER SHAPE"""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
-from safetensors.numpy import load_file
-from vit import SHAPES, images, onnx_model, weights, write_checkpoint
+from graph import onnx_model
+from safetensors.numpy import load_file, save_file
+from vit import SHAPES, Shape, Weights, images, weights
 
 CALIBRATION_IMAGES = 4
 
@@ -20,6 +22,20 @@ class Reader:
     def get_next(self):
         row = next(self.rows, None)
         return None if row is None else {"pixel_values": row[None]}
+
+
+def write_checkpoint(shape: Shape, tensors: Weights, folder: Path) -> None:
+    """`model.safetensors`, `config.json`, and `images.safetensors` to calibrate and run on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "model.safetensors")
+    save_file({"pixel_values": images(shape, 8)}, folder / "images.safetensors")
+    configuration = {
+        "model_type": "timm-vit", "hidden_size": shape.width, "num_hidden_layers": shape.depth,
+        "num_attention_heads": shape.heads, "intermediate_size": 4 * shape.width, "image_size": shape.image,
+        "patch_size": shape.patch, "num_channels": 3, "num_labels": shape.classes, "layer_norm_eps": 1e-6,
+        "qkv_bias": True, "global_pool": "token", "reg_tokens": 0,
+    }
+    (folder / "config.json").write_text(json.dumps(configuration, indent=1))
 
 
 def checkpoint(folder: Path, name: str) -> None:
