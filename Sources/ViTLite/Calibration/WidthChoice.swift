@@ -18,7 +18,12 @@ public struct Calibration: Sendable {
 }
 
 /// Chooses, layer by layer, between 8 bits and the wide form.
+///
+/// The head and the pooler are always wide: they see one row for each image, so it costs no time that can be measured,
+/// and what they lose is lost at the very end.
 struct WidthChoice {
+  static let alwaysWide = ["output", "pooler"]
+
   let narrow: QuantizedModel
   /// The same model in the same units, all layers wide.
   let wide: QuantizedModel
@@ -28,7 +33,8 @@ struct WidthChoice {
   func calibration() throws(CalibrationError) -> Calibration {
     let names = narrow.layerNames
     for name in options.wideLayers where !names.contains(name) { throw .unknownLayer(name, layers: names) }
-    return Calibration(model: widening(options.wideLayers), wideLayers: options.wideLayers, sensitivities: [])
+    let kept = kept
+    return Calibration(model: widening(kept), wideLayers: kept, sensitivities: [])
   }
 
   /// With the layers ranked, and with the fewest wide that reach the target.
@@ -46,11 +52,16 @@ struct WidthChoice {
     }
     calibration.sensitivities.sort { ($0.sqnr, $0.layer) < ($1.sqnr, $1.layer) }
     guard let target = options.targetSQNR else { return calibration }
-    let ranked = calibration.sensitivities.map(\.layer).filter { !options.wideLayers.contains($0) }
+    let ranked = calibration.sensitivities.map(\.layer).filter { !kept.contains($0) }
     let count = try fewest(of: ranked, reaching: target, measuredBy: probe)
-    calibration.wideLayers = options.wideLayers + ranked.prefix(count)
+    calibration.wideLayers = kept + ranked.prefix(count)
     calibration.model = widening(calibration.wideLayers)
     return calibration
+  }
+
+  /// Layers that are wide whatever the target, in order.
+  private var kept: [String] {
+    narrow.layerNames.filter { Self.alwaysWide.contains($0) || options.wideLayers.contains($0) }
   }
 
   private func widening(_ names: [String]) -> QuantizedModel {
@@ -64,7 +75,7 @@ struct WidthChoice {
     of ranked: [String], reaching target: Double, measuredBy probe: DriftProbe
   ) throws(CalibrationError) -> Int {
     func sqnr(_ count: Int) throws(CalibrationError) -> Double {
-      try probe.sqnr(of: widening(options.wideLayers + ranked.prefix(count)))
+      try probe.sqnr(of: widening(kept + ranked.prefix(count)))
     }
     if try sqnr(0) >= target { return 0 }
     let best = try sqnr(ranked.count)

@@ -93,7 +93,7 @@ final class InferenceArena {
     let headRow = layout.rows("head activations", 1, segments * width, Stage.readout...Stage.readout)
     let outputCount = WeightLayout.paddedOutputs(max(configuration.classes, width))
     let outputs = layout.add("outputs", outputCount * 4, Stage.readout...Stage.readout)
-    let wideTokens = model.hasWideLayers ? tokens : 0
+    let wideTokens = model.hasWideBlocks ? tokens : 0
     let lowRows = layout.rows("activations, low plane", wideTokens, width, Stage.qkv...Stage.fc1)
     let lowHiddenRows = layout.rows(
       "hidden activations, low plane", wideTokens, configuration.mlpWidth, Stage.gelu...Stage.fc2)

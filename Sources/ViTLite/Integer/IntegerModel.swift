@@ -96,9 +96,9 @@ public final class IntegerModel: @unchecked Sendable {
       ? try decoder.linear("pooler", outputs: configuration.width, inputs: configuration.width) : nil
   }
 
-  /// Whether any layer has int16 weights.
-  public var hasWideLayers: Bool {
-    file.tensors.contains { $0.name.hasSuffix(".weight_low") }
+  /// Whether any layer that all tokens pass through reads 15-bit activations.
+  var hasWideBlocks: Bool {
+    file.tensors.contains { $0.name.hasPrefix("blk.") && $0.name.hasSuffix(".weight_low") }
   }
 
   /// Whether the final norm is applied to every token: where the head reads them, or where there is no head.
