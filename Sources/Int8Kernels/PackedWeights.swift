@@ -47,6 +47,9 @@ public enum WeightLayout {
 @unsafe
 public struct PackedLinear {
   public var weights: UnsafePointer<Int8>
+  /// The low plane of a wide layer, whose weights are `weights * 2^7 + low` and whose `multiplier` is of `weights`; nil
+  /// for a layer of 8 bits.
+  public var low: LowPlane?
   public var multiplier: UnsafePointer<Int32>
   public var columnSum: UnsafePointer<Int32>
   public var bias: UnsafePointer<Int32>
@@ -55,16 +58,29 @@ public struct PackedLinear {
   public var shift: Int32
 
   public init(
-    weights: UnsafePointer<Int8>, multiplier: UnsafePointer<Int32>, columnSum: UnsafePointer<Int32>,
-    bias: UnsafePointer<Int32>, outputs: Int, inputs: Int, shift: Int32
+    weights: UnsafePointer<Int8>, low: LowPlane? = nil, multiplier: UnsafePointer<Int32>,
+    columnSum: UnsafePointer<Int32>, bias: UnsafePointer<Int32>, outputs: Int, inputs: Int, shift: Int32
   ) {
     unsafe self.weights = weights
+    unsafe self.low = low
     unsafe self.multiplier = multiplier
     unsafe self.columnSum = columnSum
     unsafe self.bias = bias
     unsafe self.outputs = outputs
     unsafe self.inputs = inputs
     unsafe self.shift = shift
+  }
+}
+
+/// The lower 7 bits of a wide layer's weights, -64 to 63, packed like the upper ones.
+@unsafe
+public struct LowPlane {
+  public var weights: UnsafePointer<Int8>
+  public var columnSum: UnsafePointer<Int32>
+
+  public init(weights: UnsafePointer<Int8>, columnSum: UnsafePointer<Int32>) {
+    unsafe self.weights = weights
+    unsafe self.columnSum = columnSum
   }
 }
 

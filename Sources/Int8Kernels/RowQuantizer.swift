@@ -56,6 +56,14 @@ public struct RowQuantizer: Sendable, Equatable {
     return (Int32(product) &+ 32) &>> 6 &+ quantizer.zero_point
   }
 
+  /// The level of one value with 7 more bits, 0 to 32767; `zeroPoint * 2^7` stands for 0.
+  func wideLevel(_ x: Int16) -> Int32 {
+    let clamped = min(max(Int32(x), low), high)
+    let scaled = exponent < 0 ? clamped &>> 1 : clamped &<< exponent
+    let level = FixedPoint.roundHalfUp(scaled &* inverse, shift: 14) &+ zeroPoint &<< WideLayer.lowBits
+    return min(max(level, 0), 32767)
+  }
+
   var cValue: vq_row_quantizer {
     vq_row_quantizer(
       low: low, high: high, exponent: exponent, inverse: inverse, zero_point: zeroPoint)

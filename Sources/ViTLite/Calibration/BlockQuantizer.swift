@@ -6,6 +6,8 @@ struct BlockQuantizer {
   let configuration: ModelConfiguration
   let options: CalibrationOptions
   let residualFractionBits: Int
+  /// Whether all layers get int16 weights.
+  let isWide: Bool
 
   private var residualUnit: Double { LinearQuantizer.power(-residualFractionBits) }
 
@@ -94,7 +96,7 @@ struct BlockQuantizer {
     concurrentMap(count: tasks.count, threads: options.threads) { () throws(Never) in
       ()
     } body: { (_, index) throws(Never) in
-      tasks[index].run()
+      isWide ? tasks[index].quantizer.quantizeWide(tasks[index].layer) : tasks[index].run()
     }
   }
 

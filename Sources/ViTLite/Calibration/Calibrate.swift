@@ -8,7 +8,7 @@ import Quant
 public func calibrate(
   _ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, options: CalibrationOptions,
   progress: (CalibrationProgress) -> Void = { _ in }
-) throws(CalibrationError) -> QuantizedModel {
+) throws(CalibrationError) -> Calibration {
   let configuration = model.configuration
   guard samples.count > 0 else { throw .noSamples }
   let expected = [configuration.channels, configuration.imageHeight, configuration.imageWidth]
@@ -34,10 +34,16 @@ public func calibrate(
       progress(CalibrationProgress(phase: .sampling, done: $0, total: samples.count))
     }
   }
-  return try ModelQuantizer(
+  let (narrow, wide) = try ModelQuantizer(
     model: smoothed, statistics: statistics, options: options, preprocessing: preprocessing, mapping: mapping,
     inputs: inputs
   ).quantize { progress(CalibrationProgress(phase: .quantizing, done: $0, total: configuration.depth)) }
+  let choice = WidthChoice(narrow: narrow, wide: wide, options: options)
+  guard options.ranksLayers || options.targetSQNR != nil else { return try choice.calibration() }
+  let probe = DriftProbe(model, preprocessing: preprocessing, samples: samples, threads: options.threads)
+  return try choice.calibration(measuredBy: probe) {
+    progress(CalibrationProgress(phase: .ranking, done: $0, total: narrow.layerNames.count))
+  }
 }
 
 extension SampleSet {

@@ -19,6 +19,12 @@ public struct CalibrationOptions: Sendable, Equatable {
   /// Planes of 8 bits for the softmax's output, 1 or 2.
   public var softmaxPlanes: Int
   public var rounding: WeightRoundingMode
+  /// Names of layers that stay wide: int16 weights, 15-bit activations.
+  public var wideLayers: [String] = []
+  /// The SQNR in dB, on the calibration data, up to which layers are widened, those that drift most first.
+  public var targetSQNR: Double?
+  /// Whether to rank the layers by the drift that each alone causes.
+  public var ranksLayers = false
   /// For the choice of tokens that alpha is searched on.
   public var seed: UInt64
   public var threads: Int
@@ -44,6 +50,10 @@ public enum CalibrationError: Error, Equatable, Sendable {
   /// A value that is NaN or infinite, in a sample or in what the model makes of it.
   case notFinite(what: String, sample: String)
   case overflow(layer: String, bound: Int64)
+  case unknownLayer(String, layers: [String])
+  case unreachable(target: Double, best: Double)
+  /// An int8 model that was made could not be run: a defect of this program.
+  case candidate(String)
 }
 
 extension CalibrationError: CustomStringConvertible {
@@ -55,6 +65,12 @@ extension CalibrationError: CustomStringConvertible {
     case .notFinite(let what, let sample): "NaN or infinity in \(what), sample \(sample), expected finite values"
     case .overflow(let layer, let bound):
       "an integer that can reach \(bound), layer \(layer), expected at most \(Int32.max): the weights are too large"
+    case .unknownLayer(let name, let layers):
+      "layer \"\(name)\", expected one of \(layers.joined(separator: ", "))"
+    case .candidate(let problem): "an int8 model that does not run: \(problem)"
+    case .unreachable(let target, let best):
+      "\(target) dB on the calibration data, expected at most \(Double((best * 10).rounded(.down)) / 10) dB: "
+        + "what all layers at int16 reach"
     }
   }
 
@@ -71,6 +87,7 @@ public struct CalibrationProgress: Sendable, Equatable {
     case measuring
     case sampling
     case quantizing
+    case ranking
   }
 
   public var phase: Phase

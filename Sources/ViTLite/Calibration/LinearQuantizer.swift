@@ -57,6 +57,40 @@ struct LinearQuantizer {
       accumulatorBound: bounds.accumulator, outputBound: bounds.output)
   }
 
+  /// The same with int16 weights in two planes: `level = high * 2^7 + low`.
+  func quantizeWide(_ layer: FloatLinear) -> QuantizedLinear {
+    var wide = quantize(layer)
+    let (outputs, inputs) = (layer.outputs, layer.inputs)
+    var high = [Int8](repeating: 0, count: outputs * inputs)
+    var low = high
+    var lowSums = [Int32](repeating: 0, count: wide.columnSum.count)
+    let limit = Double(WideLayer.weightLimit)
+    for output in 0..<outputs {
+      let scale = Double(wide.multiplier[output]) * Self.power(-Int(wide.shift))
+      let step = scale * outputUnits[output] / inputUnit / 128
+      var reach = (high: Int64(0), low: Int64(0))
+      wide.columnSum[output] = 0
+      for index in output * inputs..<(output + 1) * inputs {
+        let level = Int(min(max((Double(layer.weight[index]) / step).rounded(), -limit), limit))
+        let upper = (level + 64) >> 7
+        high[index] = Int8(upper)
+        low[index] = Int8(level - 128 * upper)
+        wide.columnSum[output] += Int32(high[index])
+        lowSums[output] += Int32(low[index])
+        reach.high += Int64(high[index].magnitude)
+        reach.low += Int64(low[index].magnitude)
+      }
+      wide.accumulatorBound = max(wide.accumulatorBound, 255 * reach.high, 255 * reach.low)
+      let levels = 255 * Double(reach.high) + (127 * Double(reach.high) + 255 * Double(reach.low)) / 128
+      let bound = Int64(min(levels * 32767 * scale, 1e18)) + Int64(wide.bias[output].magnitude) + 2
+      wide.outputBound = max(wide.outputBound, bound)
+    }
+    wide.weights = WeightLayout.pack(high, outputs: outputs, inputs: inputs)
+    wide.low = WeightLayout.pack(low, outputs: outputs, inputs: inputs)
+    wide.lowColumnSum = lowSums
+    return wide
+  }
+
   /// The integer weights, as floats.
   private static func levels(_ layer: FloatLinear, steps: [Double], seen: LayerInputs?) -> [Float] {
     if let seen, let rounding = WeightRounding(rows: seen.rows, inputs: layer.inputs) {

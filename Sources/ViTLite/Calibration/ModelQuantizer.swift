@@ -13,16 +13,21 @@ struct ModelQuantizer {
 
   private static let outputFractionBits = 16
 
-  func quantize(progress: (Int) -> Void) throws(CalibrationError) -> QuantizedModel {
+  /// The model with all layers at 8 bits and, in the same units, with all of them wide.
+  func quantize(
+    progress: (Int) -> Void
+  ) throws(CalibrationError) -> (narrow: QuantizedModel, wide: QuantizedModel) {
     let largest = largestResidualFractionBits()
-    // Weights rounded to nearest tell how far the layers reach; those that are kept are rounded with more care.
-    var bits = try fractionBits(for: quantize(residualFractionBits: largest, inputs: nil) { _ in }, atMost: largest)
+    // Wide layers are quick to make and tell how far each layer reaches.
+    var bits = try fractionBits(for: quantize(residualFractionBits: largest, isWide: true) { _ in }, atMost: largest)
     while true {
-      let quantized = quantize(residualFractionBits: bits, inputs: inputs, progress: progress)
-      let fitting = try fractionBits(for: quantized, atMost: bits)
+      let narrow = quantize(residualFractionBits: bits, isWide: false, progress: progress)
+      let fitting = try fractionBits(for: narrow, atMost: bits)
       if fitting == bits {
-        try quantized.checkBounds()
-        return quantized
+        let wide = quantize(residualFractionBits: bits, isWide: true) { _ in }
+        try narrow.checkBounds()
+        try wide.checkBounds()
+        return (narrow, wide)
       }
       bits = fitting
     }
@@ -45,11 +50,11 @@ struct ModelQuantizer {
   }
 
   private func quantize(
-    residualFractionBits: Int, inputs: SampledInputs?, progress: (Int) -> Void
+    residualFractionBits: Int, isWide: Bool, progress: (Int) -> Void
   ) -> QuantizedModel {
     let configuration = model.configuration
     let blockQuantizer = BlockQuantizer(
-      configuration: configuration, options: options, residualFractionBits: residualFractionBits)
+      configuration: configuration, options: options, residualFractionBits: residualFractionBits, isWide: isWide)
     var blocks: [QuantizedBlock] = []
     for (index, block) in model.blocks.enumerated() {
       blocks.append(blockQuantizer.quantize(block, statistics.blocks[index], inputs?.blocks[index]))
@@ -62,15 +67,15 @@ struct ModelQuantizer {
     let inputUnit = finalUnit * LinearQuantizer.power(Int(inputShift))
     let outputUnit = LinearQuantizer.power(-Self.outputFractionBits)
     func quantizeOutput(_ layer: FloatLinear) -> QuantizedLinear {
-      LinearQuantizer(
+      let quantizer = LinearQuantizer(
         inputUnit: BlockQuantizer.inputUnit(inputUnit),
-        outputUnits: [Double](repeating: outputUnit, count: layer.outputs)
-      ).quantize(layer)
+        outputUnits: [Double](repeating: outputUnit, count: layer.outputs))
+      return isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer)
     }
     return QuantizedModel(
       configuration: configuration, preprocessing: preprocessing, readout: model.readout,
       activations: options.activations, pixelMapping: mapping, softmaxPlanes: options.softmaxPlanes,
-      residualFractionBits: residualFractionBits, patchEmbedding: patchEmbedding(unit: residualUnit, inputs: inputs),
+      residualFractionBits: residualFractionBits, patchEmbedding: patchEmbedding(unit: residualUnit, isWide: isWide),
       positions: positions(unit: residualUnit), blocks: blocks,
       finalNorm: QuantizedNorm(
         model.finalNorm, epsilon: configuration.layerNormEpsilon, unit: finalUnit,
@@ -86,24 +91,26 @@ struct ModelQuantizer {
 
   /// The patch embedding on raw pixels: scale and offset of the pixels are in weights and bias, so that no input is
   /// rounded. The offset goes through the rounded weights, which leaves their error on the centered pixels only.
-  private func patchEmbedding(unit: Double, inputs sampled: SampledInputs?) -> QuantizedLinear {
-    let inputs = model.patchEmbedding.inputs
-    let perChannel = inputs / model.configuration.channels
+  private func patchEmbedding(unit: Double, isWide: Bool) -> QuantizedLinear {
+    let inputCount = model.patchEmbedding.inputs
+    let perChannel = inputCount / model.configuration.channels
     var layer = model.patchEmbedding
-    layer.scaleInputs(by: (0..<inputs).map { mapping.scale[$0 / perChannel] })
+    layer.scaleInputs(by: (0..<inputCount).map { mapping.scale[$0 / perChannel] })
     let units = [Double](repeating: unit, count: layer.outputs)
-    let seen = sampled.map { sampled in
-      let rows = sampled.patches.indices.map { sampled.patches[$0] / mapping.scale[$0 % inputs / perChannel] }
-      return LayerInputs(rows, inputs: inputs, rounding: nil)
+    let seen = inputs.map { sampled in
+      let rows = sampled.patches.indices.map { sampled.patches[$0] / mapping.scale[$0 % inputCount / perChannel] }
+      return LayerInputs(rows, inputs: inputCount, rounding: nil)
     }
-    var quantized = LinearQuantizer(inputUnit: 1, outputUnits: units).quantize(layer, seen: seen)
+    let quantizer = LinearQuantizer(inputUnit: 1, outputUnits: units)
+    var quantized = isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer, seen: seen)
     for output in 0..<layer.outputs {
       let step = Double(quantized.multiplier[output]) * LinearQuantizer.power(-Int(quantized.shift)) * unit
       var bias = Double(quantized.bias[output]) * unit
-      for input in 0..<inputs {
+      for input in 0..<inputCount {
         let channel = input / perChannel
-        let weight = quantized.weights[WeightLayout.index(output: output, input: input, inputs: inputs)]
-        bias += Double(weight) * step * Double(mapping.offset[channel]) / Double(mapping.scale[channel])
+        let index = WeightLayout.index(output: output, input: input, inputs: inputCount)
+        let weight = Double(quantized.weights[index]) + Double(quantized.low?[index] ?? 0) / 128
+        bias += weight * step * Double(mapping.offset[channel]) / Double(mapping.scale[channel])
       }
       quantized.bias[output] = LinearQuantizer.integer(bias / unit)
     }
@@ -111,7 +118,7 @@ struct ModelQuantizer {
     let largestBias = quantized.bias.reduce(0) { max($0, Int64($1.magnitude)) }
     let reach =
       Double(quantized.accumulatorBound) * Double(quantized.multiplier.max() ?? 0)
-      * LinearQuantizer.power(-Int(quantized.shift))
+      * LinearQuantizer.power(-Int(quantized.shift)) * (isWide ? 2 : 1)
     quantized.outputBound = Int64(min(reach, 1e18)) + largestBias
     return quantized
   }

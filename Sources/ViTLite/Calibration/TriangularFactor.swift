@@ -39,7 +39,8 @@ enum TriangularFactor {
           }
         }
       }
-      unsafe subtractProduct(base + end * n + first, rows: n - end, k: end - first, stride: n, from: base + end * n + end)
+      unsafe subtractProduct(
+        base + end * n + first, rows: n - end, k: end - first, stride: n, from: base + end * n + end)
     }
     return true
   }

@@ -74,6 +74,15 @@ extension ForwardPass {
 
   /// The head, or the pooler, on the head's input.
   private func applyHead(_ layer: PackedLinear) {
+    if let plane = unsafe layer.low {
+      unsafe kernels.quantizeWide(
+        arena.headInput, count: layer.inputs, model.headInputQuantizer, high: arena.headRow, low: arena.lowHeadRow,
+        at: 0)
+      unsafe kernels.multiplyWide(
+        arena.headRow, low: arena.lowHeadRow, rows: 1, layer, plane, columns: 0..<layer.outputs, into: arena.outputs,
+        stride: layer.outputs, isFirst: true, zeros: arena.zeros)
+      return
+    }
     unsafe kernels.quantize(
       arena.headInput, count: layer.inputs, model.headInputQuantizer, into: arena.headRow, at: 0)
     unsafe kernels.multiply(

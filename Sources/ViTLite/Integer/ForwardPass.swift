@@ -42,9 +42,9 @@ struct ForwardPass {
     }
     unsafe worker.barrier()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
-    unsafe kernels.multiply(
-      arena.patches, rows: configuration.patches, model.patchEmbedding, columns: columns,
-      into: .accumulate(arena.residual + configuration.prefixTokens * width, stride: width))
+    unsafe addProduct(
+      arena.patches, low: nil, rows: configuration.patches, model.patchEmbedding, columns: columns,
+      to: arena.residual + configuration.prefixTokens * width)
     unsafe worker.barrier()
   }
 
@@ -67,10 +67,9 @@ struct ForwardPass {
 
   /// `x += projection(attention(norm1(x)))`
   private func attend(_ block: IntegerBlock) {
-    unsafe normalize(block.norm1, block.norm1Quantizer)
+    unsafe normalize(block.norm1, block.norm1Quantizer, for: block.qkv)
     let qkvColumns = unsafe worker.share(of: 3 * width, unit: WeightLayout.panelColumns)
-    unsafe kernels.multiply(
-      arena.rows, rows: tokens, block.qkv, columns: qkvColumns, into: .int16(arena.qkv, stride: 3 * width))
+    unsafe multiply(arena.rows, block.qkv, columns: qkvColumns, into: arena.qkv)
     unsafe worker.barrier()
     unsafe packKeysAndValues(block)
     unsafe worker.barrier()
@@ -80,13 +79,12 @@ struct ForwardPass {
     }
     unsafe worker.barrier()
     for token in unsafe worker.share(of: tokens) {
-      unsafe kernels.quantize(
-        arena.attention + token * width, count: width, block.attentionQuantizer, into: arena.rows, at: token)
+      unsafe quantize(arena.attention + token * width, block.attentionQuantizer, at: token, for: block.projection)
     }
     unsafe worker.barrier()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
-    unsafe kernels.multiply(
-      arena.rows, rows: tokens, block.projection, columns: columns, into: .accumulate(arena.residual, stride: width))
+    unsafe addProduct(
+      arena.rows, low: arena.lowRows, rows: tokens, block.projection, columns: columns, to: arena.residual)
     unsafe worker.barrier()
   }
 
@@ -159,34 +157,81 @@ struct ForwardPass {
 
   /// `x += fc2(gelu(fc1(norm2(x))))`
   private func feedForward(_ block: IntegerBlock) {
-    unsafe normalize(block.norm2, block.norm2Quantizer)
+    unsafe normalize(block.norm2, block.norm2Quantizer, for: block.fc1)
     let mlpWidth = unsafe model.configuration.mlpWidth
     let hiddenColumns = unsafe worker.share(of: mlpWidth, unit: WeightLayout.panelColumns)
-    unsafe kernels.multiply(
-      arena.rows, rows: tokens, block.fc1, columns: hiddenColumns, into: .int16(arena.hidden, stride: mlpWidth))
+    unsafe multiply(arena.rows, block.fc1, columns: hiddenColumns, into: arena.hidden)
     unsafe worker.barrier()
     for token in unsafe worker.share(of: tokens) {
       let row = unsafe arena.hidden + token * mlpWidth
       let range = unsafe kernels.gelu(row, count: mlpWidth, fractionBits: block.geluFractionBits)
-      unsafe kernels.quantize(
-        row, count: mlpWidth, block.geluQuantizer, range: range, into: arena.hiddenRows, at: token)
+      if unsafe block.fc2.low == nil {
+        unsafe kernels.quantize(
+          row, count: mlpWidth, block.geluQuantizer, range: range, into: arena.hiddenRows, at: token)
+      } else {
+        unsafe kernels.quantizeWide(
+          row, count: mlpWidth, block.geluQuantizer, range: range, high: arena.hiddenRows, low: arena.lowHiddenRows,
+          at: token)
+      }
     }
     unsafe worker.barrier()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
-    unsafe kernels.multiply(
-      arena.hiddenRows, rows: tokens, block.fc2, columns: columns,
-      into: .accumulate(arena.residual, stride: width))
+    unsafe addProduct(
+      arena.hiddenRows, low: arena.lowHiddenRows, rows: tokens, block.fc2, columns: columns, to: arena.residual)
     unsafe worker.barrier()
   }
 
   /// LayerNorm of the residual stream into quantized rows.
-  private func normalize(_ norm: IntegerNorm, _ quantizer: ActivationQuantizer) {
+  private func normalize(_ norm: IntegerNorm, _ quantizer: ActivationQuantizer, for layer: PackedLinear) {
     let normalized = unsafe scratch.normalized
     for token in unsafe worker.share(of: tokens) {
       unsafe kernels.normalize(arena.residual + token * width, norm, into: normalized)
-      unsafe kernels.quantize(normalized, count: width, quantizer, into: arena.rows, at: token)
+      unsafe quantize(normalized, quantizer, at: token, for: layer)
     }
     unsafe worker.barrier()
+  }
+
+  /// One row of activations, as the layer that reads it wants them.
+  private func quantize(
+    _ row: UnsafePointer<Int16>, _ quantizer: ActivationQuantizer, at token: Int, for layer: PackedLinear
+  ) {
+    if unsafe layer.low == nil {
+      unsafe kernels.quantize(row, count: width, quantizer, into: arena.rows, at: token)
+    } else {
+      unsafe kernels.quantizeWide(row, count: width, quantizer, high: arena.rows, low: arena.lowRows, at: token)
+    }
+  }
+
+  /// All tokens through a layer, saturated to int16.
+  private func multiply(
+    _ x: QuantizedRows, _ layer: PackedLinear, columns: Range<Int>, into out: UnsafeMutablePointer<Int16>
+  ) {
+    guard let plane = unsafe layer.low else {
+      unsafe kernels.multiply(x, rows: tokens, layer, columns: columns, into: .int16(out, stride: layer.outputs))
+      return
+    }
+    let outputs = unsafe layer.outputs
+    unsafe kernels.multiplyWide(
+      x, low: arena.lowRows, rows: tokens, layer, plane, columns: columns, into: arena.wideSums, stride: outputs,
+      isFirst: true, zeros: arena.zeros)
+    for token in unsafe 0..<tokens {
+      let first = token * outputs + columns.lowerBound
+      unsafe kernels.narrow(arena.wideSums + first, count: columns.count, into: out + first)
+    }
+  }
+
+  /// Rows through a layer, added to the residual stream.
+  private func addProduct(
+    _ x: QuantizedRows, low: QuantizedRows?, rows: Int, _ layer: PackedLinear, columns: Range<Int>,
+    to out: UnsafeMutablePointer<Int32>
+  ) {
+    if let plane = unsafe layer.low {
+      unsafe kernels.multiplyWide(
+        x, low: low, rows: rows, layer, plane, columns: columns, into: out, stride: width, isFirst: false,
+        zeros: arena.zeros)
+    } else {
+      unsafe kernels.multiply(x, rows: rows, layer, columns: columns, into: .accumulate(out, stride: width))
+    }
   }
 
   private func keepResidual(in states: UnsafeMutablePointer<Int32>?, at index: Int) {

@@ -51,6 +51,11 @@ final class InferenceArena {
   let headRow: QuantizedRows
   /// Logits or the pooler's output.
   let outputs: UnsafeMutablePointer<Int32>
+  /// Low planes and int32 sums of wide layers; empty in a model without.
+  let lowRows: QuantizedRows
+  let lowHiddenRows: QuantizedRows
+  let lowHeadRow: QuantizedRows
+  let wideSums: UnsafeMutablePointer<Int32>
   /// Constant operands: as many as the widest row.
   let ones: UnsafeMutablePointer<Int32>
   let zeros: UnsafeMutablePointer<Int32>
@@ -88,7 +93,16 @@ final class InferenceArena {
     let headRow = layout.rows("head activations", 1, segments * width, Stage.readout...Stage.readout)
     let outputCount = WeightLayout.paddedOutputs(max(configuration.classes, width))
     let outputs = layout.add("outputs", outputCount * 4, Stage.readout...Stage.readout)
-    let constantCount = max(paddedTokens, WeightLayout.paddedOutputs(width), configuration.patches, Self.queryRows)
+    let wideTokens = model.hasWideLayers ? tokens : 0
+    let lowRows = layout.rows("activations, low plane", wideTokens, width, Stage.qkv...Stage.fc1)
+    let lowHiddenRows = layout.rows(
+      "hidden activations, low plane", wideTokens, configuration.mlpWidth, Stage.gelu...Stage.fc2)
+    let lowHeadRow = layout.rows("head activations, low plane", 1, segments * width, Stage.readout...Stage.readout)
+    let wideSums = layout.add(
+      "sums of wide layers", wideTokens * max(3 * width, configuration.mlpWidth) * 4, Stage.qkv...Stage.fc1)
+    let constantCount = max(
+      paddedTokens, WeightLayout.paddedOutputs(max(3 * width, configuration.mlpWidth, configuration.classes)),
+      configuration.patches, Self.queryRows)
     let ones = layout.add("ones", constantCount * 4, Stage.patches...Stage.readout)
     let zeros = layout.add("zeros", constantCount * 4, Stage.patches...Stage.readout)
     let scratch = (0..<workers).map { layout.scratch(worker: $0, configuration, paddedTokens: paddedTokens) }
@@ -115,6 +129,10 @@ final class InferenceArena {
     unsafe self.headInput = place.pointer(headInput)
     unsafe self.headRow = place.rows(headRow)
     unsafe self.outputs = place.pointer(outputs)
+    unsafe self.lowRows = place.rows(lowRows)
+    unsafe self.lowHiddenRows = place.rows(lowHiddenRows)
+    unsafe self.lowHeadRow = place.rows(lowHeadRow)
+    unsafe self.wideSums = place.pointer(wideSums)
     unsafe self.ones = place.pointer(ones)
     unsafe self.zeros = place.pointer(zeros)
     unsafe self.scratch = scratch.map { unsafe WorkerScratch($0, place) }

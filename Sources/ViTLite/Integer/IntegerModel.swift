@@ -96,6 +96,11 @@ public final class IntegerModel: @unchecked Sendable {
       ? try decoder.linear("pooler", outputs: configuration.width, inputs: configuration.width) : nil
   }
 
+  /// Whether any layer has int16 weights.
+  public var hasWideLayers: Bool {
+    file.tensors.contains { $0.name.hasSuffix(".weight_low") }
+  }
+
   /// Whether the final norm is applied to every token: where the head reads them, or where there is no head.
   public var normsAllTokens: Bool {
     switch readout {

@@ -242,13 +242,19 @@ extension ModelDecoder {
         what: "an accumulator that can reach \(bounds.0) and an output that can reach \(bounds.1)",
         where: "layer \(name)", expected: "at most \(Int32.max)")
     }
-    let weights = try unsafe data(
-      "\(name).weight", .int8, count: WeightLayout.byteCount(outputs: outputs, inputs: inputs))
+    let byteCount = WeightLayout.byteCount(outputs: outputs, inputs: inputs)
+    let weights = try unsafe data("\(name).weight", .int8, count: byteCount)
+    var low: LowPlane?
+    if hasTensor("\(name).weight_low") {
+      unsafe low = try LowPlane(
+        weights: data("\(name).weight_low", .int8, count: byteCount).assumingMemoryBound(to: Int8.self),
+        columnSum: int32s("\(name).column_sum_low", count: columns))
+    }
     return try unsafe PackedLinear(
-      weights: weights.assumingMemoryBound(to: Int8.self),
+      weights: weights.assumingMemoryBound(to: Int8.self), low: low,
       multiplier: multipliers("\(name).multiplier", count: columns),
       columnSum: int32s("\(name).column_sum", count: columns), bias: int32s("\(name).bias", count: columns),
-      outputs: outputs, inputs: inputs, shift: Int32(integer("\(name).shift", in: 0...62)))
+      outputs: outputs, inputs: inputs, shift: Int32(integer("\(name).shift", in: 0...(low == nil ? 62 : 55))))
   }
 
   private func integer64(_ name: String) throws(IntegerModelError) -> Int {

@@ -133,6 +133,10 @@ private struct ModelEncoder {
     let panels = WeightLayout.paddedOutputs(linear.outputs) / WeightLayout.panelColumns
     writer.add(
       "\(name).weight", dimensions: [4, WeightLayout.panelColumns, groups, panels], values: linear.weights)
+    if let low = linear.low, let sums = linear.lowColumnSum {
+      writer.add("\(name).weight_low", dimensions: [4, WeightLayout.panelColumns, groups, panels], values: low)
+      add("\(name).column_sum_low", sums)
+    }
     add("\(name).multiplier", linear.multiplier)
     add("\(name).column_sum", linear.columnSum)
     add("\(name).bias", linear.bias)

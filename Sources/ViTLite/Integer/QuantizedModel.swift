@@ -5,6 +5,9 @@ import Quant
 public struct QuantizedLinear: Sendable, Equatable {
   /// Packed: `[outputs/16][inputs/4][16][4]`.
   public var weights: [Int8]
+  /// The low plane of a wide layer, packed likewise, and its column sums; nil for a layer of 8 bits.
+  public var low: [Int8]?
+  public var lowColumnSum: [Int32]?
   /// One for each output, padded to whole panels.
   public var multiplier: [Int32]
   public var columnSum: [Int32]
@@ -84,4 +87,71 @@ public struct QuantizedModel: Sendable {
   public var pooler: QuantizedLinear?
   /// Fraction bits of logits and pooler outputs.
   public var outputFractionBits: Int
+}
+
+extension QuantizedModel {
+  /// Names of the linear layers, in order.
+  public var layerNames: [String] {
+    var names = ["patch_embd"]
+    for index in blocks.indices {
+      names += ["attn_qkv", "attn_out", "ffn_up", "ffn_down"].map { ModelKey.block(index, $0) }
+    }
+    if head != nil { names.append("output") }
+    if pooler != nil { names.append("pooler") }
+    return names
+  }
+
+  /// A linear layer by its name; nil where there is none of that name, and setting such does nothing.
+  public subscript(layer name: String) -> QuantizedLinear? {
+    get {
+      switch name {
+      case "patch_embd": return patchEmbedding
+      case "output": return head
+      case "pooler": return pooler
+      default:
+        guard let (index, part) = Self.blockPart(name), blocks.indices.contains(index) else { return nil }
+        return blocks[index][part: part]
+      }
+    }
+    set {
+      guard let newValue, self[layer: name] != nil else { return }
+      switch name {
+      case "patch_embd": patchEmbedding = newValue
+      case "output": head = newValue
+      case "pooler": pooler = newValue
+      default: if let (index, part) = Self.blockPart(name) { blocks[index][part: part] = newValue }
+      }
+    }
+  }
+
+  /// Splits `blk.3.ffn_up`.
+  private static func blockPart(_ name: String) -> (index: Int, part: String)? {
+    let parts = name.split(separator: ".")
+    guard parts.count == 3, parts[0] == "blk", let index = Int(parts[1]) else { return nil }
+    return (index, String(parts[2]))
+  }
+}
+
+extension QuantizedBlock {
+  fileprivate subscript(part name: String) -> QuantizedLinear? {
+    get {
+      switch name {
+      case "attn_qkv": qkv
+      case "attn_out": projection
+      case "ffn_up": fc1
+      case "ffn_down": fc2
+      default: nil
+      }
+    }
+    set {
+      guard let newValue else { return }
+      switch name {
+      case "attn_qkv": qkv = newValue
+      case "attn_out": projection = newValue
+      case "ffn_up": fc1 = newValue
+      case "ffn_down": fc2 = newValue
+      default: break
+      }
+    }
+  }
 }

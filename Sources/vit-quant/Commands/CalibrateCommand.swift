@@ -15,6 +15,24 @@ enum CalibrateCommand {
   private static let activations = Option<ActivationMode>.choice(
     "--activations", help: "scales per token at run time, or all from calibration; dynamic by default")
   private static let noSmoothing = Flag("--no-smoothing", help: "leave outliers of activations where they are")
+  private static let rounding = Option<WeightRoundingMode>.choice(
+    "--rounding", help: "weights to nearest, or for the least drift on the samples; calibrated by default")
+  private static let softmaxPlanes = Option<Int>.integer(
+    "--softmax-planes", in: 1...2, help: "bytes for each of the softmax's outputs; 2 by default")
+  private static let keep = Option<String>(
+    "--keep", "LAYER=int16", help: "keep a layer at 16 bits, such as blk.0.ffn_down; repeatable",
+    valid: "LAYER=int16", isRepeatable: true
+  ) { text in
+    text.hasSuffix("=int16") && text.utf8.count > 6 ? String(text.dropLast(6)) : nil
+  }
+  private static let sensitivity = Flag(
+    "--sensitivity", help: "rank the layers by the drift that each alone causes")
+  private static let target = Option<Double>(
+    "--target-sqnr", "DB", help: "widen the fewest layers that reach this on the calibration data",
+    valid: "a number of decibels from 0 to 200"
+  ) { text in
+    Double(text).flatMap { (0...200).contains($0) ? $0 : nil }
+  }
   private static let report = Option<String>.path(
     "--report", "OUT.html", help: "also write the drift on the calibration images as a page")
   private static let preset = Option<Preset>.choice(
@@ -27,6 +45,8 @@ enum CalibrateCommand {
       options: [
         OptionDeclaration(SharedOptions.data), OptionDeclaration(output), OptionDeclaration(samples),
         OptionDeclaration(observer), OptionDeclaration(activations), OptionDeclaration(noSmoothing),
+        OptionDeclaration(rounding), OptionDeclaration(softmaxPlanes), OptionDeclaration(keep),
+        OptionDeclaration(sensitivity), OptionDeclaration(target),
         OptionDeclaration(SharedOptions.seed), OptionDeclaration(report), OptionDeclaration(SharedOptions.threads),
         OptionDeclaration(preset), OptionDeclaration(SharedOptions.maximumPixels),
       ], requiredOptions: [output.name],
@@ -39,24 +59,43 @@ enum CalibrateCommand {
     let outputPath = arguments[output] ?? ""
     let source = try source(arguments, console)
     let run = CalibrationRun(checkpoint: source.checkpoint, options: options(arguments), console: console)
-    let quantized = try run.quantize(source.samples)
-    do { try quantized.write(to: outputPath) } catch { throw .input("\(error)") }
+    let calibration = try run.quantize(source.samples)
+    do { try calibration.model.write(to: outputPath) } catch { throw .input("\(error)") }
     let model = try ModelFile.loadInteger(outputPath)
     if let path = arguments[report], let data = source.data {
       try writeReport(to: path, source.checkpoint, model, data, arguments, console)
     }
     let floatSize = NumberText.bytes(4 * source.checkpoint.model.parameterCount)
+    if !calibration.sensitivities.isEmpty { try printSensitivities(calibration, console) }
     try console.print(
       "\(outputPath): \(NumberText.bytes(model.byteCount)) (fp32: \(floatSize)), calibrated on "
         + "\(NumberText.grouped(source.samples.count)) images in \(NumberText.duration(seconds: Clock.seconds - start))"
     )
   }
 
+  /// The layers by the drift that each alone causes, the worst first.
+  private static func printSensitivities(_ calibration: Calibration, _ console: Console) throws(CommandError) {
+    var table = TextTable([.left, .right, .left])
+    table.add(["Layer", "SQNR alone", ""])
+    for sensitivity in calibration.sensitivities {
+      let isWide = calibration.wideLayers.contains(sensitivity.layer)
+      table.add([
+        sensitivity.layer, "\(NumberText.fixed(sensitivity.sqnr, 1)) dB", isWide ? "kept at int16" : "",
+      ])
+    }
+    try console.print(table.text)
+  }
+
   private static func options(_ arguments: ParsedArguments) -> CalibrationOptions {
-    CalibrationOptions(
+    var options = CalibrationOptions(
       observer: arguments[observer] ?? .minmax, activations: arguments[activations] ?? .dynamic,
-      smoothing: !arguments[noSmoothing], seed: arguments[SharedOptions.seed] ?? 0,
+      smoothing: !arguments[noSmoothing], softmaxPlanes: arguments[softmaxPlanes] ?? 2,
+      rounding: arguments[rounding] ?? .calibrated, seed: arguments[SharedOptions.seed] ?? 0,
       threads: ExecutionOptions.threads(arguments))
+    options.wideLayers = arguments.all(keep)
+    options.ranksLayers = arguments[sensitivity]
+    options.targetSQNR = arguments[target]
+    return options
   }
 
   /// What is calibrated, and on what.

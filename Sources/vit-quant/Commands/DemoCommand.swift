@@ -61,7 +61,7 @@ enum DemoCommand {
       throw .input("\(error)")
     }
     let run = CalibrationRun(checkpoint: checkpoint, options: CalibrationOptions(threads: threads), console: console)
-    let quantized = try run.quantize(samples)
+    let quantized = try run.quantize(samples).model
     do { try quantized.write(to: path) } catch { throw .input("\(error)") }
     return try ModelFile.loadInteger(path)
   }

@@ -10,7 +10,7 @@ struct CalibrationRun {
   let options: CalibrationOptions
   let console: Console
 
-  func quantize(_ samples: SampleSet) throws(CommandError) -> QuantizedModel {
+  func quantize(_ samples: SampleSet) throws(CommandError) -> Calibration {
     if samples.count < Self.fewSamples {
       console.note(
         "only \(samples.count) sample\(samples.count == 1 ? "" : "s") to calibrate on; ranges may come out too narrow")
@@ -27,7 +27,13 @@ struct CalibrationRun {
         }
         progress?.bar.update(step.done, of: step.total)
       }
-    } catch { throw .input("\(error)") }
+    } catch {
+      switch error {
+      case .unreachable: throw .limit("\(error)")
+      case .unknownLayer: throw .usage("\(error)")
+      default: throw .input("\(error)")
+      }
+    }
   }
 
   /// Images of random pixels, for models of random weights.
