@@ -10,7 +10,7 @@ struct IntegerModelCase: Sendable, CustomStringConvertible {
   var samples: SampleSet
 
   func quantized(_ options: CalibrationOptions = CalibrationOptions()) throws(CalibrationError) -> QuantizedModel {
-    try calibrate(model, preprocessing: nil, samples: samples, options: options)
+    try calibrate(model, preprocessing: nil, samples: samples, options: options).model
   }
 
   /// The 8-bit pixels of each sample.

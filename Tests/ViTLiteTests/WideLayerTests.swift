@@ -1,0 +1,121 @@
+import Int8Kernels
+import Quant
+import Testing
+
+@testable import ViTLite
+
+/// Layers at int16: chosen by name, by rank or by a target.
+struct WideLayerTests {
+  private static func calibration(
+    _ example: IntegerModelCase, _ change: (inout CalibrationOptions) -> Void
+  ) throws(CalibrationError) -> Calibration {
+    var options = CalibrationOptions()
+    change(&options)
+    return try calibrate(example.model, preprocessing: nil, samples: example.samples, options: options)
+  }
+
+  @Test(arguments: ["timm-vit", "hf-dinov2-registers"])
+  func everyLayerWideGivesTheSameBitsEverywhereAndLessDrift(_ name: String) throws {
+    let example = try IntegerModelCase.golden(name)
+    let names = try example.quantized().layerNames
+    let wide = try Self.calibration(example) { $0.wideLayers = names }
+    #expect(wide.wideLayers == names)
+    let model = try IntegerModel(wide.model.bytes)
+    for pixels in example.pixels(model) {
+      let expected = try InferenceSession(model: model, instructionSet: .portable)
+        .run(pixels, keepingHiddenStates: true)
+      for instructionSet in InstructionSet.available {
+        for threads in 1...3 {
+          let session = try InferenceSession(model: model, instructionSet: instructionSet, threads: threads)
+          let output = try session.run(pixels, keepingHiddenStates: true)
+          #expect(output.logits == expected.logits)
+          #expect(output.hiddenStates == expected.hiddenStates)
+        }
+      }
+    }
+    let probe = DriftProbe(example.model, preprocessing: nil, samples: example.samples, threads: 1)
+    #expect(try probe.sqnr(of: wide.model) > probe.sqnr(of: example.quantized()) + 1)
+  }
+
+  @Test func awkwardModelsRunWithEveryLayerWide() throws {
+    for example in IntegerModelCase.awkward {
+      let names = try example.quantized().layerNames
+      let model = try IntegerModel(Self.calibration(example) { $0.wideLayers = names }.model.bytes)
+      for pixels in example.pixels(model) {
+        let checksums = try InstructionSet.available.map { instructionSet in
+          try InferenceSession(model: model, instructionSet: instructionSet, threads: 2).run(pixels).crc32
+        }
+        #expect(Set(checksums).count == 1, "\(example)")
+      }
+    }
+  }
+
+  @Test func rankingNamesEveryLayerOnceTheWorstFirst() throws {
+    let example = try IntegerModelCase.golden("timm-vit")
+    let ranked = try Self.calibration(example) { $0.ranksLayers = true }
+    #expect(Set(ranked.sensitivities.map(\.layer)) == Set(ranked.model.layerNames))
+    #expect(ranked.sensitivities.count == ranked.model.layerNames.count)
+    for (worse, better) in zip(ranked.sensitivities, ranked.sensitivities.dropFirst()) {
+      #expect(worse.sqnr <= better.sqnr)
+    }
+    #expect(ranked.wideLayers == ["output"])
+  }
+
+  @Test func aDamagedLayerRanksFirst() throws {
+    var example = try IntegerModelCase.golden("timm-vit")
+    // One large weight in each row leaves the others few of the 127 steps.
+    for output in 0..<example.model.blocks[1].fc2.outputs {
+      example.model.blocks[1].fc2.weight[output * example.model.blocks[1].fc2.inputs] = 5
+    }
+    let ranked = try Self.calibration(example) { $0.ranksLayers = true }
+    #expect(ranked.sensitivities.first?.layer == "blk.1.ffn_down")
+  }
+
+  @Test func theTargetIsReachedWithTheFewestLayers() throws {
+    let example = try IntegerModelCase.golden("timm-vit")
+    let probe = DriftProbe(example.model, preprocessing: nil, samples: example.samples, threads: 1)
+    let plain = try probe.sqnr(of: Self.calibration(example) { _ in }.model)
+    let names = try example.quantized().layerNames
+    let best = try probe.sqnr(of: Self.calibration(example) { $0.wideLayers = names }.model)
+    let target = (plain + best) / 2
+    let reached = try Self.calibration(example) { $0.targetSQNR = target }
+    #expect(try probe.sqnr(of: reached.model) >= target)
+    #expect(reached.wideLayers.count > 1 && reached.wideLayers.count < names.count)
+    let fewer = try Self.calibration(example) { $0.wideLayers = reached.wideLayers.dropLast() }
+    #expect(try probe.sqnr(of: fewer.model) < target)
+  }
+
+  @Test func anUnknownLayerAndATargetBeyondReachAreRefused() throws {
+    let example = try IntegerModelCase.golden("timm-vit")
+    #expect {
+      try Self.calibration(example) { $0.wideLayers = ["blk.9.ffn_up"] }
+    } throws: { error in
+      guard case CalibrationError.unknownLayer(let name, let layers)? = error as? CalibrationError else { return false }
+      return name == "blk.9.ffn_up" && layers.contains("blk.1.ffn_up")
+    }
+    #expect {
+      try Self.calibration(example) { $0.targetSQNR = 150 }
+    } throws: { error in
+      guard case CalibrationError.unreachable(let target, let best)? = error as? CalibrationError else { return false }
+      return target == 150 && best < 150
+    }
+  }
+
+  @Test func wideLevelsSplitIntoTheirPlanesExactly() {
+    let layer = FloatLinear(
+      weight: (0..<37 * 5).map { Float(($0 * 7919) % 2001 - 1000) / 1000 }, bias: [0, 1, 2, 3, 4], outputs: 5,
+      inputs: 37)
+    let wide = LinearQuantizer(inputUnit: 1e-3, outputUnits: Array(repeating: 1e-4, count: 5)).quantizeWide(layer)
+    let low = wide.low ?? []
+    #expect(low.count == wide.weights.count)
+    for output in 0..<5 {
+      let step = Double(wide.multiplier[output]) * LinearQuantizer.power(-Int(wide.shift)) * 1e-4 / 1e-3 / 128
+      for input in 0..<37 {
+        let index = WeightLayout.index(output: output, input: input, inputs: 37)
+        let level = 128 * Double(wide.weights[index]) + Double(low[index])
+        #expect((-64...63).contains(low[index]))
+        #expect(abs(level * step - Double(layer.weight[output * 37 + input])) <= 0.5001 * step)
+      }
+    }
+  }
+}
