@@ -223,7 +223,7 @@ Key = tuple[str, str, int]
 
 def measure(
     rows: list[Contestant], folders: list[Folder], thread_counts: list[int], rounds: int, seconds: float,
-    results: dict[Key, Measurement], absent: dict[Key, str],
+    results: dict[Key, Measurement], absent: dict[Key, str], finish_round,
 ) -> None:
     """Every round takes each contestant in turn, so that whatever else the machine does touches all alike."""
     for number in range(rounds):
@@ -239,6 +239,7 @@ def measure(
                     except NotHere as reason:
                         absent[key] = str(reason)
                         del results[key]
+        finish_round()
     print(file=sys.stderr)
 
 
@@ -364,8 +365,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where all figures go")
     parser.add_argument("--append", action="store_true", help="add to the rounds that --json names")
     arguments = parser.parse_args()
-    if arguments.rounds < 1:
-        parser.error(f"--rounds {arguments.rounds}, expected at least 1")
+    if arguments.rounds < (0 if arguments.append else 1):
+        parser.error(f"--rounds {arguments.rounds}, expected at least 1, or 0 with --append for the table alone")
     if arguments.append and not arguments.json:
         parser.error("--append without --json, which names the rounds to add to")
 
@@ -379,9 +380,13 @@ def main() -> None:
     absent: dict[Key, str] = {}
     if arguments.append:
         restore(arguments.json, results, absent)
-    measure(rows, folders, thread_counts, arguments.rounds, arguments.seconds, results, absent)
-    if arguments.json:
-        save(arguments.json, results, absent, differences)
+
+    def finish_round() -> None:
+        if arguments.json:
+            save(arguments.json, results, absent, differences)
+
+    measure(
+        rows, folders, thread_counts, arguments.rounds, arguments.seconds, results, absent, finish_round)
     text = markdown(rows, folders, thread_counts, results, absent, differences, arguments)
     print(text)
     if arguments.document:
