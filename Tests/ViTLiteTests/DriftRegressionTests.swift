@@ -23,7 +23,8 @@ import Testing
     let quantized = try calibrate(
       checkpoint.model, preprocessing: checkpoint.preprocessing,
       samples: BundledModel.calibrationSamples(Self.calibrationImages),
-      options: CalibrationOptions(activations: activations, threads: ProcessorCount.available))
+      options: CalibrationOptions(activations: activations, threads: ProcessorCount.available)
+    ).model
     let drift = try BundledModel.drift(quantized, checkpoint, BundledModel.testSamples(Self.testImages))
     let sqnr = try #require(drift.logitSQNR)
     let agreement = try #require(drift.agreement)

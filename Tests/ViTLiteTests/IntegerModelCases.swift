@@ -10,8 +10,11 @@ struct IntegerModelCase: Sendable, CustomStringConvertible {
   var samples: SampleSet
 
   func quantized(_ options: CalibrationOptions = CalibrationOptions()) throws(CalibrationError) -> QuantizedModel {
-    try calibrate(model, preprocessing: nil, samples: samples, options: options)
+    try calibrate(model, preprocessing: nil, samples: samples, options: options).model
   }
+
+  /// Names of all linear layers.
+  var layerNames: [String] { get throws(CalibrationError) { try quantized().layerNames } }
 
   /// The 8-bit pixels of each sample.
   func pixels(_ model: IntegerModel) -> [[UInt8]] {

@@ -28,7 +28,8 @@ import Testing
   ) throws -> Double {
     let options = CalibrationOptions(activations: activations, threads: ProcessorCount.available)
     let quantized = try calibrate(
-      checkpoint.model, preprocessing: checkpoint.preprocessing, samples: calibration, options: options)
+      checkpoint.model, preprocessing: checkpoint.preprocessing, samples: calibration, options: options
+    ).model
     return try #require(try BundledModel.drift(quantized, checkpoint, test).logitSQNR)
   }
 
