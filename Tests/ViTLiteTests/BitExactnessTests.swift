@@ -60,6 +60,19 @@ private struct InferenceResult: Equatable {
     }
   }
 
+  @Test(arguments: IntegerModelCase.awkward)
+  func wideLayers(_ example: IntegerModelCase) throws {
+    let names = try example.layerNames
+    for activations in ActivationMode.allCases {
+      var options = CalibrationOptions(activations: activations)
+      options.wideLayers = names
+      try expectSameBits(example, options)
+      // Wide and narrow layers beside each other.
+      options.wideLayers = names.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
+      try expectSameBits(example, options)
+    }
+  }
+
   @Test(arguments: 1...40)
   func anyNumberOfTokens(_ patches: Int) throws {
     let configuration = IntegerModelCase.configuration {

@@ -69,6 +69,31 @@ import Testing
     #expect(try drift(example, CalibrationOptions(activations: .dynamic)) >= 25)
   }
 
+  private static func options(wide layers: [String]) -> CalibrationOptions {
+    var options = CalibrationOptions()
+    options.wideLayers = layers
+    return options
+  }
+
+  @Test(arguments: GoldenTests.cases)
+  func wideLayersLeaveNextToNoDrift(_ name: String) throws {
+    let example = try IntegerModelCase.golden(name)
+    let names = try example.layerNames
+    let wide = try drift(example, Self.options(wide: names))
+    #expect(wide >= 40)
+    // One at a time, which each takes a calibration of its own.
+    guard name == "hf-vit" else { return }
+    for name in names { #expect(try drift(example, Self.options(wide: [name])) >= 30, "\(name)") }
+  }
+
+  @Test func aLayerThatIsNotThereCannotBeWide() throws {
+    let example = IntegerModelCase.random(IntegerModelCase.configuration())
+    let names = try example.layerNames
+    #expect(throws: CalibrationError.unknownLayer("blk.1.ffn_up", layers: names)) {
+      try example.quantized(Self.options(wide: ["output", "blk.1.ffn_up"]))
+    }
+  }
+
   @Test func noSamplesAreRefused() throws {
     var example = IntegerModelCase.random(IntegerModelCase.configuration())
     example.samples = SampleSet(channels: 1, height: 6, width: 9, kind: .values, labelled: false)

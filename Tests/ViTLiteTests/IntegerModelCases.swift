@@ -13,6 +13,9 @@ struct IntegerModelCase: Sendable, CustomStringConvertible {
     try calibrate(model, preprocessing: nil, samples: samples, options: options).model
   }
 
+  /// Names of all linear layers.
+  var layerNames: [String] { get throws(CalibrationError) { try quantized().layerNames } }
+
   /// The 8-bit pixels of each sample.
   func pixels(_ model: IntegerModel) -> [[UInt8]] {
     (0..<samples.count).map { model.pixels(of: samples[$0]) }

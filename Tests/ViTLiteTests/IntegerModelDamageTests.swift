@@ -7,11 +7,12 @@ import Testing
 @Suite struct IntegerModelDamageTests {
   private static let models: [(bytes: [UInt8], dataOffset: Int)] = {
     let configuration = IntegerModelCase.configuration { $0.classes = 3 }
-    return ActivationMode.allCases.compactMap { activations in
-      let example = IntegerModelCase.random(configuration)
-      guard let bytes = try? example.quantized(CalibrationOptions(activations: activations)).bytes,
-        let model = try? IntegerModel(bytes)
-      else { return nil }
+    let example = IntegerModelCase.random(configuration)
+    var options = ActivationMode.allCases.map { CalibrationOptions(activations: $0) }
+    options.append(CalibrationOptions())
+    options[2].wideLayers = (try? example.layerNames) ?? []
+    return options.compactMap { options in
+      guard let bytes = try? example.quantized(options).bytes, let model = try? IntegerModel(bytes) else { return nil }
       return (bytes, model.file.dataOffset)
     }
   }()

@@ -18,6 +18,9 @@ import Testing
   @Test(arguments: IntegerModelCase.awkward)
   func anAwkwardModelSurvivesItsFile(_ model: IntegerModelCase) throws {
     for options in Self.options { try expectRoundTrip(try model.quantized(options)) }
+    var wide = CalibrationOptions()
+    wide.wideLayers = try model.layerNames
+    try expectRoundTrip(try model.quantized(wide))
   }
 
   private func expectRoundTrip(_ quantized: QuantizedModel) throws {
@@ -71,6 +74,11 @@ import Testing
     #expect(linear.inputs == expected.inputs)
     #expect(linear.shift == expected.shift)
     #expect(elements(linear.weights, expected.weights.count) == expected.weights)
+    #expect((linear.low != nil) == (expected.low != nil))
+    if let low = linear.low, let weights = expected.low, let sums = expected.lowColumnSum {
+      #expect(elements(low.weights, weights.count) == weights)
+      #expect(elements(low.columnSum, sums.count) == sums)
+    }
     #expect(elements(linear.multiplier, expected.multiplier.count) == expected.multiplier)
     #expect(elements(linear.columnSum, expected.columnSum.count) == expected.columnSum)
     #expect(elements(linear.bias, expected.bias.count) == expected.bias)
