@@ -5,11 +5,12 @@ import Quant
 ///
 /// All workers run it together; between the barriers each does its share, and no result depends on how many they are.
 @unsafe
-struct ForwardPass {
+struct ForwardPass<Observer: StageObserver> {
   let model: IntegerModel
   let arena: InferenceArena
   let kernels: Kernels
   let worker: Worker
+  let stages: Observer
 
   private var scratch: WorkerScratch { unsafe arena.scratch[worker.index] }
   private var tokens: Int { unsafe model.configuration.tokens }
@@ -28,7 +29,14 @@ struct ForwardPass {
     unsafe keepResidual(in: hiddenStates, at: model.blocks.count)
     if unsafe worker.index == 0 {
       unsafe readOut(normsAllTokens: model.normsAllTokens || hiddenStates != nil)
+      unsafe stages.finish(.readout)
     }
+  }
+
+  /// Waits until all workers have come here.
+  private func meet() {
+    unsafe worker.barrier()
+    unsafe stages.finish(.barrier)
   }
 
   /// Residual stream = positions (with the prefix tokens) + patch embedding.
@@ -40,12 +48,14 @@ struct ForwardPass {
     for patch in unsafe worker.share(of: configuration.patches) {
       unsafe gatherPatch(patch, of: pixels, configuration)
     }
-    unsafe worker.barrier()
+    unsafe stages.finish(.patchEmbedding)
+    unsafe meet()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
     unsafe kernels.multiply(
       arena.patches, rows: configuration.patches, model.patchEmbedding, columns: columns,
       into: .accumulate(arena.residual + configuration.prefixTokens * width, stride: width))
-    unsafe worker.barrier()
+    unsafe stages.finish(.patchEmbedding)
+    unsafe meet()
   }
 
   /// Copies one patch's pixels, channel by channel and row by row; pixels are exact, so every row's scale is 1.
@@ -71,23 +81,27 @@ struct ForwardPass {
     let qkvColumns = unsafe worker.share(of: 3 * width, unit: WeightLayout.panelColumns)
     unsafe kernels.multiply(
       arena.rows, rows: tokens, block.qkv, columns: qkvColumns, into: .int16(arena.qkv, stride: 3 * width))
-    unsafe worker.barrier()
+    unsafe stages.finish(.queriesKeysValues)
+    unsafe meet()
     unsafe packKeysAndValues(block)
-    unsafe worker.barrier()
+    unsafe stages.finish(.pack)
+    unsafe meet()
     let blocksPerHead = unsafe (tokens + InferenceArena.queryRows - 1) / InferenceArena.queryRows
     for unit in unsafe worker.share(of: model.configuration.heads * blocksPerHead) {
       unsafe attendQueries(block, head: unit / blocksPerHead, first: unit % blocksPerHead * InferenceArena.queryRows)
     }
-    unsafe worker.barrier()
+    unsafe meet()
     for token in unsafe worker.share(of: tokens) {
       unsafe kernels.quantize(
         arena.attention + token * width, count: width, block.attentionQuantizer, into: arena.rows, at: token)
     }
-    unsafe worker.barrier()
+    unsafe stages.finish(.combine)
+    unsafe meet()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
     unsafe kernels.multiply(
       arena.rows, rows: tokens, block.projection, columns: columns, into: .accumulate(arena.residual, stride: width))
-    unsafe worker.barrier()
+    unsafe stages.finish(.projection)
+    unsafe meet()
   }
 
   /// Every head's keys and values as packed weights, the keys with a scale for each token.
@@ -126,6 +140,7 @@ struct ForwardPass {
       columnSum: arena.keySums + scales, bias: arena.zeros, outputs: tokens, inputs: headWidth, shift: block.scoreShift)
     unsafe kernels.multiply(
       scratch.queries, rows: count, keys, columns: 0..<tokens, into: .int32(scratch.scores, stride: arena.paddedTokens))
+    unsafe stages.finish(.scores)
 
     let twoPlanes = unsafe model.softmaxPlanes == 2
     for row in 0..<count {
@@ -133,18 +148,21 @@ struct ForwardPass {
         scratch.scores + row * arena.paddedTokens, count: tokens, high: scratch.high.values + row * scratch.high.stride,
         low: twoPlanes ? scratch.low.values + row * scratch.low.stride : nil)
     }
+    unsafe stages.finish(.softmax)
 
     let values = unsafe PackedLinear(
       weights: arena.values + head * arena.valueBytes, multiplier: arena.ones, columnSum: arena.zeros,
       bias: arena.zeros, outputs: headWidth, inputs: tokens, shift: 0)
     unsafe weigh(values, by: scratch.high, rows: count, into: scratch.highSums)
     if twoPlanes { unsafe weigh(values, by: scratch.low, rows: count, into: scratch.lowSums) }
+    unsafe stages.finish(.weightedValues)
     for row in 0..<count {
       unsafe kernels.combine(
         high: scratch.highSums + row * headWidth, low: twoPlanes ? scratch.lowSums + row * headWidth : nil,
         count: headWidth, sum: scratch.rowSums[row], columnMultiplier: block.valueMultiplier + channel,
         shift: block.valueShift, into: arena.attention + (first + row) * width + channel)
     }
+    unsafe stages.finish(.combine)
   }
 
   /// The accumulators of one plane of the softmax times the values.
@@ -164,19 +182,22 @@ struct ForwardPass {
     let hiddenColumns = unsafe worker.share(of: mlpWidth, unit: WeightLayout.panelColumns)
     unsafe kernels.multiply(
       arena.rows, rows: tokens, block.fc1, columns: hiddenColumns, into: .int16(arena.hidden, stride: mlpWidth))
-    unsafe worker.barrier()
+    unsafe stages.finish(.fc1)
+    unsafe meet()
     for token in unsafe worker.share(of: tokens) {
       let row = unsafe arena.hidden + token * mlpWidth
       let range = unsafe kernels.gelu(row, count: mlpWidth, fractionBits: block.geluFractionBits)
       unsafe kernels.quantize(
         row, count: mlpWidth, block.geluQuantizer, range: range, into: arena.hiddenRows, at: token)
     }
-    unsafe worker.barrier()
+    unsafe stages.finish(.gelu)
+    unsafe meet()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
     unsafe kernels.multiply(
       arena.hiddenRows, rows: tokens, block.fc2, columns: columns,
       into: .accumulate(arena.residual, stride: width))
-    unsafe worker.barrier()
+    unsafe stages.finish(.fc2)
+    unsafe meet()
   }
 
   /// LayerNorm of the residual stream into quantized rows.
@@ -186,7 +207,8 @@ struct ForwardPass {
       unsafe kernels.normalize(arena.residual + token * width, norm, into: normalized)
       unsafe kernels.quantize(normalized, count: width, quantizer, into: arena.rows, at: token)
     }
-    unsafe worker.barrier()
+    unsafe stages.finish(.norm)
+    unsafe meet()
   }
 
   private func keepResidual(in states: UnsafeMutablePointer<Int32>?, at index: Int) {
@@ -195,6 +217,6 @@ struct ForwardPass {
       let state = unsafe states + (index * tokens + token) * width
       unsafe state.update(from: arena.residual + token * width, count: width)
     }
-    unsafe worker.barrier()
+    unsafe meet()
   }
 }
