@@ -142,37 +142,32 @@ struct ForwardPass<Observer: StageObserver> {
       scratch.queries, rows: count, keys, columns: 0..<tokens, into: .int32(scratch.scores, stride: arena.paddedTokens))
     unsafe stages.finish(.scores)
 
-    let twoPlanes = unsafe model.softmaxPlanes == 2
+    // The second plane's rows, where there are two, follow the first's: one product takes both.
+    let planes = unsafe model.softmaxPlanes
+    let probabilities = unsafe scratch.probabilities
     for row in 0..<count {
+      let high = unsafe probabilities.values + row * probabilities.stride
       unsafe scratch.rowSums[row] = kernels.softmax(
-        scratch.scores + row * arena.paddedTokens, count: tokens, high: scratch.high.values + row * scratch.high.stride,
-        low: twoPlanes ? scratch.low.values + row * scratch.low.stride : nil)
+        scratch.scores + row * arena.paddedTokens, count: tokens, high: high,
+        low: planes == 2 ? high + count * probabilities.stride : nil)
     }
     unsafe stages.finish(.softmax)
 
     let values = unsafe PackedLinear(
-      weights: arena.values + head * arena.valueBytes, multiplier: arena.ones, columnSum: arena.zeros,
+      weights: arena.values + head * arena.valueBytes, multiplier: arena.zeros, columnSum: arena.zeros,
       bias: arena.zeros, outputs: headWidth, inputs: tokens, shift: 0)
-    unsafe weigh(values, by: scratch.high, rows: count, into: scratch.highSums)
-    if twoPlanes { unsafe weigh(values, by: scratch.low, rows: count, into: scratch.lowSums) }
+    unsafe kernels.multiply(
+      probabilities, rows: planes * count, values, columns: 0..<headWidth,
+      into: .sums(scratch.weightedSums, stride: headWidth))
     unsafe stages.finish(.weightedValues)
     for row in 0..<count {
+      let high = unsafe scratch.weightedSums + row * headWidth
       unsafe kernels.combine(
-        high: scratch.highSums + row * headWidth, low: twoPlanes ? scratch.lowSums + row * headWidth : nil,
+        high: high, low: planes == 2 ? high + count * headWidth : nil,
         count: headWidth, sum: scratch.rowSums[row], columnMultiplier: block.valueMultiplier + channel,
         shift: block.valueShift, into: arena.attention + (first + row) * width + channel)
     }
     unsafe stages.finish(.combine)
-  }
-
-  /// The accumulators of one plane of the softmax times the values.
-  private func weigh(
-    _ values: PackedLinear, by plane: QuantizedRows, rows: Int, into sums: UnsafeMutablePointer<Int32>
-  ) {
-    let rowsOfOne = unsafe QuantizedRows(
-      values: plane.values, stride: plane.stride, multiplier: arena.ones, zeroPoint: arena.zeros)
-    unsafe kernels.multiply(
-      rowsOfOne, rows: rows, values, columns: 0..<values.outputs, into: .int32(sums, stride: values.outputs))
   }
 
   /// `x += fc2(gelu(fc1(norm2(x))))`

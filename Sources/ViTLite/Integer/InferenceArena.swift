@@ -51,8 +51,7 @@ final class InferenceArena {
   let headRow: QuantizedRows
   /// Logits or the pooler's output.
   let outputs: UnsafeMutablePointer<Int32>
-  /// Constant operands: as many as the widest row.
-  let ones: UnsafeMutablePointer<Int32>
+  /// A constant operand of attention's products: for each token, or each channel of a head.
   let zeros: UnsafeMutablePointer<Int32>
   /// One for each worker.
   let scratch: [WorkerScratch]
@@ -88,10 +87,11 @@ final class InferenceArena {
     let headRow = layout.rows("head activations", 1, segments * width, Stage.readout...Stage.readout)
     let outputCount = WeightLayout.paddedOutputs(max(configuration.classes, width))
     let outputs = layout.add("outputs", outputCount * 4, Stage.readout...Stage.readout)
-    let constantCount = max(paddedTokens, WeightLayout.paddedOutputs(width), configuration.patches, Self.queryRows)
-    let ones = layout.add("ones", constantCount * 4, Stage.patches...Stage.readout)
-    let zeros = layout.add("zeros", constantCount * 4, Stage.patches...Stage.readout)
-    let scratch = (0..<workers).map { layout.scratch(worker: $0, configuration, paddedTokens: paddedTokens) }
+    let zeroCount = max(paddedTokens, WeightLayout.paddedOutputs(headWidth))
+    let zeros = layout.add("zeros", zeroCount * 4, Stage.patches...Stage.readout)
+    let scratch = (0..<workers).map {
+      layout.scratch(worker: $0, configuration, paddedTokens: paddedTokens, planes: model.softmaxPlanes)
+    }
 
     let plan = MemoryPlan(layout.buffers)
     self.plan = plan
@@ -115,10 +115,8 @@ final class InferenceArena {
     unsafe self.headInput = place.pointer(headInput)
     unsafe self.headRow = place.rows(headRow)
     unsafe self.outputs = place.pointer(outputs)
-    unsafe self.ones = place.pointer(ones)
     unsafe self.zeros = place.pointer(zeros)
     unsafe self.scratch = scratch.map { unsafe WorkerScratch($0, place) }
-    unsafe self.ones.update(repeating: 1, count: constantCount)
   }
 
   deinit { unsafe memory.deallocate() }
@@ -138,12 +136,10 @@ struct WorkerScratch {
   let queries: QuantizedRows
   /// `queryRows x paddedTokens` int32
   let scores: UnsafeMutablePointer<Int32>
-  /// The softmax's two planes.
-  let high: QuantizedRows
-  let low: QuantizedRows
-  /// Weighted sums of values, `queryRows x head width` int32, one for each plane.
-  let highSums: UnsafeMutablePointer<Int32>
-  let lowSums: UnsafeMutablePointer<Int32>
+  /// The softmax, `queryRows x paddedTokens` for each of its planes; the scales are not used.
+  let probabilities: QuantizedRows
+  /// Weighted sums of values, `queryRows x head width` int32 for each plane.
+  let weightedSums: UnsafeMutablePointer<Int32>
   /// Sum of each query's softmax row.
   let rowSums: UnsafeMutablePointer<Int32>
 
@@ -151,10 +147,8 @@ struct WorkerScratch {
     unsafe normalized = place.pointer(layout.normalized)
     unsafe queries = place.rows(layout.queries)
     unsafe scores = place.pointer(layout.scores)
-    unsafe high = place.rows(layout.high)
-    unsafe low = place.rows(layout.low)
-    unsafe highSums = place.pointer(layout.highSums)
-    unsafe lowSums = place.pointer(layout.lowSums)
+    unsafe probabilities = place.rows(layout.probabilities)
+    unsafe weightedSums = place.pointer(layout.weightedSums)
     unsafe rowSums = place.pointer(layout.rowSums)
   }
 }
@@ -171,10 +165,8 @@ private struct ScratchLayout {
   var normalized: Int
   var queries: RowsLayout
   var scores: Int
-  var high: RowsLayout
-  var low: RowsLayout
-  var highSums: Int
-  var lowSums: Int
+  var probabilities: RowsLayout
+  var weightedSums: Int
   var rowSums: Int
 }
 
@@ -195,7 +187,9 @@ private struct Layout {
       zeroPoint: add("\(name): zero points", count * 4, lifetime))
   }
 
-  mutating func scratch(worker: Int, _ configuration: ModelConfiguration, paddedTokens: Int) -> ScratchLayout {
+  mutating func scratch(
+    worker: Int, _ configuration: ModelConfiguration, paddedTokens: Int, planes: Int
+  ) -> ScratchLayout {
     let name = "worker \(worker)"
     let count = InferenceArena.queryRows
     let headWidth = configuration.headWidth
@@ -204,10 +198,8 @@ private struct Layout {
       normalized: add("\(name): normalised row", configuration.width * 2, 1...7),
       queries: rows("\(name): queries", count, headWidth, lifetime),
       scores: add("\(name): scores", count * paddedTokens * 4, lifetime),
-      high: rows("\(name): softmax, high plane", count, paddedTokens, lifetime),
-      low: rows("\(name): softmax, low plane", count, paddedTokens, lifetime),
-      highSums: add("\(name): weighted values, high plane", count * headWidth * 4, lifetime),
-      lowSums: add("\(name): weighted values, low plane", count * headWidth * 4, lifetime),
+      probabilities: rows("\(name): softmax", planes * count, paddedTokens, lifetime),
+      weightedSums: add("\(name): weighted values", planes * count * headWidth * 4, lifetime),
       rowSums: add("\(name): softmax sums", count * 4, lifetime))
   }
 }
