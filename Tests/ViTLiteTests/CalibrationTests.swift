@@ -86,14 +86,6 @@ import Testing
     for name in names { #expect(try drift(example, Self.options(wide: [name])) >= 30, "\(name)") }
   }
 
-  @Test func aLayerThatIsNotThereCannotBeWide() throws {
-    let example = IntegerModelCase.random(IntegerModelCase.configuration())
-    let names = try example.layerNames
-    #expect(throws: CalibrationError.unknownLayer("blk.1.ffn_up", layers: names)) {
-      try example.quantized(Self.options(wide: ["output", "blk.1.ffn_up"]))
-    }
-  }
-
   @Test func noSamplesAreRefused() throws {
     var example = IntegerModelCase.random(IntegerModelCase.configuration())
     example.samples = SampleSet(channels: 1, height: 6, width: 9, kind: .values, labelled: false)
