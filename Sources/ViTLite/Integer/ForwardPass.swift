@@ -198,9 +198,13 @@ struct ForwardPass<Observer: StageObserver> {
   /// LayerNorm of the residual stream into quantized rows.
   private func normalize(_ norm: IntegerNorm, _ quantizer: ActivationQuantizer) {
     let normalized = unsafe scratch.normalized
-    for token in unsafe worker.share(of: tokens) {
-      unsafe kernels.normalize(arena.residual + token * width, norm, into: normalized)
-      unsafe kernels.quantize(normalized, count: width, quantizer, into: arena.rows, at: token)
+    let share = unsafe worker.share(of: tokens)
+    for first in stride(from: share.lowerBound, to: share.upperBound, by: Kernels.normalizedRows) {
+      let count = min(Kernels.normalizedRows, share.upperBound - first)
+      unsafe kernels.normalize(arena.residual + first * width, count: count, norm, into: normalized)
+      for row in 0..<count {
+        unsafe kernels.quantize(normalized + row * width, count: width, quantizer, into: arena.rows, at: first + row)
+      }
     }
     unsafe stages.finish(.norm)
     unsafe meet()
