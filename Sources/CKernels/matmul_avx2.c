@@ -1,7 +1,7 @@
 // uint8 x int8 products with AVX2: 6 rows x 8 columns of accumulators.
 //
 // `vpmaddubsw` saturates at 255 * 127 * 2, so both operands are widened to int16 and `vpmaddwd` adds exact products in
-// pairs: each 32-bit lane holds half of a column's sum until the end. The rows are widened once for a panel, so that
+// pairs: each 32-bit lane holds half of a column's sum until the end. The rows are widened once for a few panels, so that
 // the inner loop broadcasts them with loads alone; the weights on the fly.
 #if defined(__x86_64__)
 
@@ -11,7 +11,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
 
-enum { block_rows = 6, chunk_inputs = 1024 };
+enum { block_rows = 6, chunk_inputs = 1024, group_panels = 4 };
 
 // Some inputs of a block of rows, as int16.
 typedef int16_t widened_rows[block_rows][chunk_inputs];
@@ -77,24 +77,36 @@ static void multiply_rows(widened_rows a, const int8_t *b, int32_t k, int32_t ro
   }
 }
 
-// Panels outside, rows inside: the weights are read once and in order, and a panel stays in the first-level cache
-// while all rows pass.
-static void matmul(const vq_matmul *product) {
+// Some rows times some panels.
+static void multiply_block(const vq_matmul *product, int32_t row, int32_t rows, int32_t column, int32_t panels) {
   _Alignas(32) widened_rows widened;
-  _Alignas(32) int32_t accumulators[block_rows * 16];
-  for (int32_t column = 0; column < product->columns; column += 16) {
-    const int8_t *const b = product->b + (ptrdiff_t)column * product->k;
-    for (int32_t row = 0; row < product->rows; row += block_rows) {
-      const uint8_t *const a = product->a + row * product->a_stride;
-      const int32_t left = product->rows - row;
-      const int32_t rows = left < block_rows ? left : block_rows;
-      memset(accumulators, 0, sizeof accumulators);
-      for (int32_t i = 0; i < product->k; i += chunk_inputs) {
-        const int32_t inputs = product->k - i < chunk_inputs ? product->k - i : chunk_inputs;
-        widen(a + i, product->a_stride, inputs, rows, widened);
-        multiply_rows(widened, b + (ptrdiff_t)i * 16, inputs, rows, accumulators);
-      }
-      vq_epilogue_avx2(product, accumulators, row, rows, column);
+  _Alignas(32) int32_t accumulators[group_panels][block_rows * 16];
+  const uint8_t *const a = product->a + row * product->a_stride;
+  memset(accumulators, 0, (size_t)panels * sizeof accumulators[0]);
+  for (int32_t i = 0; i < product->k; i += chunk_inputs) {
+    const int32_t inputs = product->k - i < chunk_inputs ? product->k - i : chunk_inputs;
+    widen(a + i, product->a_stride, inputs, rows, widened);
+    for (int32_t p = 0; p < panels; ++p) {
+      const int8_t *const b = product->b + (ptrdiff_t)(column + p * 16) * product->k;
+      multiply_rows(widened, b + (ptrdiff_t)i * 16, inputs, rows, accumulators[p]);
+    }
+  }
+  for (int32_t p = 0; p < panels; ++p) vq_epilogue_avx2(product, accumulators[p], row, rows, column + p * 16);
+}
+
+// Panels outside, rows inside: the weights are read once and in order. A group of panels shares the widened rows, and
+// stays in the second-level cache while all rows pass.
+static void matmul(const vq_matmul *product) {
+  // Blocks of nearly the same height, so that no small one is left over.
+  const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
+  for (int32_t column = 0; column < product->columns; column += group_panels * 16) {
+    const int32_t left = (product->columns - column + 15) / 16;
+    const int32_t panels = left < group_panels ? left : group_panels;
+    int32_t row = 0;
+    for (int32_t block = 0; block < blocks; ++block) {
+      const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
+      multiply_block(product, row, rows, column, panels);
+      row += rows;
     }
   }
 }

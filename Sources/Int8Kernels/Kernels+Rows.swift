@@ -28,20 +28,14 @@ public struct IntegerNorm {
 }
 
 extension Kernels {
-  /// What a row is centered and scaled by.
-  private struct RowMoments {
-    var mean: Int32
-    var centerShift: Int32
-    var multiplier: Int32
-    var shift: Int32
+  /// What a row is centered by.
+  private struct RowCenter {
+    var mean: Int32 = 0
+    /// Brings the centered row to at most 21 bits.
+    var shift: Int32 = 0
   }
 
-  /// Mean and reciprocal deviation of a row.
-  ///
-  /// The centered row is brought to at most 21 bits; with `V` the sum of its squares and `n` its length, the
-  /// normalised row is `d sqrt(n) / sqrt(V + n epsilon)`. `sqrt(n)` is in the gain.
-  @unsafe
-  private func moments(_ row: UnsafePointer<Int32>, _ norm: IntegerNorm) -> RowMoments {
+  private func center(_ row: UnsafePointer<Int32>, _ norm: IntegerNorm) -> RowCenter {
     let count = unsafe Int32(truncatingIfNeeded: norm.width)
     var sum: Int64 = 0
     var minimum: Int32 = 0
@@ -50,30 +44,49 @@ extension Kernels {
     let mean = FixedPoint.mean(ofSum: sum, count: count)
     let reach = max(Int64(maximum) &- Int64(mean), Int64(mean) &- Int64(minimum), 1)
     let bits = Int32(truncatingIfNeeded: 64 &- reach.leadingZeroBitCount)
-    let centerShift = max(0, bits &- 20)
-    let squares = unsafe table.row_square_sum(row, count, mean, centerShift)
-    let spread = unsafe UInt64(bitPattern: squares &+ (norm.epsilon &>> Int64(2 &* centerShift)))
-    let (mantissa, shift) = FixedPoint.reciprocalSquareRoot(spread)
-    return unsafe RowMoments(
-      mean: mean, centerShift: centerShift, multiplier: mantissa, shift: shift &+ norm.shift)
+    return RowCenter(mean: mean, shift: max(0, bits &- 20))
   }
 
-  /// LayerNorm of one row, to int16.
+  /// The sum of the centered row's squares, with epsilon.
+  private func spread(_ row: UnsafePointer<Int32>, _ center: RowCenter, _ norm: IntegerNorm) -> UInt64 {
+    let squares = unsafe table.row_square_sum(row, Int32(truncatingIfNeeded: norm.width), center.mean, center.shift)
+    return unsafe UInt64(bitPattern: squares &+ (norm.epsilon &>> Int64(2 &* center.shift)))
+  }
+
+  /// Rows that `normalize` takes at a time.
+  public static let normalizedRows = 4
+
+  /// LayerNorm of up to `normalizedRows` rows that follow each other, to int16.
+  ///
+  /// With `d` the centered row, `V` the sum of its squares and `n` its length, the normalised row is
+  /// `d sqrt(n) / sqrt(V + n epsilon)`; `sqrt(n)` is in the gain. Step by step for all rows: one row's steps wait for
+  /// each other, with divisions between them, but several rows' go side by side.
   @unsafe
-  public func normalize(_ row: UnsafePointer<Int32>, _ norm: IntegerNorm, into out: UnsafeMutablePointer<Int16>) {
-    let moments = unsafe moments(row, norm)
-    unsafe table.row_normalize_i16(
-      row, Int32(truncatingIfNeeded: norm.width), moments.mean, moments.centerShift, moments.multiplier, norm.gain,
-      norm.bias, moments.shift, out)
+  public func normalize(
+    _ rows: UnsafePointer<Int32>, count: Int, _ norm: IntegerNorm, into out: UnsafeMutablePointer<Int16>
+  ) {
+    let width = unsafe norm.width
+    let count = min(count, Self.normalizedRows)
+    var centers = InlineArray<4, RowCenter>(repeating: RowCenter())
+    var spreads = InlineArray<4, UInt64>(repeating: 0)
+    for row in 0..<count { unsafe centers[row] = center(rows + row * width, norm) }
+    for row in 0..<count { unsafe spreads[row] = spread(rows + row * width, centers[row], norm) }
+    for row in 0..<count {
+      let (multiplier, shift) = FixedPoint.reciprocalSquareRoot(spreads[row])
+      unsafe table.row_normalize_i16(
+        rows + row * width, Int32(truncatingIfNeeded: width), centers[row].mean, centers[row].shift, multiplier,
+        norm.gain, norm.bias, shift &+ norm.shift, out + row * width)
+    }
   }
 
   /// LayerNorm of one row, to int32.
   @unsafe
   public func normalize(_ row: UnsafePointer<Int32>, _ norm: IntegerNorm, into out: UnsafeMutablePointer<Int32>) {
-    let moments = unsafe moments(row, norm)
+    let center = unsafe center(row, norm)
+    let (multiplier, shift) = unsafe FixedPoint.reciprocalSquareRoot(spread(row, center, norm))
     unsafe table.row_normalize_i32(
-      row, Int32(truncatingIfNeeded: norm.width), moments.mean, moments.centerShift, moments.multiplier, norm.gain,
-      norm.bias, moments.shift, out)
+      row, Int32(truncatingIfNeeded: norm.width), center.mean, center.shift, multiplier, norm.gain, norm.bias,
+      shift &+ norm.shift, out)
   }
 
   /// GELU in place; returns the range of the result.

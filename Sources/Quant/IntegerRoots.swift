@@ -1,16 +1,19 @@
 extension FixedPoint {
-  /// `floor(sqrt(x))` for `x >= 2^62`, by Newton's iteration from above.
+  /// `floor(sqrt(x))` for `x >= 2^62`, by Newton's iteration.
   ///
-  /// The start is the arithmetic mean of `x / 2^32` and `2^32`, which is at least their geometric mean `sqrt(x)`; from
-  /// there each step decreases until the floor is reached.
+  /// The upper half is rooted first, where divisions are short. Its start is a tangent of the square root in the middle
+  /// of `2^30 ..< 2^31` or of `2^31 ..< 2^32`, within 1.5%; two steps make that 15 bits, and one of 64 bits makes it 31.
+  /// A step never ends below the floor, so that what is left to do is to go down, by a few at most.
   @inlinable
   static func squareRootOfNormalized(_ x: UInt64) -> UInt64 {
-    var root = (x &>> 33) &+ (1 &<< 31)
-    while true {
-      let next = (root &+ x / root) &>> 1
-      if next >= root { return root }
-      root = next
-    }
+    let upper = UInt32(truncatingIfNeeded: x &>> 32)
+    var estimate: UInt32 = upper < 1 &<< 31 ? 19484 &+ upper / 77936 : 27554 &+ upper / 110218
+    estimate = (estimate &+ upper / estimate) &>> 1
+    estimate = (estimate &+ upper / estimate) &>> 1
+    let start = UInt64(estimate) &<< 16
+    var root = min((start &+ x / start) &>> 1, 0xFFFF_FFFF)
+    while root &* root > x { root &-= 1 }
+    return root
   }
 
   /// `1 / sqrt(x)` as `mantissa * 2^-shift`.

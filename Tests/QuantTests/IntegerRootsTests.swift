@@ -19,8 +19,9 @@ struct IntegerRootsTests {
       #expect(UInt128(root + 1) * UInt128(root + 1) > UInt128(x))
     }
     let roots: [UInt64] = [0x8000_0000, 0x8000_0001, 0xB504_F333, 0xFFFF_FFFE, 0xFFFF_FFFF]
-    for root in roots {
+    for root in roots + stride(from: 0x8000_0000, to: 0x1_0000_0000, by: 0x1_2347) {
       #expect(FixedPoint.squareRootOfNormalized(root * root) == root)
+      #expect(FixedPoint.squareRootOfNormalized(root * root + 2 * root) == root)
     }
   }
 

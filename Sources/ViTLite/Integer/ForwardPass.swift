@@ -200,9 +200,13 @@ struct ForwardPass<Observer: StageObserver> {
   /// LayerNorm of the residual stream into quantized rows.
   private func normalize(_ norm: IntegerNorm, _ quantizer: ActivationQuantizer, for layer: PackedLinear) {
     let normalized = unsafe scratch.normalized
-    for token in unsafe worker.share(of: tokens) {
-      unsafe kernels.normalize(arena.residual + token * width, norm, into: normalized)
-      unsafe quantize(normalized, quantizer, at: token, for: layer)
+    let share = unsafe worker.share(of: tokens)
+    for first in stride(from: share.lowerBound, to: share.upperBound, by: Kernels.normalizedRows) {
+      let count = min(Kernels.normalizedRows, share.upperBound - first)
+      unsafe kernels.normalize(arena.residual + first * width, count: count, norm, into: normalized)
+      for row in 0..<count {
+        unsafe quantize(normalized + row * width, quantizer, at: first + row, for: layer)
+      }
     }
     unsafe stages.finish(.norm)
     unsafe meet()

@@ -147,7 +147,7 @@ final class InferenceArena {
 /// What one worker needs for itself.
 @unsafe
 struct WorkerScratch {
-  /// One normalised row, int16.
+  /// Some normalised rows, int16.
   let normalized: UnsafeMutablePointer<Int16>
   /// A block of one head's queries.
   let queries: QuantizedRows
@@ -212,7 +212,7 @@ private struct Layout {
     let headWidth = configuration.headWidth
     let lifetime = 2...2
     return ScratchLayout(
-      normalized: add("\(name): normalised row", configuration.width * 2, 1...7),
+      normalized: add("\(name): normalised rows", Kernels.normalizedRows * configuration.width * 2, 1...7),
       queries: rows("\(name): queries", count, headWidth, lifetime),
       scores: add("\(name): scores", count * paddedTokens * 4, lifetime),
       probabilities: rows("\(name): softmax", planes * count, paddedTokens, lifetime),

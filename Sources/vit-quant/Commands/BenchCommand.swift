@@ -20,7 +20,8 @@ enum BenchCommand {
       notes: [
         "A preset is calibrated by another process, so that the peak of resident memory is that of inference alone.",
         "The matrix products are timed once more by themselves; the processor's peak is that of its product instruction "
-          + "on registers alone, measured in the same run. Both count a multiplication and an addition as two.",
+          + "on registers alone, measured in the same run. Both count a multiplication and an addition as two. Portable code is whatever the "
+          + "compiler makes of it: it has no product instruction of its own, and so no peak.",
       ]),
     run: run)
 

@@ -39,7 +39,7 @@ struct DriftMeasurement {
     integerBytes = model.byteCount
     floatBytes = 4 * checkpoint.model.parameterCount
     reference = InferenceModel(checkpoint)
-    quantized = InferenceModel(model, instructionSet: .fastest)
+    quantized = try InferenceModel(model, instructionSet: InstructionSetChoice.preferred())
     saturationLimit = Float(FixedPoint.residualLimit) / Float(1 << model.residualFractionBits)
   }
 
