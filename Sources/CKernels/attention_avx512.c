@@ -48,8 +48,10 @@ void vq_pack_values_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t tokens,
 
 int32_t vq_row_maximum_i32_avx512(const int32_t *x, int32_t n) {
   __m512i high = _mm512_set1_epi32(INT32_MIN);
-  for (int32_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = vq_lanes16((ptrdiff_t)n - i);
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16) high = _mm512_max_epi32(high, _mm512_loadu_si512(x + i));
+  if (i < n) {
+    const __mmask16 lanes = vq_lanes16(n - i);
     high = _mm512_mask_max_epi32(high, lanes, high, _mm512_maskz_loadu_epi32(lanes, x + i));
   }
   return _mm512_reduce_max_epi32(high);
@@ -63,38 +65,52 @@ static inline __m512i exp2_negative(__m512i distance) {
   for (int c = 1; c <= VQ_EXP2_DEGREE; ++c) {
     value = _mm512_add_epi16(_mm512_mulhrs_epi16(fraction, value), _mm512_set1_epi16(vq_exp2_coefficients[c]));
   }
-  // At most 32640 + 2^14, so unsigned; a count of 16 or more gives 0.
-  const __m512i rounding = _mm512_srli_epi16(_mm512_sllv_epi16(_mm512_set1_epi16(1), octaves), 1);
-  return _mm512_srlv_epi16(_mm512_add_epi16(value, rounding), octaves);
+  // The average with 0 is a shift by one that rounds. Twice the value is unsigned; a count of 16 or more gives 0.
+  const __m512i shifted = _mm512_srlv_epi16(_mm512_add_epi16(value, value), octaves);
+  return _mm512_avg_epu16(shifted, _mm512_setzero_si512());
 }
 
-// min(maximum - x, 32767), unsigned, of up to 32 elements, in 16-bit lanes.
-static inline __m512i distances(const int32_t *x, ptrdiff_t left, __m512i maximum) {
+// Packing two vectors goes by their quarters: this puts the first's elements before the second's.
+static inline __m512i in_order(__m512i packed) {
+  return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed);
+}
+
+// 15-bit probabilities of 32 scores, from min(maximum - x, 32767), unsigned.
+static inline __m512i probabilities(__m512i first, __m512i second, __m512i maximum) {
   const __m512i limit = _mm512_set1_epi32(32767);
-  const __m512i first = _mm512_maskz_loadu_epi32(vq_lanes16(left), x);
-  const __mmask16 lanes = vq_lanes16(left - 16);
-  const __m512i second = _mm512_maskz_loadu_epi32(lanes, lanes ? x + 16 : x);
-  const __m256i low = _mm512_cvtepi32_epi16(_mm512_min_epu32(_mm512_sub_epi32(maximum, first), limit));
-  const __m256i high = _mm512_cvtepi32_epi16(_mm512_min_epu32(_mm512_sub_epi32(maximum, second), limit));
-  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  const __m512i low = _mm512_min_epu32(_mm512_sub_epi32(maximum, first), limit);
+  const __m512i high = _mm512_min_epu32(_mm512_sub_epi32(maximum, second), limit);
+  return exp2_negative(in_order(_mm512_packs_epi32(low, high)));
+}
+
+// Writes the planes of 32 probabilities; returns what they add to the sum, in 32-bit lanes.
+static inline __attribute__((always_inline)) __m512i split(__m512i p, __mmask32 written, uint8_t *high, uint8_t *low) {
+  if (low) {
+    const __m512i planes =
+        in_order(_mm512_packus_epi16(_mm512_srli_epi16(p, 7), _mm512_and_si512(p, _mm512_set1_epi16(127))));
+    _mm256_mask_storeu_epi8(high, written, _mm512_castsi512_si256(planes));
+    _mm256_mask_storeu_epi8(low, written, _mm512_extracti64x4_epi64(planes, 1));
+    return _mm512_madd_epi16(p, _mm512_set1_epi16(1));
+  }
+  const __m512i level = _mm512_srli_epi16(_mm512_add_epi16(p, _mm512_set1_epi16(64)), 7);
+  _mm256_mask_storeu_epi8(high, written, _mm512_cvtepi16_epi8(level));
+  return _mm512_madd_epi16(level, _mm512_set1_epi16(128));
 }
 
 int32_t vq_row_exp2_avx512(const int32_t *x, int32_t n, int32_t maximum, uint8_t *high, uint8_t *low) {
-  const __m512i maxima = _mm512_set1_epi32(maximum), ones = _mm512_set1_epi16(1);
+  const __m512i maxima = _mm512_set1_epi32(maximum);
   __m512i sum = _mm512_setzero_si512();
-  for (int32_t i = 0; i < n; i += 32) {
-    const ptrdiff_t left = (ptrdiff_t)n - i;
-    const __mmask32 written = vq_lanes32((left + 3) & ~(ptrdiff_t)3);
-    const __m512i p = _mm512_maskz_mov_epi16(vq_lanes32(left), exp2_negative(distances(x + i, left, maxima)));
-    if (low) {
-      _mm256_mask_storeu_epi8(high + i, written, _mm512_cvtepi16_epi8(_mm512_srli_epi16(p, 7)));
-      _mm256_mask_storeu_epi8(low + i, written, _mm512_cvtepi16_epi8(_mm512_and_si512(p, _mm512_set1_epi16(127))));
-      sum = _mm512_add_epi32(sum, _mm512_madd_epi16(p, ones));
-    } else {
-      const __m512i level = _mm512_srli_epi16(_mm512_add_epi16(p, _mm512_set1_epi16(64)), 7);
-      _mm256_mask_storeu_epi8(high + i, written, _mm512_cvtepi16_epi8(level));
-      sum = _mm512_add_epi32(sum, _mm512_madd_epi16(level, _mm512_set1_epi16(128)));
-    }
+  int32_t i = 0;
+  for (; n - i >= 32; i += 32) {
+    const __m512i p = probabilities(_mm512_loadu_si512(x + i), _mm512_loadu_si512(x + i + 16), maxima);
+    sum = _mm512_add_epi32(sum, split(p, 0xFFFFFFFF, high + i, low ? low + i : low));
+  }
+  if (i < n) {
+    const int32_t left = n - i;
+    const __m512i first = _mm512_maskz_loadu_epi32(vq_lanes16(left), x + i);
+    const __m512i second = left > 16 ? _mm512_maskz_loadu_epi32(vq_lanes16(left - 16), x + i + 16) : first;
+    const __m512i p = _mm512_maskz_mov_epi16(vq_lanes32(left), probabilities(first, second, maxima));
+    sum = _mm512_add_epi32(sum, split(p, vq_lanes32((left + 3) & ~3), high + i, low ? low + i : low));
   }
   return _mm512_reduce_add_epi32(sum);
 }

@@ -19,20 +19,24 @@ static inline __mmask16 vq_lanes16(ptrdiff_t left) {
 
 // A right shift with its rounding, for all lanes.
 typedef struct vq_shift512 {
-  __m512i rounding;  // 64-bit lanes
-  __m128i count;
+  __m512i rounding, count;  // 64-bit lanes
 } vq_shift512;
 
 static inline vq_shift512 vq_make_shift512(int32_t shift) {
-  return (vq_shift512){_mm512_set1_epi64((int64_t)((1ull << shift) >> 1)), _mm_cvtsi32_si128(shift)};
+  return (vq_shift512){_mm512_set1_epi64((int64_t)((1ull << shift) >> 1)), _mm512_set1_epi64(shift)};
 }
 
-// floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits; even and odd lanes apart as 64-bit products.
+// The odd 32-bit lanes where the even ones were.
+static inline __m512i vq_odd_lanes512(__m512i x) { return _mm512_shuffle_epi32(x, _MM_PERM_DDBB); }
+
+// floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits; even and odd lanes apart as 64-bit products. Intel's
+// processors have one port for products and shifts of this width: the odd lanes come down by a shuffle, and the shift
+// has a count for each lane, which is one operation where a shared count is two.
 static inline __m512i vq_requantize512(__m512i accumulator, __m512i multiplier, vq_shift512 shift) {
   __m512i even = _mm512_mul_epi32(accumulator, multiplier);
-  __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(accumulator, 32), _mm512_srli_epi64(multiplier, 32));
-  even = _mm512_sra_epi64(_mm512_add_epi64(even, shift.rounding), shift.count);
-  odd = _mm512_sra_epi64(_mm512_add_epi64(odd, shift.rounding), shift.count);
+  __m512i odd = _mm512_mul_epi32(vq_odd_lanes512(accumulator), vq_odd_lanes512(multiplier));
+  even = _mm512_srav_epi64(_mm512_add_epi64(even, shift.rounding), shift.count);
+  odd = _mm512_srav_epi64(_mm512_add_epi64(odd, shift.rounding), shift.count);
   return _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, _MM_PERM_CCAA);
 }
 
@@ -58,11 +62,6 @@ static inline __m512i vq_quantize512(__m512i x, vq_quantizer512 quantizer) {
   const __m512i scaled = _mm512_sll_epi16(_mm512_sra_epi16(clamped, quantizer.right), quantizer.left);
   const __m512i product = _mm512_mulhrs_epi16(scaled, quantizer.inverse);
   return _mm512_add_epi16(_mm512_mulhrs_epi16(product, _mm512_set1_epi16(512)), quantizer.zero_point);
-}
-
-// floor((x - mean) / 2^shift + 1/2) in 32-bit lanes.
-static inline __m512i vq_center512(__m512i x, __m512i mean, __m512i rounding, __m128i shift) {
-  return _mm512_sra_epi32(_mm512_add_epi32(_mm512_sub_epi32(x, mean), rounding), shift);
 }
 
 #pragma clang attribute pop

@@ -49,8 +49,19 @@ static inline void store(void *out, __m256i low, __m256i high, vq_output output)
   _mm256_storeu_si256((__m256i *)out + 1, high);
 }
 
+static void write_sums(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
+                       int32_t column) {
+  const int32_t width = product->columns - column;
+  for (int32_t r = row; r < row + rows; ++r, accumulators += 16) {
+    int32_t *const out = (int32_t *)product->out + r * product->out_stride + column;
+    if (width >= 16) memcpy(out, accumulators, 64);
+    else memcpy(out, accumulators, (size_t)width * sizeof *out);
+  }
+}
+
 void vq_epilogue_avx2(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
                       int32_t column) {
+  if (product->output == vq_output_sums) return write_sums(product, accumulators, row, rows, column);
   const vq_shift256 shift = vq_make_shift256(product->shift);
   const columns low = load_columns(product, column), high = load_columns(product, column + 8);
   const int32_t width = product->columns - column;

@@ -1,4 +1,6 @@
-// From accumulators to outputs, AVX-512: what every product with 512-bit registers or tiles ends with.
+// From accumulators to outputs, AVX-512: what every product with 512-bit registers or tiles ends with. On AMX this is
+// what limits a product, so the loop over rows holds nothing but the arithmetic: all that a row does not change is in
+// locals, and each kind of output has a loop of its own.
 #if defined(__x86_64__)
 
 #include "avx512.h"
@@ -17,39 +19,67 @@ static inline columns load_columns(const vq_matmul *product, int32_t column) {
       _mm512_loadu_si512(product->bias + column)};
 }
 
-static inline __m512i requantize(const vq_matmul *product, int32_t row, __m512i sums, columns columns,
-                                 vq_shift512 shift) {
-  const __m512i zero_point = _mm512_set1_epi32(product->row_zero_point[row]);
-  const __m512i accumulator = _mm512_sub_epi32(sums, _mm512_mullo_epi32(zero_point, columns.sum));
+static inline __attribute__((always_inline)) __m512i requantize(__m512i sums, int32_t row_multiplier,
+                                                                int32_t row_zero_point, columns columns,
+                                                                vq_shift512 shift) {
+  const __m512i accumulator = _mm512_sub_epi32(sums, _mm512_mullo_epi32(_mm512_set1_epi32(row_zero_point), columns.sum));
   // Both fit 16 bits and the row's is not negative, so the product of the upper halves is 0.
-  const __m512i multiplier = _mm512_madd_epi16(_mm512_set1_epi32(product->row_multiplier[row]), columns.multiplier);
+  const __m512i multiplier = _mm512_madd_epi16(_mm512_set1_epi32(row_multiplier), columns.multiplier);
   return _mm512_add_epi32(vq_requantize512(accumulator, multiplier, shift), columns.bias);
+}
+
+static inline __attribute__((always_inline)) void write(void *out, __mmask16 lanes, __m512i value, vq_output output) {
+  if (output == vq_output_int16) {
+    _mm256_mask_storeu_epi16(out, lanes, _mm512_cvtsepi32_epi16(value));
+  } else if (output == vq_output_int32) {
+    _mm512_mask_storeu_epi32(out, lanes, value);
+  } else {
+    const __m512i limit = _mm512_set1_epi32((1 << 30) - 1), negative_limit = _mm512_set1_epi32(1 - (1 << 30));
+    const __m512i total = _mm512_add_epi32(_mm512_maskz_loadu_epi32(lanes, out), value);
+    _mm512_mask_storeu_epi32(out, lanes, _mm512_max_epi32(_mm512_min_epi32(total, limit), negative_limit));
+  }
+}
+
+// One panel; `output` is a constant where this is inlined, and so is `lanes` for whole panels.
+static inline __attribute__((always_inline)) void write_panel(const vq_matmul *product, const int32_t *sums,
+                                                              ptrdiff_t stride, int32_t row, int32_t rows,
+                                                              int32_t column, __mmask16 lanes,
+                                                              const vq_output output) {
+  const vq_shift512 shift = vq_make_shift512(product->shift);
+  const columns columns = load_columns(product, column);
+  const int32_t *const multiplier = product->row_multiplier, *const zero_point = product->row_zero_point;
+  const ptrdiff_t size = output == vq_output_int16 ? 2 : 4, out_stride = product->out_stride * size;
+  char *out = (char *)product->out + row * out_stride + column * size;
+  for (int32_t r = row; r < row + rows; ++r, sums += stride, out += out_stride) {
+    write(out, lanes, requantize(_mm512_loadu_si512(sums), multiplier[r], zero_point[r], columns, shift), output);
+  }
+}
+
+static void write_sums(const vq_matmul *product, const int32_t *sums, ptrdiff_t stride, int32_t row, int32_t rows,
+                       int32_t column, __mmask16 lanes) {
+  int32_t *out = (int32_t *)product->out + row * product->out_stride + column;
+  for (int32_t r = 0; r < rows; ++r, sums += stride, out += product->out_stride) {
+    _mm512_mask_storeu_epi32(out, lanes, _mm512_loadu_si512(sums));
+  }
 }
 
 void vq_epilogue_avx512(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
                         int32_t column, int32_t panels) {
-  const vq_shift512 shift = vq_make_shift512(product->shift);
-  const __m512i limit = _mm512_set1_epi32((1 << 30) - 1), negative_limit = _mm512_set1_epi32(1 - (1 << 30));
-  for (int32_t panel = 0; panel < panels; ++panel) {
-    const int32_t first = column + panel * 16;
-    const __mmask16 lanes = vq_lanes16((ptrdiff_t)product->columns - first);
-    const columns columns = load_columns(product, first);
-    const int32_t *sums = accumulators + panel * 16;
-    ptrdiff_t index = row * product->out_stride + first;
-    for (int32_t r = row; r < row + rows; ++r, sums += panels * 16, index += product->out_stride) {
-      const __m512i value = requantize(product, r, _mm512_loadu_si512(sums), columns, shift);
-      if (product->output == vq_output_int16) {
-        _mm256_mask_storeu_epi16((int16_t *)product->out + index, lanes, _mm512_cvtsepi32_epi16(value));
-      } else {
-        int32_t *const out = (int32_t *)product->out + index;
-        __m512i result = value;
-        if (product->output == vq_output_accumulate) {
-          const __m512i total = _mm512_add_epi32(_mm512_maskz_loadu_epi32(lanes, out), value);
-          result = _mm512_max_epi32(_mm512_min_epi32(total, limit), negative_limit);
-        }
-        _mm512_mask_storeu_epi32(out, lanes, result);
-      }
+  const ptrdiff_t stride = panels * 16;
+  for (int32_t panel = 0; panel < panels; ++panel, column += 16, accumulators += 16) {
+    const __mmask16 lanes = vq_lanes16((ptrdiff_t)product->columns - column);
+#define WRITE(OUTPUT)                                                                        \
+  case OUTPUT:                                                                               \
+    if (lanes == 0xFFFF) write_panel(product, accumulators, stride, row, rows, column, 0xFFFF, OUTPUT); \
+    else write_panel(product, accumulators, stride, row, rows, column, lanes, OUTPUT);       \
+    break;
+    switch (product->output) {
+      WRITE(vq_output_int16)
+      WRITE(vq_output_int32)
+      WRITE(vq_output_accumulate)
+      case vq_output_sums: write_sums(product, accumulators, stride, row, rows, column, lanes); break;
     }
+#undef WRITE
   }
 }
 

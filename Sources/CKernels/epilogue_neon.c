@@ -29,10 +29,20 @@ static inline void store(void *out, int32x4_t value, vq_output output) {
   vst1q_s32((int32_t *)out, value);
 }
 
+static void write_sums(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
+                       int32_t column, int32_t width) {
+  for (int32_t r = row; r < row + rows; ++r, accumulators += 16) {
+    int32_t *const out = (int32_t *)product->out + r * product->out_stride + column;
+    if (width == 16) memcpy(out, accumulators, 64);
+    else memcpy(out, accumulators, (size_t)width * sizeof *out);
+  }
+}
+
 void vq_epilogue_neon(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
                       int32_t column) {
-  const int64x2_t negative_shift = vdupq_n_s64(-(int64_t)product->shift);
   const int32_t width = product->columns - column < 16 ? product->columns - column : 16;
+  if (product->output == vq_output_sums) return write_sums(product, accumulators, row, rows, column, width);
+  const int64x2_t negative_shift = vdupq_n_s64(-(int64_t)product->shift);
   const ptrdiff_t size = product->output == vq_output_int16 ? 2 : 4;
   for (int32_t r = row; r < row + rows; ++r, accumulators += 16) {
     char *const out = (char *)product->out + (r * product->out_stride + column) * size;

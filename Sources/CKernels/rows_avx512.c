@@ -1,4 +1,5 @@
-// The row kernels of LayerNorm, GELU and the quantization of activations, AVX-512.
+// The row kernels of LayerNorm, GELU and the quantization of activations, AVX-512. A step is inlined twice: for whole
+// vectors, where its mask is a constant and costs nothing, and for what is left of the row.
 #if defined(__x86_64__)
 
 #include "avx512.h"
@@ -6,123 +7,206 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 
+enum { all_lanes16 = 0xFFFF };
+static const __mmask32 all_lanes32 = 0xFFFFFFFF;
+
+#define STEP static inline __attribute__((always_inline))
+
+typedef struct range32 {
+  __m512i even, odd;  // sums, 64-bit lanes
+  __m512i low, high;
+} range32;
+
+STEP void add_range32(range32 *range, const int32_t *x, __mmask16 lanes) {
+  const __m512i v = _mm512_maskz_loadu_epi32(lanes, x);
+  // The two halves of a 64-bit lane, each sign-extended in place.
+  range->even = _mm512_add_epi64(range->even, _mm512_srai_epi64(_mm512_slli_epi64(v, 32), 32));
+  range->odd = _mm512_add_epi64(range->odd, _mm512_srai_epi64(v, 32));
+  range->low = _mm512_mask_min_epi32(range->low, lanes, range->low, v);
+  range->high = _mm512_mask_max_epi32(range->high, lanes, range->high, v);
+}
+
 void vq_row_range_i32_avx512(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum) {
-  __m512i even = _mm512_setzero_si512(), odd = even;
-  __m512i low = _mm512_set1_epi32(INT32_MAX), high = _mm512_set1_epi32(INT32_MIN);
-  for (int32_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = vq_lanes16((ptrdiff_t)n - i);
-    const __m512i v = _mm512_maskz_loadu_epi32(lanes, x + i);
-    // The two halves of a 64-bit lane, each sign-extended in place.
-    even = _mm512_add_epi64(even, _mm512_srai_epi64(_mm512_slli_epi64(v, 32), 32));
-    odd = _mm512_add_epi64(odd, _mm512_srai_epi64(v, 32));
-    low = _mm512_mask_min_epi32(low, lanes, low, v);
-    high = _mm512_mask_max_epi32(high, lanes, high, v);
-  }
-  *sum = _mm512_reduce_add_epi64(_mm512_add_epi64(even, odd));
-  *minimum = _mm512_reduce_min_epi32(low);
-  *maximum = _mm512_reduce_max_epi32(high);
+  const __m512i zero = _mm512_setzero_si512();
+  range32 range = {zero, zero, _mm512_set1_epi32(INT32_MAX), _mm512_set1_epi32(INT32_MIN)};
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16) add_range32(&range, x + i, all_lanes16);
+  if (i < n) add_range32(&range, x + i, vq_lanes16(n - i));
+  *sum = _mm512_reduce_add_epi64(_mm512_add_epi64(range.even, range.odd));
+  *minimum = _mm512_reduce_min_epi32(range.low);
+  *maximum = _mm512_reduce_max_epi32(range.high);
+}
+
+// How a row is centered: x goes to (x - origin) >> shift, `origin` with the rounding in it.
+typedef struct centering {
+  __m512i origin;
+  __m128i shift;
+} centering;
+
+static inline centering make_centering(int32_t mean, int32_t shift) {
+  return (centering){_mm512_set1_epi32(vq_subtract(mean, (int32_t)((1u << shift) >> 1))), _mm_cvtsi32_si128(shift)};
+}
+
+STEP __m512i center(const int32_t *x, centering row, __mmask16 lanes) {
+  return _mm512_sra_epi32(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(lanes, x), row.origin), row.shift);
+}
+
+STEP __m512i add_squares(__m512i sum, const int32_t *x, centering row, __mmask16 lanes) {
+  const __m512i centered = _mm512_maskz_mov_epi32(lanes, center(x, row, lanes)), odd = vq_odd_lanes512(centered);
+  return _mm512_add_epi64(sum, _mm512_add_epi64(_mm512_mul_epi32(centered, centered), _mm512_mul_epi32(odd, odd)));
 }
 
 int64_t vq_row_square_sum_avx512(const int32_t *x, int32_t n, int32_t mean, int32_t shift) {
-  const __m512i means = _mm512_set1_epi32(mean), rounding = _mm512_set1_epi32((int32_t)((1u << shift) >> 1));
-  const __m128i count = _mm_cvtsi32_si128(shift);
-  __m512i even = _mm512_setzero_si512(), odd = even;
-  for (int32_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = vq_lanes16((ptrdiff_t)n - i);
-    const __m512i v = _mm512_maskz_loadu_epi32(lanes, x + i);
-    const __m512i centered = _mm512_maskz_mov_epi32(lanes, vq_center512(v, means, rounding, count));
-    const __m512i upper = _mm512_srli_epi64(centered, 32);
-    even = _mm512_add_epi64(even, _mm512_mul_epi32(centered, centered));
-    odd = _mm512_add_epi64(odd, _mm512_mul_epi32(upper, upper));
-  }
-  return _mm512_reduce_add_epi64(_mm512_add_epi64(even, odd));
+  const centering row = make_centering(mean, shift);
+  __m512i sum = _mm512_setzero_si512();
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16) sum = add_squares(sum, x + i, row, all_lanes16);
+  if (i < n) sum = add_squares(sum, x + i, row, vq_lanes16(n - i));
+  return _mm512_reduce_add_epi64(sum);
 }
 
-// One vector of a normalized row; `lanes` guards what is read.
-static inline __m512i normalize(const int32_t *x, const int32_t *gain, const int32_t *bias, __mmask16 lanes,
-                                int32_t mean, int32_t center_shift, int32_t multiplier, vq_shift512 shift) {
-  const __m512i rounding = _mm512_set1_epi32((int32_t)((1u << center_shift) >> 1));
-  const __m512i centered = vq_center512(_mm512_maskz_loadu_epi32(lanes, x), _mm512_set1_epi32(mean), rounding,
-                                        _mm_cvtsi32_si128(center_shift));
-  const __m512i gains = _mm512_maskz_loadu_epi32(lanes, gain);
-  const __m512i value = vq_requantize512(centered, _mm512_mullo_epi32(gains, _mm512_set1_epi32(multiplier)), shift);
+// What is the same for all elements of a normalized row.
+typedef struct normalization {
+  centering row;
+  __m512i multiplier;
+  vq_shift512 shift;
+} normalization;
+
+static inline normalization make_normalization(int32_t mean, int32_t center_shift, int32_t multiplier,
+                                               int32_t shift) {
+  return (normalization){make_centering(mean, center_shift), _mm512_set1_epi32(multiplier), vq_make_shift512(shift)};
+}
+
+STEP __m512i normalize(const int32_t *x, const int32_t *gain, const int32_t *bias, normalization row,
+                       __mmask16 lanes) {
+  // Both fit 16 bits and the row's is not negative, so the product of the upper halves is 0.
+  const __m512i multiplier = _mm512_madd_epi16(_mm512_maskz_loadu_epi32(lanes, gain), row.multiplier);
+  const __m512i value = vq_requantize512(center(x, row.row, lanes), multiplier, row.shift);
   return _mm512_add_epi32(value, _mm512_maskz_loadu_epi32(lanes, bias));
 }
 
 void vq_row_normalize_i16_avx512(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
                                  const int32_t *gain, const int32_t *bias, int32_t shift, int16_t *out) {
-  const vq_shift512 shifts = vq_make_shift512(shift);
-  for (int32_t i = 0; i < n; i += 16) {
-    const __mmask16 lanes = vq_lanes16((ptrdiff_t)n - i);
-    const __m512i value = normalize(x + i, gain + i, bias + i, lanes, mean, center_shift, multiplier, shifts);
+  const normalization row = make_normalization(mean, center_shift, multiplier, shift);
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16) {
+    const __m512i value = normalize(x + i, gain + i, bias + i, row, all_lanes16);
+    _mm256_storeu_si256((__m256i *)(out + i), _mm512_cvtsepi32_epi16(value));
+  }
+  if (i < n) {
+    const __mmask16 lanes = vq_lanes16(n - i);
+    const __m512i value = normalize(x + i, gain + i, bias + i, row, lanes);
     _mm256_mask_storeu_epi16(out + i, lanes, _mm512_cvtsepi32_epi16(value));
   }
 }
 
 void vq_row_normalize_i32_avx512(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
                                  const int32_t *gain, const int32_t *bias, int32_t shift, int32_t *out) {
-  const vq_shift512 shifts = vq_make_shift512(shift);
+  const normalization row = make_normalization(mean, center_shift, multiplier, shift);
   for (int32_t i = 0; i < n; i += 16) {
     const __mmask16 lanes = vq_lanes16((ptrdiff_t)n - i);
-    const __m512i value = normalize(x + i, gain + i, bias + i, lanes, mean, center_shift, multiplier, shifts);
-    _mm512_mask_storeu_epi32(out + i, lanes, value);
+    _mm512_mask_storeu_epi32(out + i, lanes, normalize(x + i, gain + i, bias + i, row, lanes));
   }
 }
 
-// Minimum and maximum of 32 int16 lanes.
-static inline void reduce_range(__m512i low, __m512i high, int32_t *minimum, int32_t *maximum) {
-  const __m512i low_even = _mm512_srai_epi32(_mm512_slli_epi32(low, 16), 16), low_odd = _mm512_srai_epi32(low, 16);
-  const __m512i high_even = _mm512_srai_epi32(_mm512_slli_epi32(high, 16), 16), high_odd = _mm512_srai_epi32(high, 16);
-  *minimum = _mm512_reduce_min_epi32(_mm512_min_epi32(low_even, low_odd));
-  *maximum = _mm512_reduce_max_epi32(_mm512_max_epi32(high_even, high_odd));
+typedef struct range16 {
+  __m512i low, high;
+} range16;
+
+static inline range16 empty_range16(void) {
+  return (range16){_mm512_set1_epi16(INT16_MAX), _mm512_set1_epi16(INT16_MIN)};
+}
+
+STEP void add_range16(range16 *range, __m512i v, __mmask32 lanes) {
+  range->low = _mm512_mask_min_epi16(range->low, lanes, range->low, v);
+  range->high = _mm512_mask_max_epi16(range->high, lanes, range->high, v);
+}
+
+static inline void reduce_range16(range16 range, int32_t *minimum, int32_t *maximum) {
+  const __m256i low = _mm256_min_epi16(_mm512_castsi512_si256(range.low), _mm512_extracti64x4_epi64(range.low, 1));
+  const __m256i high = _mm256_max_epi16(_mm512_castsi512_si256(range.high), _mm512_extracti64x4_epi64(range.high, 1));
+  const __m128i low8 = _mm_min_epi16(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+  const __m128i high8 = _mm_max_epi16(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
+  // The smallest of eight unsigned numbers is one instruction: signed order becomes unsigned with the top bit turned.
+  const __m128i smallest = _mm_minpos_epu16(_mm_xor_si128(low8, _mm_set1_epi16(INT16_MIN)));
+  const __m128i largest = _mm_minpos_epu16(_mm_xor_si128(high8, _mm_set1_epi16(INT16_MAX)));
+  *minimum = (int16_t)(_mm_cvtsi128_si32(smallest) ^ 0x8000);
+  *maximum = (int16_t)(_mm_cvtsi128_si32(largest) ^ 0x7FFF);
 }
 
 void vq_row_range_i16_avx512(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum) {
-  __m512i low = _mm512_set1_epi16(INT16_MAX), high = _mm512_set1_epi16(INT16_MIN);
-  for (int32_t i = 0; i < n; i += 32) {
-    const __mmask32 lanes = vq_lanes32((ptrdiff_t)n - i);
-    const __m512i v = _mm512_maskz_loadu_epi16(lanes, x + i);
-    low = _mm512_mask_min_epi16(low, lanes, low, v);
-    high = _mm512_mask_max_epi16(high, lanes, high, v);
+  range16 range = empty_range16();
+  int32_t i = 0;
+  for (; n - i >= 32; i += 32) add_range16(&range, _mm512_loadu_si512(x + i), all_lanes32);
+  if (i < n) {
+    const __mmask32 lanes = vq_lanes32(n - i);
+    add_range16(&range, _mm512_maskz_loadu_epi16(lanes, x + i), lanes);
   }
-  reduce_range(low, high, minimum, maximum);
+  reduce_range16(range, minimum, maximum);
+}
+
+typedef struct gelu_format {
+  __m512i limit, rounding;
+  __m128i to_q15, from_q15;
+} gelu_format;
+
+STEP __m512i gelu(__m512i x, gelu_format format) {
+  const __m512i zero = _mm512_setzero_si512();
+  const __m512i bounded = _mm512_max_epi16(x, _mm512_set1_epi16(-32767));
+  const __m512i magnitude = _mm512_min_epi16(_mm512_abs_epi16(bounded), format.limit);
+  const __m512i centered =
+      _mm512_slli_epi16(_mm512_sub_epi16(_mm512_sll_epi16(magnitude, format.to_q15), _mm512_set1_epi16(16384)), 1);
+  __m512i value = _mm512_set1_epi16(vq_gelu_coefficients[0]);
+  for (int c = 1; c <= VQ_GELU_DEGREE; ++c) {
+    value = _mm512_add_epi16(_mm512_mulhrs_epi16(centered, value), _mm512_set1_epi16(vq_gelu_coefficients[c]));
+  }
+  // At most 32767 + 1024: the sum and its shift are unsigned.
+  const __m512i tail =
+      _mm512_srl_epi16(_mm512_add_epi16(_mm512_max_epi16(value, zero), format.rounding), format.from_q15);
+  return _mm512_sub_epi16(_mm512_max_epi16(bounded, zero), tail);
 }
 
 void vq_row_gelu_avx512(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum) {
-  const __m512i limit = _mm512_set1_epi16((int16_t)((4 << fraction_bits) - 1));
-  const __m512i zero = _mm512_setzero_si512();
-  const __m512i rounding = _mm512_set1_epi16((int16_t)(1 << (15 - fraction_bits)));
-  const __m128i to_q15 = _mm_cvtsi32_si128(13 - fraction_bits), from_q15 = _mm_cvtsi32_si128(16 - fraction_bits);
-  __m512i low = _mm512_set1_epi16(INT16_MAX), high = _mm512_set1_epi16(INT16_MIN);
-  for (int32_t i = 0; i < n; i += 32) {
-    const __mmask32 lanes = vq_lanes32((ptrdiff_t)n - i);
-    const __m512i bounded = _mm512_max_epi16(_mm512_maskz_loadu_epi16(lanes, x + i), _mm512_set1_epi16(-32767));
-    const __m512i magnitude = _mm512_min_epi16(_mm512_abs_epi16(bounded), limit);
-    const __m512i centered =
-        _mm512_slli_epi16(_mm512_sub_epi16(_mm512_sll_epi16(magnitude, to_q15), _mm512_set1_epi16(16384)), 1);
-    __m512i value = _mm512_set1_epi16(vq_gelu_coefficients[0]);
-    for (int c = 1; c <= VQ_GELU_DEGREE; ++c) {
-      value = _mm512_add_epi16(_mm512_mulhrs_epi16(centered, value), _mm512_set1_epi16(vq_gelu_coefficients[c]));
-    }
-    // At most 32767 + 1024: the sum and its shift are unsigned.
-    const __m512i tail = _mm512_srl_epi16(_mm512_add_epi16(_mm512_max_epi16(value, zero), rounding), from_q15);
-    const __m512i result = _mm512_sub_epi16(_mm512_max_epi16(bounded, zero), tail);
-    _mm512_mask_storeu_epi16(x + i, lanes, result);
-    low = _mm512_mask_min_epi16(low, lanes, low, result);
-    high = _mm512_mask_max_epi16(high, lanes, high, result);
+  const gelu_format format = {
+      .limit = _mm512_set1_epi16((int16_t)((4 << fraction_bits) - 1)),
+      .rounding = _mm512_set1_epi16((int16_t)(1 << (15 - fraction_bits))),
+      .to_q15 = _mm_cvtsi32_si128(13 - fraction_bits),
+      .from_q15 = _mm_cvtsi32_si128(16 - fraction_bits)};
+  range16 range = empty_range16();
+  int32_t i = 0;
+  for (; n - i >= 32; i += 32) {
+    const __m512i result = gelu(_mm512_loadu_si512(x + i), format);
+    _mm512_storeu_si512(x + i, result);
+    add_range16(&range, result, all_lanes32);
   }
-  reduce_range(low, high, minimum, maximum);
+  if (i < n) {
+    const __mmask32 lanes = vq_lanes32(n - i);
+    const __m512i result = gelu(_mm512_maskz_loadu_epi16(lanes, x + i), format);
+    _mm512_mask_storeu_epi16(x + i, lanes, result);
+    add_range16(&range, result, lanes);
+  }
+  reduce_range16(range, minimum, maximum);
 }
 
 void vq_row_quantize_u8_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out) {
   const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
-  for (int32_t i = 0; i < n; i += 32) {
-    const __mmask32 lanes = vq_lanes32((ptrdiff_t)n - i);
+  int32_t i = 0;
+  for (; n - i >= 64; i += 64) {
+    const __m512i first = vq_quantize512(_mm512_loadu_si512(x + i), levels);
+    const __m512i second = vq_quantize512(_mm512_loadu_si512(x + i + 32), levels);
+    // Packing goes by quarters of a vector.
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    _mm512_storeu_si512(out + i, _mm512_permutexvar_epi64(order, _mm512_packus_epi16(first, second)));
+  }
+  for (; i < n; i += 32) {
+    const __mmask32 lanes = vq_lanes32(n - i);
     const __m512i level = vq_quantize512(_mm512_maskz_loadu_epi16(lanes, x + i), levels);
     const __m512i positive = _mm512_max_epi16(level, _mm512_setzero_si512());
     _mm256_mask_storeu_epi8(out + i, lanes, _mm512_cvtusepi16_epi8(positive));
   }
 }
+
+#undef STEP
 
 #pragma clang attribute pop
 

@@ -8,6 +8,8 @@ public enum MatmulOutput {
   case int32(UnsafeMutablePointer<Int32>, stride: Int)
   /// Added to what is there, held within the residual stream's range.
   case accumulate(UnsafeMutablePointer<Int32>, stride: Int)
+  /// The plain sums of products, without scales, zero points or bias.
+  case sums(UnsafeMutablePointer<Int32>, stride: Int)
 }
 
 extension Kernels {
@@ -41,6 +43,7 @@ extension MatmulOutput {
     case .int32(let out, let stride): unsafe (UnsafeMutableRawPointer(out + column), stride, vq_output_int32)
     case .accumulate(let out, let stride):
       unsafe (UnsafeMutableRawPointer(out + column), stride, vq_output_accumulate)
+    case .sums(let out, let stride): unsafe (UnsafeMutableRawPointer(out + column), stride, vq_output_sums)
     }
   }
 }

@@ -41,8 +41,10 @@ public struct RowQuantizer: Sendable, Equatable {
     self.high = high
     // step * 2^exponent is in 2^13 ..< 2^14: a value of up to twice the step still fits 16 bits.
     exponent = Int32(truncatingIfNeeded: step.leadingZeroBitCount) &- 18
-    let numerator = Int64(levels) &<< Int64(20 &- exponent)
-    inverse = Int32(truncatingIfNeeded: (numerator &+ Int64(step &>> 1)) / Int64(step))
+    // At most 255 * 2^21, so a division of 32 bits, which is the fastest.
+    let numerator = UInt32(truncatingIfNeeded: levels) &<< UInt32(truncatingIfNeeded: 20 &- exponent)
+    let divisor = UInt32(truncatingIfNeeded: max(step, 1))
+    inverse = Int32(truncatingIfNeeded: (numerator &+ divisor / 2) / divisor)
     zeroPoint = 0
   }
 

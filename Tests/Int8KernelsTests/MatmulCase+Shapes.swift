@@ -1,7 +1,7 @@
 import CKernels
 
 extension MatmulCase {
-  static let outputs = [vq_output_int16, vq_output_int32, vq_output_accumulate]
+  static let outputs = [vq_output_int16, vq_output_int32, vq_output_accumulate, vq_output_sums]
 
   static let all = shapes + large + shifts + edges
 

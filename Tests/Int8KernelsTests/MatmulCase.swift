@@ -109,12 +109,16 @@ struct MatmulOperands {
           let weight = b.base[(column / 16 * (shape.k / 4) + input / 4) * 64 + column % 16 * 4 + input % 4]
           sum += Int64(a.base[row * (shape.k + shape.aPadding) + input]) * Int64(weight)
         }
+        let index = row * (shape.columns + shape.outPadding) + column
+        if shape.output == vq_output_sums {
+          out[index] = Int32(truncatingIfNeeded: sum)
+          continue
+        }
         sum -= Int64(rowZeroPoint.base[row]) * Int64(columnSum.base[column])
         let accumulator = Int128(Int32(truncatingIfNeeded: sum))
         let product = accumulator * Int128(rowMultiplier.base[row]) * Int128(columnMultiplier.base[column])
         let rounded = (2 * product + (Int128(1) << shape.shift)) >> (shape.shift + 1)
         let value = Int32(truncatingIfNeeded: rounded + Int128(bias.base[column]))
-        let index = row * (shape.columns + shape.outPadding) + column
         switch shape.output {
         case vq_output_int16: out[index] = min(max(value, -32768), 32767)
         case vq_output_accumulate: out[index] = min(max(out[index] &+ value, 1 - (1 << 30)), (1 << 30) - 1)

@@ -12,6 +12,7 @@ typedef enum vq_output {
   vq_output_int16,       // out: int16_t, saturated
   vq_output_int32,       // out: int32_t
   vq_output_accumulate,  // out: int32_t, out = clamp(out + value, +-(2^30 - 1))
+  vq_output_sums,        // out: int32_t, the sums over k alone; nothing of the requantization is read
 } vq_output;
 
 // One product of uint8 activations (rows) and packed int8 weights (columns), with its requantization:

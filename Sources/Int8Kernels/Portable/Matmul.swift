@@ -41,12 +41,16 @@ enum Portable {
 
   @inline(__always) @unsafe
   private static func store(_ sum: Int32, _ product: vq_matmul, row: Int, column: Int) {
+    let index = unsafe row * product.out_stride + column
+    guard unsafe product.output != vq_output_sums else {
+      unsafe product.out.assumingMemoryBound(to: Int32.self)[index] = sum
+      return
+    }
     let accumulator = unsafe sum &- product.row_zero_point[row] &* product.column_sum[column]
     let value =
       unsafe FixedPoint.requantize(
         accumulator, row: product.row_multiplier[row], column: product.column_multiplier[column],
         shift: product.shift) &+ product.bias[column]
-    let index = unsafe row * product.out_stride + column
     switch unsafe product.output {
     case vq_output_int16:
       unsafe product.out.assumingMemoryBound(to: Int16.self)[index] = FixedPoint.saturateToInt16(value)

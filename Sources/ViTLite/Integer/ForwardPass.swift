@@ -5,11 +5,12 @@ import Quant
 ///
 /// All workers run it together; between the barriers each does its share, and no result depends on how many they are.
 @unsafe
-struct ForwardPass {
+struct ForwardPass<Observer: StageObserver> {
   let model: IntegerModel
   let arena: InferenceArena
   let kernels: Kernels
   let worker: Worker
+  let stages: Observer
 
   private var scratch: WorkerScratch { unsafe arena.scratch[worker.index] }
   private var tokens: Int { unsafe model.configuration.tokens }
@@ -28,7 +29,14 @@ struct ForwardPass {
     unsafe keepResidual(in: hiddenStates, at: model.blocks.count)
     if unsafe worker.index == 0 {
       unsafe readOut(normsAllTokens: model.normsAllTokens || hiddenStates != nil)
+      unsafe stages.finish(.readout)
     }
+  }
+
+  /// Waits until all workers have come here.
+  private func meet() {
+    unsafe worker.barrier()
+    unsafe stages.finish(.barrier)
   }
 
   /// Residual stream = positions (with the prefix tokens) + patch embedding.
@@ -40,12 +48,14 @@ struct ForwardPass {
     for patch in unsafe worker.share(of: configuration.patches) {
       unsafe gatherPatch(patch, of: pixels, configuration)
     }
-    unsafe worker.barrier()
+    unsafe stages.finish(.patchEmbedding)
+    unsafe meet()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
     unsafe addProduct(
       arena.patches, low: nil, rows: configuration.patches, model.patchEmbedding, columns: columns,
       to: arena.residual + configuration.prefixTokens * width)
-    unsafe worker.barrier()
+    unsafe stages.finish(.patchEmbedding)
+    unsafe meet()
   }
 
   /// Copies one patch's pixels, channel by channel and row by row; pixels are exact, so every row's scale is 1.
@@ -70,22 +80,26 @@ struct ForwardPass {
     unsafe normalize(block.norm1, block.norm1Quantizer, for: block.qkv)
     let qkvColumns = unsafe worker.share(of: 3 * width, unit: WeightLayout.panelColumns)
     unsafe multiply(arena.rows, block.qkv, columns: qkvColumns, into: arena.qkv)
-    unsafe worker.barrier()
+    unsafe stages.finish(.queriesKeysValues)
+    unsafe meet()
     unsafe packKeysAndValues(block)
-    unsafe worker.barrier()
+    unsafe stages.finish(.pack)
+    unsafe meet()
     let blocksPerHead = unsafe (tokens + InferenceArena.queryRows - 1) / InferenceArena.queryRows
     for unit in unsafe worker.share(of: model.configuration.heads * blocksPerHead) {
       unsafe attendQueries(block, head: unit / blocksPerHead, first: unit % blocksPerHead * InferenceArena.queryRows)
     }
-    unsafe worker.barrier()
+    unsafe meet()
     for token in unsafe worker.share(of: tokens) {
       unsafe quantize(arena.attention + token * width, block.attentionQuantizer, at: token, for: block.projection)
     }
-    unsafe worker.barrier()
+    unsafe stages.finish(.combine)
+    unsafe meet()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
     unsafe addProduct(
       arena.rows, low: arena.lowRows, rows: tokens, block.projection, columns: columns, to: arena.residual)
-    unsafe worker.barrier()
+    unsafe stages.finish(.projection)
+    unsafe meet()
   }
 
   /// Every head's keys and values as packed weights, the keys with a scale for each token.
@@ -124,35 +138,34 @@ struct ForwardPass {
       columnSum: arena.keySums + scales, bias: arena.zeros, outputs: tokens, inputs: headWidth, shift: block.scoreShift)
     unsafe kernels.multiply(
       scratch.queries, rows: count, keys, columns: 0..<tokens, into: .int32(scratch.scores, stride: arena.paddedTokens))
+    unsafe stages.finish(.scores)
 
-    let twoPlanes = unsafe model.softmaxPlanes == 2
+    // The second plane's rows, where there are two, follow the first's: one product takes both.
+    let planes = unsafe model.softmaxPlanes
+    let probabilities = unsafe scratch.probabilities
     for row in 0..<count {
+      let high = unsafe probabilities.values + row * probabilities.stride
       unsafe scratch.rowSums[row] = kernels.softmax(
-        scratch.scores + row * arena.paddedTokens, count: tokens, high: scratch.high.values + row * scratch.high.stride,
-        low: twoPlanes ? scratch.low.values + row * scratch.low.stride : nil)
+        scratch.scores + row * arena.paddedTokens, count: tokens, high: high,
+        low: planes == 2 ? high + count * probabilities.stride : nil)
     }
+    unsafe stages.finish(.softmax)
 
     let values = unsafe PackedLinear(
-      weights: arena.values + head * arena.valueBytes, multiplier: arena.ones, columnSum: arena.zeros,
+      weights: arena.values + head * arena.valueBytes, multiplier: arena.zeros, columnSum: arena.zeros,
       bias: arena.zeros, outputs: headWidth, inputs: tokens, shift: 0)
-    unsafe weigh(values, by: scratch.high, rows: count, into: scratch.highSums)
-    if twoPlanes { unsafe weigh(values, by: scratch.low, rows: count, into: scratch.lowSums) }
+    unsafe kernels.multiply(
+      probabilities, rows: planes * count, values, columns: 0..<headWidth,
+      into: .sums(scratch.weightedSums, stride: headWidth))
+    unsafe stages.finish(.weightedValues)
     for row in 0..<count {
+      let high = unsafe scratch.weightedSums + row * headWidth
       unsafe kernels.combine(
-        high: scratch.highSums + row * headWidth, low: twoPlanes ? scratch.lowSums + row * headWidth : nil,
+        high: high, low: planes == 2 ? high + count * headWidth : nil,
         count: headWidth, sum: scratch.rowSums[row], columnMultiplier: block.valueMultiplier + channel,
         shift: block.valueShift, into: arena.attention + (first + row) * width + channel)
     }
-  }
-
-  /// The accumulators of one plane of the softmax times the values.
-  private func weigh(
-    _ values: PackedLinear, by plane: QuantizedRows, rows: Int, into sums: UnsafeMutablePointer<Int32>
-  ) {
-    let rowsOfOne = unsafe QuantizedRows(
-      values: plane.values, stride: plane.stride, multiplier: arena.ones, zeroPoint: arena.zeros)
-    unsafe kernels.multiply(
-      rowsOfOne, rows: rows, values, columns: 0..<values.outputs, into: .int32(sums, stride: values.outputs))
+    unsafe stages.finish(.combine)
   }
 
   /// `x += fc2(gelu(fc1(norm2(x))))`
@@ -161,7 +174,8 @@ struct ForwardPass {
     let mlpWidth = unsafe model.configuration.mlpWidth
     let hiddenColumns = unsafe worker.share(of: mlpWidth, unit: WeightLayout.panelColumns)
     unsafe multiply(arena.rows, block.fc1, columns: hiddenColumns, into: arena.hidden)
-    unsafe worker.barrier()
+    unsafe stages.finish(.fc1)
+    unsafe meet()
     for token in unsafe worker.share(of: tokens) {
       let row = unsafe arena.hidden + token * mlpWidth
       let range = unsafe kernels.gelu(row, count: mlpWidth, fractionBits: block.geluFractionBits)
@@ -174,11 +188,13 @@ struct ForwardPass {
           at: token)
       }
     }
-    unsafe worker.barrier()
+    unsafe stages.finish(.gelu)
+    unsafe meet()
     let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
     unsafe addProduct(
       arena.hiddenRows, low: arena.lowHiddenRows, rows: tokens, block.fc2, columns: columns, to: arena.residual)
-    unsafe worker.barrier()
+    unsafe stages.finish(.fc2)
+    unsafe meet()
   }
 
   /// LayerNorm of the residual stream into quantized rows.
@@ -188,7 +204,8 @@ struct ForwardPass {
       unsafe kernels.normalize(arena.residual + token * width, norm, into: normalized)
       unsafe quantize(normalized, quantizer, at: token, for: layer)
     }
-    unsafe worker.barrier()
+    unsafe stages.finish(.norm)
+    unsafe meet()
   }
 
   /// One row of activations, as the layer that reads it wants them.
@@ -240,6 +257,6 @@ struct ForwardPass {
       let state = unsafe states + (index * tokens + token) * width
       unsafe state.update(from: arena.residual + token * width, count: width)
     }
-    unsafe worker.barrier()
+    unsafe meet()
   }
 }

@@ -56,8 +56,7 @@ final class InferenceArena {
   let lowHiddenRows: QuantizedRows
   let lowHeadRow: QuantizedRows
   let wideSums: UnsafeMutablePointer<Int32>
-  /// Constant operands: as many as the widest row.
-  let ones: UnsafeMutablePointer<Int32>
+  /// A constant operand: for each token, or each output of a wide layer.
   let zeros: UnsafeMutablePointer<Int32>
   /// One for each worker.
   let scratch: [WorkerScratch]
@@ -100,12 +99,12 @@ final class InferenceArena {
     let lowHeadRow = layout.rows("head activations, low plane", 1, segments * width, Stage.readout...Stage.readout)
     let wideSums = layout.add(
       "sums of wide layers", wideTokens * max(3 * width, configuration.mlpWidth) * 4, Stage.qkv...Stage.fc1)
-    let constantCount = max(
-      paddedTokens, WeightLayout.paddedOutputs(max(3 * width, configuration.mlpWidth, configuration.classes)),
-      configuration.patches, Self.queryRows)
-    let ones = layout.add("ones", constantCount * 4, Stage.patches...Stage.readout)
-    let zeros = layout.add("zeros", constantCount * 4, Stage.patches...Stage.readout)
-    let scratch = (0..<workers).map { layout.scratch(worker: $0, configuration, paddedTokens: paddedTokens) }
+    let zeroCount = max(
+      paddedTokens, WeightLayout.paddedOutputs(max(3 * width, configuration.mlpWidth, configuration.classes)))
+    let zeros = layout.add("zeros", zeroCount * 4, Stage.patches...Stage.readout)
+    let scratch = (0..<workers).map {
+      layout.scratch(worker: $0, configuration, paddedTokens: paddedTokens, planes: model.softmaxPlanes)
+    }
 
     let plan = MemoryPlan(layout.buffers)
     self.plan = plan
@@ -133,10 +132,8 @@ final class InferenceArena {
     unsafe self.lowHiddenRows = place.rows(lowHiddenRows)
     unsafe self.lowHeadRow = place.rows(lowHeadRow)
     unsafe self.wideSums = place.pointer(wideSums)
-    unsafe self.ones = place.pointer(ones)
     unsafe self.zeros = place.pointer(zeros)
     unsafe self.scratch = scratch.map { unsafe WorkerScratch($0, place) }
-    unsafe self.ones.update(repeating: 1, count: constantCount)
   }
 
   deinit { unsafe memory.deallocate() }
@@ -156,12 +153,10 @@ struct WorkerScratch {
   let queries: QuantizedRows
   /// `queryRows x paddedTokens` int32
   let scores: UnsafeMutablePointer<Int32>
-  /// The softmax's two planes.
-  let high: QuantizedRows
-  let low: QuantizedRows
-  /// Weighted sums of values, `queryRows x head width` int32, one for each plane.
-  let highSums: UnsafeMutablePointer<Int32>
-  let lowSums: UnsafeMutablePointer<Int32>
+  /// The softmax, `queryRows x paddedTokens` for each of its planes; the scales are not used.
+  let probabilities: QuantizedRows
+  /// Weighted sums of values, `queryRows x head width` int32 for each plane.
+  let weightedSums: UnsafeMutablePointer<Int32>
   /// Sum of each query's softmax row.
   let rowSums: UnsafeMutablePointer<Int32>
 
@@ -169,10 +164,8 @@ struct WorkerScratch {
     unsafe normalized = place.pointer(layout.normalized)
     unsafe queries = place.rows(layout.queries)
     unsafe scores = place.pointer(layout.scores)
-    unsafe high = place.rows(layout.high)
-    unsafe low = place.rows(layout.low)
-    unsafe highSums = place.pointer(layout.highSums)
-    unsafe lowSums = place.pointer(layout.lowSums)
+    unsafe probabilities = place.rows(layout.probabilities)
+    unsafe weightedSums = place.pointer(layout.weightedSums)
     unsafe rowSums = place.pointer(layout.rowSums)
   }
 }
@@ -189,10 +182,8 @@ private struct ScratchLayout {
   var normalized: Int
   var queries: RowsLayout
   var scores: Int
-  var high: RowsLayout
-  var low: RowsLayout
-  var highSums: Int
-  var lowSums: Int
+  var probabilities: RowsLayout
+  var weightedSums: Int
   var rowSums: Int
 }
 
@@ -213,7 +204,9 @@ private struct Layout {
       zeroPoint: add("\(name): zero points", count * 4, lifetime))
   }
 
-  mutating func scratch(worker: Int, _ configuration: ModelConfiguration, paddedTokens: Int) -> ScratchLayout {
+  mutating func scratch(
+    worker: Int, _ configuration: ModelConfiguration, paddedTokens: Int, planes: Int
+  ) -> ScratchLayout {
     let name = "worker \(worker)"
     let count = InferenceArena.queryRows
     let headWidth = configuration.headWidth
@@ -222,10 +215,8 @@ private struct Layout {
       normalized: add("\(name): normalised row", configuration.width * 2, 1...7),
       queries: rows("\(name): queries", count, headWidth, lifetime),
       scores: add("\(name): scores", count * paddedTokens * 4, lifetime),
-      high: rows("\(name): softmax, high plane", count, paddedTokens, lifetime),
-      low: rows("\(name): softmax, low plane", count, paddedTokens, lifetime),
-      highSums: add("\(name): weighted values, high plane", count * headWidth * 4, lifetime),
-      lowSums: add("\(name): weighted values, low plane", count * headWidth * 4, lifetime),
+      probabilities: rows("\(name): softmax", planes * count, paddedTokens, lifetime),
+      weightedSums: add("\(name): weighted values", planes * count * headWidth * 4, lifetime),
       rowSums: add("\(name): softmax sums", count * 4, lifetime))
   }
 }

@@ -29,8 +29,9 @@ public final class InferenceSession {
 
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
+  ///   - measuresStages: whether each run is timed stage by stage, for `stageMilliseconds`.
   public init(
-    model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1
+    model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, measuresStages: Bool = false
   ) throws(InferenceError) {
     guard let kernels = instructionSet.kernels else {
       throw .unavailable(instructionSet, available: InstructionSet.available)
@@ -38,7 +39,9 @@ public final class InferenceSession {
     self.model = model
     self.instructionSet = instructionSet
     let workers = max(1, min(threads, 256))
-    let task = InferenceTask(model: model, arena: InferenceArena(model, workers: workers), kernels: kernels)
+    let task = InferenceTask(
+      model: model, arena: InferenceArena(model, workers: workers), kernels: kernels,
+      timer: measuresStages ? StageTimer() : nil)
     self.task = task
     pool = WorkerPool(count: workers) { worker in task.run(worker) }
   }
@@ -51,6 +54,11 @@ public final class InferenceSession {
 
   /// Bytes of activations.
   public var arenaByteCount: Int { memoryPlan.byteCount }
+
+  /// The time that the last run spent in a stage, on the calling thread; 0 when stages are not measured.
+  public func stageMilliseconds(_ stage: ForwardStage) -> Double {
+    Double(task.timer?.times[stage.rawValue] ?? 0) / 1e6
+  }
 
   /// One inference; allocates nothing but the result.
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
@@ -81,19 +89,31 @@ private final class InferenceTask: @unchecked Sendable {
   let model: IntegerModel
   let arena: InferenceArena
   let kernels: Kernels
+  /// Of the first worker; nil when stages are not measured.
+  let timer: StageTimer?
   /// Set for the time of a run.
   var pixels: UnsafePointer<UInt8>?
   var hiddenStates: UnsafeMutablePointer<Int32>?
 
-  init(model: IntegerModel, arena: InferenceArena, kernels: Kernels) {
+  init(model: IntegerModel, arena: InferenceArena, kernels: Kernels, timer: StageTimer?) {
     self.model = model
     self.arena = arena
     self.kernels = kernels
+    self.timer = timer
   }
 
   func run(_ worker: Worker) {
+    if worker.index == 0, let timer {
+      timer.start()
+      run(worker, stages: timer)
+    } else {
+      run(worker, stages: UnobservedStages())
+    }
+  }
+
+  private func run(_ worker: Worker, stages: some StageObserver) {
     guard let pixels = unsafe pixels else { return }
-    unsafe ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker)
+    unsafe ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, stages: stages)
       .run(pixels: pixels, hiddenStates: hiddenStates)
   }
 }

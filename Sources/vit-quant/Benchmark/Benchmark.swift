@@ -16,6 +16,7 @@ struct Benchmark {
     let threads: Int
     let runs: Int
     let warmup: Int
+    let measuresStages: Bool
   }
 
   private let name: String
@@ -31,6 +32,8 @@ struct Benchmark {
   /// instruction set has no such loop.
   private let productRate: Double?
   private let peakRate: Double?
+  /// Median time of each stage on the first thread, in milliseconds; nil when they are not measured.
+  private let stages: [(name: String, milliseconds: Double)]?
 
   init(path: String, name: String, _ plan: Plan) throws(CommandError) {
     self.name = name
@@ -40,9 +43,7 @@ struct Benchmark {
     do throws(InferenceError) {
       let session = try InferenceSession(model: model, instructionSet: plan.instructionSet, threads: plan.threads)
       loadTime = (Clock.seconds - start) * 1000
-      let configuration = model.configuration
-      let pixels = CalibrationRun.randomPixels(
-        configuration.channels * configuration.imageHeight * configuration.imageWidth, seed: 1)
+      let pixels = Self.pixels(for: model)
       for _ in 0..<plan.warmup { _ = try session.run(pixels) }
       var latencies: [Double] = []
       for _ in 0..<plan.runs {
@@ -52,14 +53,37 @@ struct Benchmark {
       }
       self.latencies = latencies.sorted()
       arenaBytes = session.arenaByteCount
+      peakResidentBytes = PeakMemory.residentBytes
+      stages = plan.measuresStages ? try Self.stageTimes(of: model, plan) : nil
     } catch { throw .limit("\(error)") }
     weightsBytes = ModelContents(model).byteCount
-    peakResidentBytes = Self.peakResidentBytes
     // After the peak of memory was read: these have buffers of their own.
     let products = ThroughputProbe.products(of: model, on: plan.instructionSet, threads: plan.threads)
     productRate = products.map { Self.rate(of: $0, runs: min(max(plan.runs, 3), 20)) }
     let peak = ThroughputProbe.peak(of: plan.instructionSet, threads: plan.threads, rounds: Self.peakRounds)
     peakRate = peak.map { Self.rate(of: $0, runs: 10) }
+  }
+
+  private static func pixels(for model: IntegerModel) -> [UInt8] {
+    let configuration = model.configuration
+    return CalibrationRun.randomPixels(
+      configuration.channels * configuration.imageHeight * configuration.imageWidth, seed: 1)
+  }
+
+  /// The median time of each stage, from runs of their own: reading the clock has a price.
+  private static func stageTimes(
+    of model: IntegerModel, _ plan: Plan
+  ) throws(InferenceError) -> [(name: String, milliseconds: Double)] {
+    let session = try InferenceSession(
+      model: model, instructionSet: plan.instructionSet, threads: plan.threads, measuresStages: true)
+    let pixels = pixels(for: model)
+    var times = [[Double]](repeating: [], count: ForwardStage.allCases.count)
+    _ = try session.run(pixels)
+    for _ in 0..<plan.runs {
+      _ = try session.run(pixels)
+      for stage in ForwardStage.allCases { times[stage.rawValue].append(session.stageMilliseconds(stage)) }
+    }
+    return ForwardStage.allCases.map { ($0.name, median(ofSorted: times[$0.rawValue].sorted())) }
   }
 
   /// Long enough to be timed, short enough not to be interrupted every time.
@@ -82,34 +106,20 @@ struct Benchmark {
     return productRate / peakRate
   }
 
-  private static var peakResidentBytes: Int? {
-    var usage = rusage()
-    #if canImport(Glibc)
-      let status = getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    #else
-      let status = getrusage(RUSAGE_SELF, &usage)
-    #endif
-    guard status == 0 else { return nil }
-    // Kilobytes on Linux, bytes on macOS.
-    #if os(Linux)
-      return Int(usage.ru_maxrss) * 1024
-    #else
-      return Int(usage.ru_maxrss)
-    #endif
-  }
-
   /// The latency that a share of the runs does not exceed.
   private func quantile(_ share: Double) -> Double {
     let index = Int((share * Double(latencies.count - 1)).rounded(.up))
     return latencies[min(max(index, 0), latencies.count - 1)]
   }
 
-  private var median: Double {
-    let middle = latencies.count / 2
-    return latencies.count.isMultiple(of: 2) ? (latencies[middle - 1] + latencies[middle]) / 2 : latencies[middle]
+  private var median: Double { Self.median(ofSorted: latencies) }
+
+  private static func median(ofSorted values: [Double]) -> Double {
+    let middle = values.count / 2
+    return values.count.isMultiple(of: 2) ? (values[middle - 1] + values[middle]) / 2 : values[middle]
   }
 
-  func json(withStages: Bool) -> JSON {
+  var json: JSON {
     var members: [JSON.Member] = [
       .init(key: "model", value: .string(name)), .init(key: "isa", value: .string(plan.instructionSet.rawValue)),
       .init(key: "threads", value: .integer(plan.threads)), .init(key: "runs", value: .integer(plan.runs)),
@@ -123,7 +133,10 @@ struct Benchmark {
       .init(key: "gemm_gops", value: JSON(productRate)), .init(key: "peak_gops", value: JSON(peakRate)),
       .init(key: "gemm_peak_fraction", value: JSON(peakFraction)),
     ]
-    if withStages { members.append(.init(key: "stages", value: .null)) }
+    if let stages {
+      let times = stages.map { JSON.Member(key: $0.name, value: .double($0.milliseconds)) }
+      members.append(.init(key: "stages", value: .object(times)))
+    }
     return .object(members)
   }
 
@@ -141,6 +154,17 @@ struct Benchmark {
     if let peakRate { table.add(["Peak of the processor", NumberText.fixed(peakRate, 1) + " Gop/s"]) }
     if let peakFraction { table.add(["Share of the peak", NumberText.percent(peakFraction, 1)]) }
     let title = "\(name), \(plan.instructionSet.rawValue), \(plan.threads) thread\(plan.threads == 1 ? "" : "s")"
-    return console.styled("\(title), \(plan.runs) runs", .bold) + "\n" + table.text
+    return console.styled("\(title), \(plan.runs) runs", .bold) + "\n" + table.text + stageText(console)
+  }
+
+  private func stageText(_ console: Console) -> String {
+    guard let stages else { return "" }
+    let total = stages.reduce(0) { $0 + $1.milliseconds }
+    var table = TextTable([.left, .right, .right])
+    for stage in stages {
+      let share = NumberText.percent(total > 0 ? stage.milliseconds / total : 0, 1)
+      table.add([stage.name, NumberText.fixed(stage.milliseconds, 3) + " ms", share])
+    }
+    return "\n" + console.styled("Stages, medians on the first thread", .bold) + "\n" + table.text
   }
 }

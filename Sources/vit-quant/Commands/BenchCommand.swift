@@ -29,7 +29,7 @@ enum BenchCommand {
     let instructionSet = try InstructionSetChoice.resolve(arguments)
     let plan = Benchmark.Plan(
       instructionSet: instructionSet, threads: ExecutionOptions.threads(arguments), runs: arguments[runs] ?? 20,
-      warmup: arguments[warmup] ?? 3)
+      warmup: arguments[warmup] ?? 3, measuresStages: arguments[profile])
     let result: Benchmark
     switch (arguments.operands.first, arguments[InspectCommand.preset]) {
     case (nil, nil): throw .usage("MODEL is missing, in \"bench\", expected an int8 model or --preset NAME")
@@ -40,6 +40,6 @@ enum BenchCommand {
       result = try Benchmark(path: file.path, name: preset.rawValue, plan)
     }
     let json = arguments[SharedOptions.json]
-    try console.print(json ? result.json(withStages: arguments[profile]).serialized() : result.text(console))
+    try console.print(json ? result.json.serialized() : result.text(console))
   }
 }

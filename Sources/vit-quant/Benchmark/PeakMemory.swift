@@ -1,0 +1,31 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The most memory that this process has held.
+enum PeakMemory {
+  /// In bytes; nil where the system does not say.
+  ///
+  /// On Linux from `VmHWM`, which begins anew with the program: what `getrusage` gives is at least the peak of the
+  /// process that started this one.
+  static var residentBytes: Int? {
+    #if os(Linux)
+      guard let file = fopen("/proc/self/status", "r") else { return nil }
+      defer { fclose(file) }
+      var line = [CChar](repeating: 0, count: 256)
+      while fgets(&line, Int32(line.count), file) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard text.hasPrefix("VmHWM:") else { continue }
+        return Int(text.filter(\.isNumber)).map { $0 * 1024 }
+      }
+      return nil
+    #else
+      var usage = rusage()
+      return getrusage(RUSAGE_SELF, &usage) == 0 ? Int(usage.ru_maxrss) : nil
+    #endif
+  }
+}
