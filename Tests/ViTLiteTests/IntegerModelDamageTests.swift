@@ -99,4 +99,21 @@ import Testing
       }
     }
   }
+
+  @Test func aReadoutOfTokensThatAreNotThereIsRefused() throws {
+    var example = IntegerModelCase.random(
+      IntegerModelCase.configuration { ($0.imageHeight, $0.imageWidth, $0.prefixTokens) = (3, 3, 2) })
+    example.model.readout = .classAndDistillationToken
+    example.model.head = FloatLinear(
+      weight: [Float](repeating: 0.1, count: 5 * 24), bias: [Float](repeating: 0, count: 5), outputs: 5, inputs: 24)
+    var quantized = try example.quantized()
+    _ = try IntegerModel(quantized.bytes)
+    quantized.configuration.prefixTokens = 0
+    quantized.positions.removeFirst(2 * 12)
+    #expect(
+      throws: IntegerModelError.invalid(
+        what: "0 prefix tokens", where: "key vit.prefix_tokens",
+        expected: "at least 2, which the readout class_and_distillation_token reads")
+    ) { try IntegerModel(quantized.bytes) }
+  }
 }

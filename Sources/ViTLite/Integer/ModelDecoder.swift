@@ -17,6 +17,11 @@ struct ModelDecoder {
     configuration = try Self.configuration(in: file)
     readout = try Self.choice("readout", in: file)
     activations = try Self.choice("activations", in: file)
+    guard readout != .classAndDistillationToken || configuration.prefixTokens >= 2 else {
+      throw .invalid(
+        what: "\(configuration.prefixTokens) prefix tokens", where: "key \(ModelKey.metadata("prefix_tokens"))",
+        expected: "at least 2, which the readout \(readout.rawValue) reads")
+    }
   }
 
   func hasTensor(_ name: String) -> Bool { file.tensors.contains { $0.name == name } }
