@@ -27,7 +27,8 @@ public enum FixedPoint {
     Int16(truncatingIfNeeded: (Int32(a) &* Int32(b) &+ (1 << 14)) &>> 15)
   }
 
-  /// The one requantization: `floor(accumulator * row * column / 2^shift + 1/2)`, its low 32 bits.
+  /// The one requantization: `floor(accumulator * row * column / 2^shift + 1/2)`, its low 32 bits; within 1/2 of the exact
+  /// quotient where that fits them.
   ///
   /// - Parameters:
   ///   - row: the row's multiplier, 0 to 32767.
