@@ -109,19 +109,27 @@ extension Kernels {
     return (minimum, maximum)
   }
 
+  /// A row's scale and zero point: fixed, or from its range.
+  @unsafe @inline(__always)
+  func rowQuantizer(
+    _ quantizer: ActivationQuantizer, for row: UnsafePointer<Int16>, count: Int,
+    range known: (minimum: Int32, maximum: Int32)?
+  ) -> RowQuantizer {
+    switch quantizer {
+    case .fixed(let fixed): return fixed
+    case .dynamic:
+      let range = unsafe known ?? range(row, count: count)
+      return RowQuantizer(minimum: range.minimum, maximum: range.maximum)
+    }
+  }
+
   /// Quantizes a row to uint8 as row `index` of `rows`; `range` is the row's own, where it is known already.
   @unsafe
   public func quantize(
     _ row: UnsafePointer<Int16>, count: Int, _ quantizer: ActivationQuantizer,
     range known: (minimum: Int32, maximum: Int32)? = nil, into rows: QuantizedRows, at index: Int
   ) {
-    let rowQuantizer: RowQuantizer
-    switch quantizer {
-    case .fixed(let fixed): rowQuantizer = fixed
-    case .dynamic:
-      let range = unsafe known ?? range(row, count: count)
-      rowQuantizer = RowQuantizer(minimum: range.minimum, maximum: range.maximum)
-    }
+    let rowQuantizer = unsafe rowQuantizer(quantizer, for: row, count: count, range: known)
     var cValue = rowQuantizer.cValue
     unsafe table.row_quantize_u8(
       row, Int32(truncatingIfNeeded: count), &cValue, rows.values + index * rows.stride)

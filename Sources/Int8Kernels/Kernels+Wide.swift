@@ -17,13 +17,7 @@ extension Kernels {
     _ row: UnsafePointer<Int16>, count: Int, _ quantizer: ActivationQuantizer,
     range known: (minimum: Int32, maximum: Int32)? = nil, high: QuantizedRows, low: QuantizedRows, at index: Int
   ) {
-    let rowQuantizer: RowQuantizer
-    switch quantizer {
-    case .fixed(let fixed): rowQuantizer = fixed
-    case .dynamic:
-      let range = unsafe known ?? range(row, count: count)
-      rowQuantizer = RowQuantizer(minimum: range.minimum, maximum: range.maximum)
-    }
+    let rowQuantizer = unsafe rowQuantizer(quantizer, for: row, count: count, range: known)
     let highRow = unsafe high.values + index * high.stride
     let lowRow = unsafe low.values + index * low.stride
     for column in 0..<count {

@@ -54,6 +54,8 @@ struct BlockStatistics: Sendable {
 /// What calibration sees of a whole model; statistics of two halves of the data merge to those of the whole.
 struct ActivationStatistics: Sendable, ActivationTap {
   private let configuration: ModelConfiguration
+  /// Whether to observe whole tensors, for static ranges.
+  private let observesRanges: Bool
   /// Rows to sample from each image.
   private let sampledRows: Int
   private var generator: SplitMix64
@@ -65,7 +67,8 @@ struct ActivationStatistics: Sendable, ActivationTap {
 
   /// - Parameters:
   ///   - seed: of the choice of rows; that of an image must not depend on other images.
-  init(_ configuration: ModelConfiguration, sampledRows: Int, seed: UInt64) {
+  init(_ configuration: ModelConfiguration, observesRanges: Bool, sampledRows: Int, seed: UInt64) {
+    self.observesRanges = observesRanges
     self.configuration = configuration
     self.sampledRows = sampledRows
     generator = SplitMix64(seed: seed)
@@ -84,22 +87,22 @@ struct ActivationStatistics: Sendable, ActivationTap {
     case .residual, .residualMiddle, .finalNormInput: observeResidual(values)
     case .norm1Output:
       blocks[block].norm1.observe(values)
-      blocks[block].norm1Values.observe(values)
+      if observesRanges { blocks[block].norm1Values.observe(values) }
       blocks[block].norm1Rows += sample(values, rows: rows, columns: columns)
     case .qkv:
       blocks[block].qkv.observe(values)
-      observeHeads(values, block: block, rows: rows)
+      if observesRanges { observeHeads(values, block: block, rows: rows) }
     case .attentionOutput:
       blocks[block].attention.observe(values)
-      blocks[block].attentionValues.observe(values)
+      if observesRanges { blocks[block].attentionValues.observe(values) }
       blocks[block].attentionRows += sample(values, rows: rows, columns: columns)
     case .norm2Output:
       blocks[block].norm2.observe(values)
-      blocks[block].norm2Values.observe(values)
+      if observesRanges { blocks[block].norm2Values.observe(values) }
       blocks[block].norm2Rows += sample(values, rows: rows, columns: columns)
     case .mlpInput: blocks[block].mlpInput.observe(values)
     case .geluOutput:
-      blocks[block].geluValues.observe(values)
+      if observesRanges { blocks[block].geluValues.observe(values) }
       blocks[block].geluRows += sample(values, rows: rows, columns: columns)
     case .headInput: headInput.observe(values)
     case .patches, .projectionOutput, .mlpOutput, .finalNormOutput, .logits: break
@@ -142,13 +145,16 @@ struct ActivationStatistics: Sendable, ActivationTap {
 
 extension FloatReference {
   /// Statistics over all samples, the same for any number of threads.
+  /// - Parameters:
+  ///   - observesRanges: whether static ranges will be chosen from them.
   func statistics(
-    of samples: SampleSet, preprocessing: Preprocessing?, sampledRows: Int, options: CalibrationOptions,
+    of samples: SampleSet, preprocessing: Preprocessing?, observesRanges: Bool, sampledRows: Int,
+    options: CalibrationOptions,
     progress: (Int) -> Void
   ) throws(CalibrationError) -> ActivationStatistics {
     let configuration = configuration
     let perImage = max(1, (sampledRows + samples.count - 1) / max(samples.count, 1))
-    var total = ActivationStatistics(configuration, sampledRows: 0, seed: 0)
+    var total = ActivationStatistics(configuration, observesRanges: observesRanges, sampledRows: 0, seed: 0)
     try forEachInOrder(count: samples.count, threads: options.threads) { () throws(CalibrationError) in
       FloatWorkspace(configuration)
     } body: { (workspace, index) throws(CalibrationError) in
@@ -157,7 +163,8 @@ extension FloatReference {
         throw .notFinite(what: "the input", sample: samples.names[index])
       }
       var statistics = ActivationStatistics(
-        configuration, sampledRows: sampledRows > 0 ? perImage : 0, seed: options.seed &+ UInt64(index))
+        configuration, observesRanges: observesRanges, sampledRows: sampledRows > 0 ? perImage : 0,
+        seed: options.seed &+ UInt64(index))
       _ = self.run(values.span, workspace: workspace, tap: &statistics)
       guard statistics.isFinite else {
         throw .notFinite(what: "the float model's activations", sample: samples.names[index])

@@ -17,14 +17,16 @@ public func calibrate(
 
   let folded = model.folded()
   let seen = try FloatReference(folded).statistics(
-    of: samples, preprocessing: preprocessing, sampledRows: options.smoothing ? 512 : 0, options: options
+    of: samples, preprocessing: preprocessing, observesRanges: false,
+    sampledRows: options.smoothing ? 512 : 0, options: options
   ) { progress(CalibrationProgress(phase: .observing, done: $0, total: samples.count)) }
   let smoothed = folded.smoothed(seen, options: options) {
     progress(CalibrationProgress(phase: .smoothing, done: $0, total: configuration.depth))
   }
   let reference = FloatReference(smoothed)
   let statistics = try reference.statistics(
-    of: samples, preprocessing: preprocessing, sampledRows: 0, options: options
+    of: samples, preprocessing: preprocessing, observesRanges: options.activations == .static,
+    sampledRows: 0, options: options
   ) { progress(CalibrationProgress(phase: .measuring, done: $0, total: samples.count)) }
 
   let mapping = preprocessing.map { samples.pixelMapping(given: $0) } ?? samples.pixelMapping

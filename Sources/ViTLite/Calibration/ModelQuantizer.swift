@@ -19,12 +19,13 @@ struct ModelQuantizer {
   ) throws(CalibrationError) -> (narrow: QuantizedModel, wide: QuantizedModel) {
     let largest = largestResidualFractionBits()
     // Wide layers are quick to make and tell how far each layer reaches.
-    var bits = try fractionBits(for: quantize(residualFractionBits: largest, isWide: true) { _ in }, atMost: largest)
+    var wide = quantize(residualFractionBits: largest, isWide: true) { _ in }
+    var bits = try fractionBits(for: wide, atMost: largest)
     while true {
       let narrow = quantize(residualFractionBits: bits, isWide: false, progress: progress)
       let fitting = try fractionBits(for: narrow, atMost: bits)
       if fitting == bits {
-        let wide = quantize(residualFractionBits: bits, isWide: true) { _ in }
+        if wide.residualFractionBits != bits { wide = quantize(residualFractionBits: bits, isWide: true) { _ in } }
         try narrow.checkBounds()
         try wide.checkBounds()
         return (narrow, wide)

@@ -73,12 +73,6 @@
     return workspace.residual.array(residual.count)
   }
 
-  /// The residual stream that enters block 0, `tokens x width`.
-  public func embed<Tap: ActivationTap>(_ pixels: [Float], workspace: FloatWorkspace, tap: inout Tap) -> [Float] {
-    embed(pixels.span, workspace, &tap)
-    return workspace.residual.array(configuration.tokens * configuration.width)
-  }
-
   /// Pixels to tokens: residual = prefix tokens, then patches W + b + positions.
   private func embed<Tap: ActivationTap>(_ pixels: Span<Float>, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     let (patches, width) = (configuration.patches, configuration.width)

@@ -4,7 +4,7 @@ import Int8Kernels
 @safe
 final class InferenceArena {
   /// What the forward pass does, in order; lifetimes are given in these.
-  private enum Stage {
+  fileprivate enum Stage {
     static let patches = 0
     static let qkv = 1
     static let attention = 2
@@ -210,9 +210,11 @@ private struct Layout {
     let name = "worker \(worker)"
     let count = InferenceArena.queryRows
     let headWidth = configuration.headWidth
-    let lifetime = 2...2
+    let lifetime = InferenceArena.Stage.attention...InferenceArena.Stage.attention
     return ScratchLayout(
-      normalized: add("\(name): normalised rows", Kernels.normalizedRows * configuration.width * 2, 1...7),
+      normalized: add(
+        "\(name): normalised rows", Kernels.normalizedRows * configuration.width * 2,
+        InferenceArena.Stage.qkv...InferenceArena.Stage.readout),
       queries: rows("\(name): queries", count, headWidth, lifetime),
       scores: add("\(name): scores", count * paddedTokens * 4, lifetime),
       probabilities: rows("\(name): softmax", planes * count, paddedTokens, lifetime),
