@@ -2,11 +2,48 @@ import CKernels
 import Quant
 
 extension Kernels {
-  /// Quantizes one token's key, symmetric, as column `token` of panels whose columns are tokens.
-  ///
-  /// - Returns: the key's multiplier (its scale is `multiplier / 127` units of `key`) and the sum of its levels.
+  /// Quantizes one head's queries, `stride` values apart, as the first of `rows`.
   @unsafe
-  public func packKey(
+  public func quantizeQueries(
+    _ queries: UnsafePointer<Int16>, stride: Int, tokens: Int, count: Int, _ quantizer: ActivationQuantizer,
+    into rows: QuantizedRows
+  ) {
+    for token in 0..<tokens {
+      let query = unsafe queries + token * stride
+      unsafe prefetch(query + Self.prefetchedTokens * stride, count: count)
+      unsafe quantize(query, count: count, quantizer, into: rows, at: token)
+    }
+  }
+
+  /// Quantizes one head's keys, `stride` values apart, as panels whose columns are tokens, each symmetric.
+  ///
+  /// - Parameters:
+  ///   - multipliers: receives each key's multiplier; its scale is `multiplier / 127` units of `keys`.
+  ///   - sums: receives the sum of each key's levels.
+  @unsafe
+  public func packKeys(
+    _ keys: UnsafePointer<Int16>, stride: Int, tokens: Int, count: Int, _ quantizer: ActivationQuantizer,
+    into panels: UnsafeMutablePointer<Int8>, multipliers: UnsafeMutablePointer<Int32>,
+    sums: UnsafeMutablePointer<Int32>
+  ) {
+    for token in 0..<tokens {
+      let key = unsafe keys + token * stride
+      unsafe prefetch(key + Self.prefetchedTokens * stride, count: count)
+      unsafe (multipliers[token], sums[token]) = packKey(key, count: count, quantizer, token: token, into: panels)
+    }
+  }
+
+  /// One token's part of a head is few bytes, and the next token's is pages away: where the processor does not see the
+  /// pattern, every token waits for the second-level cache or what is behind it. This many tokens are asked for ahead.
+  private static let prefetchedTokens = 4
+
+  private func prefetch(_ values: UnsafePointer<Int16>, count: Int) {
+    let line = 64 / MemoryLayout<Int16>.size
+    for offset in Swift.stride(from: 0, to: count, by: line) { unsafe vq_prefetch(values + offset) }
+  }
+
+  @unsafe
+  private func packKey(
     _ key: UnsafePointer<Int16>, count: Int, _ quantizer: ActivationQuantizer, token: Int,
     into panels: UnsafeMutablePointer<Int8>
   ) -> (multiplier: Int32, sum: Int32) {

@@ -107,13 +107,19 @@ import ViTLite
     "arena_bytes", "weights_bytes", "gemm_gops", "peak_gops", "gemm_peak_fraction",
   ]
 
+  private static let stages = [
+    "patch_embedding", "norm", "qkv", "pack", "scores", "softmax", "weighted_values", "combine", "projection", "fc1",
+    "gelu", "fc2", "readout", "barrier",
+  ]
+
   @Test func jsonHasEveryKeyOfTheInterface() throws {
     let outcome = try Program.run(
       "bench", TestModels.fashionInt8, "--runs", "3", "--warmup", "1", "--threads", "1", "--profile", "--json")
     #expect(outcome.status == 0, "\(outcome.errors)")
     let json = try outcome.json
     #expect(json.members?.map(\.key).filter { $0 != "stages" } == Self.keys)
-    #expect(json["stages"] != nil)
+    #expect(json["stages"]?.members?.map(\.key) == Self.stages)
+    #expect(json["stages"]?["fc1"]?.double ?? 0 > 0)
     #expect(json["latency_ms"]?["median"]?.double ?? 0 > 0)
     #expect(json["peak_rss_bytes"]?.int ?? 0 > 0)
     #expect(json["gemm_gops"]?.double ?? 0 > 0)

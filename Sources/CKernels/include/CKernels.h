@@ -76,6 +76,9 @@ typedef struct vq_kernels {
                           const int32_t *column_multiplier, int32_t shift, int16_t *out);
 } vq_kernels;
 
+// Asks for the cache line of an address that is read soon; any address will do.
+static inline void vq_prefetch(const void *address) { __builtin_prefetch(address); }
+
 // What this processor and operating system can run, as a set of these bits.
 enum {
   vq_isa_avx2 = 1 << 0,

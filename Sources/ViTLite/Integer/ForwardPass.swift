@@ -109,13 +109,10 @@ struct ForwardPass<Observer: StageObserver> {
     for head in unsafe worker.share(of: model.configuration.heads) {
       let keys = unsafe arena.qkv + width + head * headWidth
       let scales = unsafe head * arena.paddedTokens
-      for token in unsafe 0..<tokens {
-        let (multiplier, sum) = unsafe kernels.packKey(
-          keys + token * stride, count: headWidth, block.keyQuantizers[head], token: token,
-          into: arena.keys + head * arena.keyBytes)
-        unsafe arena.keyMultipliers[scales + token] = multiplier
-        unsafe arena.keySums[scales + token] = sum
-      }
+      unsafe kernels.packKeys(
+        keys, stride: stride, tokens: tokens, count: headWidth, block.keyQuantizers[head],
+        into: arena.keys + head * arena.keyBytes, multipliers: arena.keyMultipliers + scales,
+        sums: arena.keySums + scales)
       unsafe kernels.packValues(
         keys + width, stride: stride, tokens: tokens, channels: headWidth, into: arena.values + head * arena.valueBytes)
     }
@@ -127,11 +124,9 @@ struct ForwardPass<Observer: StageObserver> {
     let headWidth = unsafe model.configuration.headWidth
     let count = unsafe min(InferenceArena.queryRows, tokens - first)
     let channel = head * headWidth
-    for row in 0..<count {
-      unsafe kernels.quantize(
-        arena.qkv + (first + row) * 3 * width + channel, count: headWidth, block.queryQuantizers[head],
-        into: scratch.queries, at: row)
-    }
+    unsafe kernels.quantizeQueries(
+      arena.qkv + first * 3 * width + channel, stride: 3 * width, tokens: count, count: headWidth,
+      block.queryQuantizers[head], into: scratch.queries)
     let scales = unsafe head * arena.paddedTokens
     let keys = unsafe PackedLinear(
       weights: arena.keys + head * arena.keyBytes, multiplier: arena.keyMultipliers + scales,
