@@ -1,6 +1,7 @@
 // uint8 x int8 products with AVX-512 VNNI: 12 rows x 32 columns of accumulators in 24 of the 32 registers.
 #if defined(__x86_64__)
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "avx512.h"
@@ -16,16 +17,18 @@ static inline __attribute__((always_inline)) __m512i broadcast(const uint8_t *a)
   return _mm512_set1_epi32(four);
 }
 
-// `rows` and `panels` are constants where this is inlined, so that the accumulators stay in registers.
+// `rows` and `panels` are constants where this is inlined, so that the accumulators stay in registers. Each step also
+// asks for the weights `ahead` bytes further.
 static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptrdiff_t stride, const int8_t *b,
-                                                           int32_t k, const int rows, const int panels,
-                                                           int32_t *accumulators) {
+                                                           int32_t k, ptrdiff_t ahead, const int rows,
+                                                           const int panels, int32_t *accumulators) {
   __m512i sums[block_rows][2];
   for (int r = 0; r < rows; ++r) {
     for (int p = 0; p < panels; ++p) sums[r][p] = _mm512_setzero_si512();
   }
   const ptrdiff_t panel_size = (ptrdiff_t)k * 16;
   for (int32_t i = 0; i < k; i += 4, a += 4, b += 64) {
+    _mm_prefetch(b + ahead, _MM_HINT_T1);
     const __m512i first = _mm512_loadu_si512(b);
     const __m512i second = panels > 1 ? _mm512_loadu_si512(b + panel_size) : first;
     for (int r = 0; r < rows; ++r) {
@@ -39,13 +42,13 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
   }
 }
 
-#define MULTIPLY(ROWS)                                                        \
-  case ROWS:                                                                  \
-    if (panels == 2) return multiply(a, stride, b, k, ROWS, 2, accumulators); \
-    return multiply(a, stride, b, k, ROWS, 1, accumulators);
+#define MULTIPLY(ROWS)                                                               \
+  case ROWS:                                                                         \
+    if (panels == 2) return multiply(a, stride, b, k, ahead, ROWS, 2, accumulators); \
+    return multiply(a, stride, b, k, ahead, ROWS, 1, accumulators);
 
-static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, int32_t k, int32_t rows, int32_t panels,
-                          int32_t *accumulators) {
+static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, int32_t k, ptrdiff_t ahead,
+                          int32_t rows, int32_t panels, int32_t *accumulators) {
   switch (rows) {
     MULTIPLY(1)
     MULTIPLY(2)
@@ -62,6 +65,13 @@ static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, i
   }
 }
 
+// How far ahead of the weights that a block reads are those that it asks for: the last two blocks of two panels fetch
+// the next two, one panel each, or the first block of each would wait for memory.
+static inline ptrdiff_t prefetch_distance(const vq_matmul *product, int32_t column, int32_t blocks_left) {
+  const bool fetches = blocks_left <= 2 && column + (blocks_left + 1) * 16 < product->columns;
+  return fetches ? (ptrdiff_t)(blocks_left + 1) * 16 * product->k : 0;
+}
+
 // Panels outside, rows inside: the weights are read once and in order, and two panels stay in the first-level cache
 // while all rows pass.
 static void matmul(const vq_matmul *product) {
@@ -75,7 +85,8 @@ static void matmul(const vq_matmul *product) {
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
       const uint8_t *const a = product->a + row * product->a_stride;
-      multiply_rows(a, product->a_stride, b, product->k, rows, panels, accumulators);
+      const ptrdiff_t ahead = prefetch_distance(product, column, blocks - block);
+      multiply_rows(a, product->a_stride, b, product->k, ahead, rows, panels, accumulators);
       vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
       row += rows;
     }
