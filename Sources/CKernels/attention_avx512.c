@@ -70,30 +70,27 @@ static inline __m512i exp2_negative(__m512i distance) {
   return _mm512_avg_epu16(shifted, _mm512_setzero_si512());
 }
 
-// Packing two vectors goes by their quarters: this puts the first's elements before the second's.
-static inline __m512i in_order(__m512i packed) {
-  return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed);
-}
-
-// 15-bit probabilities of 32 scores, from min(maximum - x, 32767), unsigned.
+// 15-bit probabilities of 32 scores. The distance from the maximum is saturated to 16 bits; one that wraps is negative,
+// which is 32 octaves or more when it is read as unsigned, and gives 0 as it should. Packing goes by quarters of a
+// vector: four elements are from the first, four from the second, and so on.
 static inline __m512i probabilities(__m512i first, __m512i second, __m512i maximum) {
-  const __m512i limit = _mm512_set1_epi32(32767);
-  const __m512i low = _mm512_min_epu32(_mm512_sub_epi32(maximum, first), limit);
-  const __m512i high = _mm512_min_epu32(_mm512_sub_epi32(maximum, second), limit);
-  return exp2_negative(in_order(_mm512_packs_epi32(low, high)));
+  return exp2_negative(_mm512_packs_epi32(_mm512_sub_epi32(maximum, first), _mm512_sub_epi32(maximum, second)));
 }
 
 // Writes the planes of 32 probabilities; returns what they add to the sum, in 32-bit lanes.
 static inline __attribute__((always_inline)) __m512i split(__m512i p, __mmask32 written, uint8_t *high, uint8_t *low) {
+  // Each quarter holds four bytes of the first vector and four of the second, then the same of the other plane.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   if (low) {
-    const __m512i planes =
-        in_order(_mm512_packus_epi16(_mm512_srli_epi16(p, 7), _mm512_and_si512(p, _mm512_set1_epi16(127))));
+    const __m512i packed = _mm512_packus_epi16(_mm512_srli_epi16(p, 7), _mm512_and_si512(p, _mm512_set1_epi16(127)));
+    const __m512i planes = _mm512_permutexvar_epi32(order, packed);
     _mm256_mask_storeu_epi8(high, written, _mm512_castsi512_si256(planes));
     _mm256_mask_storeu_epi8(low, written, _mm512_extracti64x4_epi64(planes, 1));
     return _mm512_madd_epi16(p, _mm512_set1_epi16(1));
   }
   const __m512i level = _mm512_srli_epi16(_mm512_add_epi16(p, _mm512_set1_epi16(64)), 7);
-  _mm256_mask_storeu_epi8(high, written, _mm512_cvtepi16_epi8(level));
+  const __m512i packed = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(level, level));
+  _mm256_mask_storeu_epi8(high, written, _mm512_castsi512_si256(packed));
   return _mm512_madd_epi16(level, _mm512_set1_epi16(128));
 }
 
@@ -107,9 +104,11 @@ int32_t vq_row_exp2_avx512(const int32_t *x, int32_t n, int32_t maximum, uint8_t
   }
   if (i < n) {
     const int32_t left = n - i;
-    const __m512i first = _mm512_maskz_loadu_epi32(vq_lanes16(left), x + i);
-    const __m512i second = left > 16 ? _mm512_maskz_loadu_epi32(vq_lanes16(left - 16), x + i + 16) : first;
-    const __m512i p = _mm512_maskz_mov_epi16(vq_lanes32(left), probabilities(first, second, maxima));
+    // Beyond the row, a score whose distance wraps.
+    const __m512i none = _mm512_xor_si512(maxima, _mm512_set1_epi32(INT32_MIN));
+    const __m512i first = _mm512_mask_loadu_epi32(none, vq_lanes16(left), x + i);
+    const __m512i second = left > 16 ? _mm512_mask_loadu_epi32(none, vq_lanes16(left - 16), x + i + 16) : none;
+    const __m512i p = probabilities(first, second, maxima);
     sum = _mm512_add_epi32(sum, split(p, vq_lanes32((left + 3) & ~3), high + i, low ? low + i : low));
   }
   return _mm512_reduce_add_epi32(sum);
