@@ -10,6 +10,10 @@ public struct ValueRange: Sendable, Equatable {
 
   /// The larger of the two magnitudes.
   public var magnitude: Float { max(-low, high, 0) }
+
+  public func scaled(low lowFactor: Float, high highFactor: Float) -> ValueRange {
+    ValueRange(low: low * lowFactor, high: high * highFactor)
+  }
 }
 
 /// Per-channel extremes and sums of rows of values.

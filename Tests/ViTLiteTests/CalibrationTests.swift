@@ -8,9 +8,9 @@ import Testing
     try example.quantized(options).bytes
   }
 
-  @Test(arguments: ActivationMode.allCases, ObserverKind.allCases)
+  @Test(arguments: ActivationMode.allCases, [nil] + ObserverKind.allCases)
   func theSameSeedGivesTheSameFileForAnyNumberOfThreads(
-    _ activations: ActivationMode, _ observer: ObserverKind
+    _ activations: ActivationMode, _ observer: ObserverKind?
   ) throws {
     let example = IntegerModelCase.random(IntegerModelCase.configuration { $0.depth = 2 }, images: 7)
     let one = CalibrationOptions(observer: observer, activations: activations, seed: 5, threads: 1)

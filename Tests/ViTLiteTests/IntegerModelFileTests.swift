@@ -53,7 +53,7 @@ import Testing
   private func expectSame(_ block: IntegerBlock, _ expected: QuantizedBlock) {
     expectSame(block.norm1, expected.norm1)
     expectSame(block.qkv, expected.qkv)
-    expectSame(block.projection, expected.projection)
+    expectSame(block.projection, expected.compensatedProjection)
     expectSame(block.norm2, expected.norm2)
     expectSame(block.fc1, expected.fc1)
     expectSame(block.fc2, expected.fc2)

@@ -105,7 +105,7 @@ struct WideLayerTests {
     let layer = FloatLinear(
       weight: (0..<37 * 5).map { Float(($0 * 7919) % 2001 - 1000) / 1000 }, bias: [0, 1, 2, 3, 4], outputs: 5,
       inputs: 37)
-    let wide = LinearQuantizer(inputUnit: 1e-3, outputUnits: Array(repeating: 1e-4, count: 5)).quantizeWide(layer)
+    let wide = LinearQuantizer(inputUnit: 1e-3, outputUnits: Array(repeating: 1e-4, count: 5)).quantizeWide(layer).layer
     let low = wide.low ?? []
     #expect(low.count == wide.weights.count)
     for output in 0..<5 {

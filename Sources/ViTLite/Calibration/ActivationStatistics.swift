@@ -15,11 +15,6 @@ struct BlockStatistics: Sendable {
   /// One for each head.
   var queries: [HistogramObserver]
   var keys: [HistogramObserver]
-  /// Sampled rows: what each linear layer reads.
-  var norm1Rows: [Float] = []
-  var attentionRows: [Float] = []
-  var norm2Rows: [Float] = []
-  var geluRows: [Float] = []
 
   init(_ configuration: ModelConfiguration) {
     norm1 = ChannelObserver(channels: configuration.width)
@@ -44,10 +39,6 @@ struct BlockStatistics: Sendable {
       queries[head].merge(other.queries[head])
       keys[head].merge(other.keys[head])
     }
-    norm1Rows += other.norm1Rows
-    attentionRows += other.attentionRows
-    norm2Rows += other.norm2Rows
-    geluRows += other.geluRows
   }
 }
 
@@ -56,29 +47,29 @@ struct ActivationStatistics: Sendable, ActivationTap {
   private let configuration: ModelConfiguration
   /// Whether to observe whole tensors, for static ranges.
   private let observesRanges: Bool
-  /// Rows to sample from each image.
-  private let sampledRows: Int
-  private var generator: SplitMix64
+  private var sampler: RowSampler
   var blocks: [BlockStatistics]
+  /// A few rows of what the linear layers read.
+  var inputs: SampledInputs
   /// Largest magnitude of the residual stream.
   var residualMagnitude: Float = 0
   var headInput = HistogramObserver()
   var isFinite = true
 
-  /// - Parameters:
-  ///   - seed: of the choice of rows; that of an image must not depend on other images.
-  init(_ configuration: ModelConfiguration, observesRanges: Bool, sampledRows: Int, seed: UInt64) {
+  /// - Parameter sampler: of this image's rows; it must not depend on other images.
+  init(_ configuration: ModelConfiguration, observesRanges: Bool, sampler: RowSampler) {
     self.observesRanges = observesRanges
     self.configuration = configuration
-    self.sampledRows = sampledRows
-    generator = SplitMix64(seed: seed)
+    self.sampler = sampler
     blocks = (0..<configuration.depth).map { _ in BlockStatistics(configuration) }
+    inputs = SampledInputs(depth: configuration.depth)
   }
 
   mutating func merge(_ other: ActivationStatistics) {
     for index in blocks.indices { blocks[index].merge(other.blocks[index]) }
     residualMagnitude = max(residualMagnitude, other.residualMagnitude)
     headInput.merge(other.headInput)
+    inputs.append(other.inputs)
     isFinite = isFinite && other.isFinite
   }
 
@@ -88,24 +79,25 @@ struct ActivationStatistics: Sendable, ActivationTap {
     case .norm1Output:
       blocks[block].norm1.observe(values)
       if observesRanges { blocks[block].norm1Values.observe(values) }
-      blocks[block].norm1Rows += sample(values, rows: rows, columns: columns)
+      inputs.blocks[block].norm1 += sampler.sample(values, rows: rows, columns: columns)
     case .qkv:
       blocks[block].qkv.observe(values)
       if observesRanges { observeHeads(values, block: block, rows: rows) }
     case .attentionOutput:
       blocks[block].attention.observe(values)
       if observesRanges { blocks[block].attentionValues.observe(values) }
-      blocks[block].attentionRows += sample(values, rows: rows, columns: columns)
+      inputs.blocks[block].attention += sampler.sample(values, rows: rows, columns: columns)
     case .norm2Output:
       blocks[block].norm2.observe(values)
       if observesRanges { blocks[block].norm2Values.observe(values) }
-      blocks[block].norm2Rows += sample(values, rows: rows, columns: columns)
+      inputs.blocks[block].norm2 += sampler.sample(values, rows: rows, columns: columns)
     case .mlpInput: blocks[block].mlpInput.observe(values)
     case .geluOutput:
       if observesRanges { blocks[block].geluValues.observe(values) }
-      blocks[block].geluRows += sample(values, rows: rows, columns: columns)
+      inputs.blocks[block].gelu += sampler.sample(values, rows: rows, columns: columns)
     case .headInput: headInput.observe(values)
-    case .patches, .projectionOutput, .mlpOutput, .finalNormOutput, .logits: break
+    case .patches: inputs.patches += sampler.sample(values, rows: rows, columns: columns)
+    case .projectionOutput, .mlpOutput, .finalNormOutput, .logits: break
     }
   }
 
@@ -129,50 +121,40 @@ struct ActivationStatistics: Sendable, ActivationTap {
       }
     }
   }
-
-  /// A few rows, chosen by chance.
-  private mutating func sample(_ values: Span<Float>, rows: Int, columns: Int) -> [Float] {
-    var sampled: [Float] = []
-    guard sampledRows > 0, rows > 0 else { return sampled }
-    sampled.reserveCapacity(sampledRows * columns)
-    for _ in 0..<sampledRows {
-      let row = Int(generator.next() % UInt64(rows))
-      for column in 0..<columns { sampled.append(values[row * columns + column]) }
-    }
-    return sampled
-  }
 }
 
 extension FloatReference {
-  /// Statistics over all samples, the same for any number of threads.
+  /// Statistics over some of the samples, the same for any number of threads.
   /// - Parameters:
   ///   - observesRanges: whether static ranges will be chosen from them.
+  ///   - sampledRows: of each layer's input, were all samples taken.
   func statistics(
-    of samples: SampleSet, preprocessing: Preprocessing?, observesRanges: Bool, sampledRows: Int,
-    options: CalibrationOptions,
-    progress: (Int) -> Void
+    of samples: SampleSet, in range: Range<Int>, preprocessing: Preprocessing?, observesRanges: Bool, sampledRows: Int,
+    options: CalibrationOptions, progress: (Int) -> Void
   ) throws(CalibrationError) -> ActivationStatistics {
     let configuration = configuration
-    let perImage = max(1, (sampledRows + samples.count - 1) / max(samples.count, 1))
-    var total = ActivationStatistics(configuration, observesRanges: observesRanges, sampledRows: 0, seed: 0)
-    try forEachInOrder(count: samples.count, threads: options.threads) { () throws(CalibrationError) in
+    let rowsPerImage = (sampledRows + samples.count - 1) / max(samples.count, 1)
+    var total = ActivationStatistics(
+      configuration, observesRanges: observesRanges, sampler: RowSampler(rowsPerImage: 0, seed: 0))
+    try forEachInOrder(count: range.count, threads: options.threads) { () throws(CalibrationError) in
       FloatWorkspace(configuration)
-    } body: { (workspace, index) throws(CalibrationError) in
+    } body: { (workspace, offset) throws(CalibrationError) in
+      let index = range.lowerBound + offset
       let values = samples.values(of: index, preprocessing: preprocessing)
       guard values.allSatisfy(\.isFinite) else {
         throw .notFinite(what: "the input", sample: samples.names[index])
       }
       var statistics = ActivationStatistics(
-        configuration, observesRanges: observesRanges, sampledRows: sampledRows > 0 ? perImage : 0,
-        seed: options.seed &+ UInt64(index))
+        configuration, observesRanges: observesRanges,
+        sampler: RowSampler(rowsPerImage: rowsPerImage, seed: options.seed &+ UInt64(index)))
       _ = self.run(values.span, workspace: workspace, tap: &statistics)
       guard statistics.isFinite else {
         throw .notFinite(what: "the float model's activations", sample: samples.names[index])
       }
       return statistics
-    } consume: { (index, statistics) throws(CalibrationError) in
+    } consume: { (offset, statistics) throws(CalibrationError) in
       total.merge(statistics)
-      progress(index + 1)
+      progress(range.lowerBound + offset + 1)
       return true
     }
     return total

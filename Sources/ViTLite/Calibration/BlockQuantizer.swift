@@ -14,34 +14,42 @@ struct BlockQuantizer {
   /// Levels of int16 for the largest value that calibration saw: half, so that twice that still fits.
   static let seenLevel = 16384.0
 
+  /// Room for values beyond the largest that calibration saw in their channel: other images have them, and to clip them
+  /// costs more than the coarser steps.
+  static let valueHeadroom = 1.15
+
   /// The unit of an int16 tensor.
   static func unit(magnitude: Float) -> Double { max(Double(magnitude), 1e-6) / seenLevel }
 
-  /// What the range of a static quantizer is in int16 units.
-  func quantizer(_ observer: HistogramObserver, unit: Double) -> ActivationQuantizer {
-    guard options.activations == .static else { return .dynamic }
-    let range = observer.range(options.observer)
-    return .fixed(
-      RowQuantizer(minimum: Self.level(range.low, unit: unit), maximum: Self.level(range.high, unit: unit)))
+  /// The static range of an activation; nil for a scale for each row.
+  private func range(_ observer: HistogramObserver, _ factors: RangeFactors = RangeFactors()) -> ValueRange? {
+    guard options.activations == .static else { return nil }
+    return observer.range(options.observer ?? .minmax).scaled(low: factors.low, high: factors.high)
+  }
+
+  /// A static range in int16 units.
+  static func quantizer(_ range: ValueRange?, unit: Double) -> ActivationQuantizer {
+    guard let range else { return .dynamic }
+    return .fixed(RowQuantizer(minimum: level(range.low, unit: unit), maximum: level(range.high, unit: unit)))
   }
 
   private static func level(_ value: Float, unit: Double) -> Int32 {
     Int32(min(max((Double(value) / unit).rounded(), -32768), 32767))
   }
 
-  /// How the input of a layer is rounded.
-  private func rounding(_ observer: HistogramObserver) -> ActivationRounding {
-    options.activations == .dynamic ? .dynamic : .fixed(observer.range(options.observer))
-  }
-
   /// From `accumulator * row multiplier` of uint8 rows that were quantized from int16 in this unit.
   static func inputUnit(_ unit: Double) -> Double { unit * 2 / 255 }
 
-  /// - Parameter inputs: what the layers were seen to read; nil to round weights to nearest.
-  func quantize(_ block: FloatBlock, _ seen: BlockStatistics, _ inputs: BlockInputs?) -> QuantizedBlock {
+  /// - Parameters:
+  ///   - factors: on static ranges.
+  ///   - inputs: what the layers were seen to read; nil to round weights to nearest.
+  func quantize(
+    _ block: FloatBlock, _ seen: BlockStatistics, _ factors: ClippingFactors, _ inputs: BlockInputs?
+  ) -> QuantizedBlock {
     let width = configuration.width
     let norm1Unit = Self.unit(magnitude: seen.norm1.magnitude.max() ?? 0)
-    let attention = attentionUnits(seen.qkv, reach: block.qkv.reach(input: 2 * Self.seenLevel * norm1Unit))
+    let attention = attentionUnits(
+      seen.qkv, reach: block.qkv.reach(input: 2 * Self.seenLevel * norm1Unit))
     let norm2Unit = Self.unit(magnitude: seen.norm2.magnitude.max() ?? 0)
     let geluBits = Self.geluFractionBits(seen.mlpInput)
     let geluUnit = LinearQuantizer.power(-Int(geluBits))
@@ -53,23 +61,35 @@ struct BlockQuantizer {
     let outputUnit = (attention.values.max() ?? 1) * 128 / 32767
     let (valueMultiplier, valueShift) = Self.valueMultipliers(attention.values, unit: outputUnit)
 
+    let norm1Range = range(seen.norm1Values, factors.norm1)
+    let attentionRange = range(seen.attentionValues, factors.attention)
+    let norm2Range = range(seen.norm2Values, factors.norm2)
+    let geluRange = range(seen.geluValues, factors.gelu)
     let layers = quantize([
-      LayerTask(block.qkv, norm1Unit, qkvUnits, inputs?.norm1, rounding(seen.norm1Values)),
-      LayerTask(block.projection, outputUnit, residualUnits, inputs?.attention, rounding(seen.attentionValues)),
+      LayerTask(block.qkv, norm1Unit, qkvUnits, inputs?.norm1, norm1Range),
+      LayerTask(block.projection, outputUnit, residualUnits, inputs?.attention, attentionRange),
       LayerTask(
         block.fc1, norm2Unit, [Double](repeating: geluUnit, count: configuration.mlpWidth), inputs?.norm2,
-        rounding(seen.norm2Values)),
-      LayerTask(block.fc2, geluUnit, residualUnits, inputs?.gelu, rounding(seen.geluValues)),
+        norm2Range),
+      LayerTask(block.fc2, geluUnit, residualUnits, inputs?.gelu, geluRange),
     ])
+    var qkv = layers[0].layer
+    // A value's bias is rounded to whole levels of 8 bits. The softmax's weights add up to 1, so that what is lost is
+    // the same for every token, and the projection's bias can give it back.
+    qkv.projectionBias = block.projection.product(with: layers[0].biasErrors[(2 * width)...]).map {
+      LinearQuantizer.integer($0 / residualUnit)
+    }
     return QuantizedBlock(
-      norm1: norm(block.norm1, unit: norm1Unit), norm1Quantizer: quantizer(seen.norm1Values, unit: norm1Unit),
-      qkv: layers[0], queryQuantizers: seen.queries.map { quantizer($0, unit: attention.query) },
-      keyQuantizers: seen.keys.map { quantizer($0, unit: attention.key) }, scoreShift: attention.scoreShift,
+      norm1: norm(block.norm1, unit: norm1Unit), norm1Quantizer: Self.quantizer(norm1Range, unit: norm1Unit),
+      qkv: qkv,
+      queryQuantizers: seen.queries.map { Self.quantizer(range($0), unit: attention.query) },
+      keyQuantizers: seen.keys.map { Self.quantizer(range($0), unit: attention.key) },
+      scoreShift: attention.scoreShift,
       valueMultiplier: valueMultiplier, valueShift: valueShift,
-      attentionQuantizer: quantizer(seen.attentionValues, unit: outputUnit), projection: layers[1],
-      norm2: norm(block.norm2, unit: norm2Unit), norm2Quantizer: quantizer(seen.norm2Values, unit: norm2Unit),
-      fc1: layers[2], geluFractionBits: geluBits, geluQuantizer: quantizer(seen.geluValues, unit: geluUnit),
-      fc2: layers[3])
+      attentionQuantizer: Self.quantizer(attentionRange, unit: outputUnit), projection: layers[1].layer,
+      norm2: norm(block.norm2, unit: norm2Unit), norm2Quantizer: Self.quantizer(norm2Range, unit: norm2Unit),
+      fc1: layers[2].layer, geluFractionBits: geluBits, geluQuantizer: Self.quantizer(geluRange, unit: geluUnit),
+      fc2: layers[3].layer)
   }
 
   /// One layer to quantize: its weights, units and sampled inputs.
@@ -79,24 +99,24 @@ struct BlockQuantizer {
     let rows: [Float]?
     let rounding: ActivationRounding
 
-    init(_ layer: FloatLinear, _ unit: Double, _ units: [Double], _ rows: [Float]?, _ rounding: ActivationRounding) {
+    init(_ layer: FloatLinear, _ unit: Double, _ units: [Double], _ rows: [Float]?, _ range: ValueRange?) {
       self.layer = layer
       quantizer = LinearQuantizer(inputUnit: BlockQuantizer.inputUnit(unit), outputUnits: units)
       self.rows = rows
-      self.rounding = rounding
+      rounding = range.map { .fixed($0) } ?? .dynamic
     }
 
-    func run() -> QuantizedLinear {
-      let seen = rows.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) }
-      return quantizer.quantize(layer, seen: seen)
+    func run(isWide: Bool) -> RoundedLinear {
+      if isWide { return quantizer.quantizeWide(layer) }
+      return quantizer.quantize(layer, seen: rows.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) })
     }
   }
 
-  private func quantize(_ tasks: [LayerTask]) -> [QuantizedLinear] {
+  private func quantize(_ tasks: [LayerTask]) -> [RoundedLinear] {
     concurrentMap(count: tasks.count, threads: options.threads) { () throws(Never) in
       ()
     } body: { (_, index) throws(Never) in
-      isWide ? tasks[index].quantizer.quantizeWide(tasks[index].layer) : tasks[index].run()
+      tasks[index].run(isWide: isWide)
     }
   }
 
@@ -132,7 +152,7 @@ struct BlockQuantizer {
     let scorePerQuery = key * 2 / 255 / 127 * levels
     let shift = min(max(-Int((least * scorePerQuery).exponent) - 1, 0), 62)
     let query = LinearQuantizer.power(-shift) / scorePerQuery
-    let values = magnitude[(2 * width)...].map { max(Double($0), 1e-6) / 127 }
+    let values = magnitude[(2 * width)...].map { max(Double($0) * Self.valueHeadroom, 1e-6) / 127 }
     return (query, key, values, Int32(shift))
   }
 
@@ -146,6 +166,13 @@ struct BlockQuantizer {
 }
 
 extension FloatLinear {
+  /// The weights' product with a vector, without the bias.
+  fileprivate func product(with vector: ArraySlice<Double>) -> [Double] {
+    (0..<outputs).map { output in
+      zip(weight[output * inputs..<(output + 1) * inputs], vector).reduce(0) { $0 + Double($1.0) * $1.1 }
+    }
+  }
+
   /// The largest magnitude of each output for inputs of at most this magnitude.
   fileprivate func reach(input magnitude: Double) -> [Double] {
     (0..<outputs).map { output in

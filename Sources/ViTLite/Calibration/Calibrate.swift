@@ -17,34 +17,44 @@ public func calibrate(
 
   let folded = model.folded()
   let seen = try FloatReference(folded).statistics(
-    of: samples, preprocessing: preprocessing, observesRanges: false,
-    sampledRows: options.smoothing ? 512 : 0, options: options
+    of: samples, in: 0..<samples.count, preprocessing: preprocessing, observesRanges: false,
+    sampledRows: options.smoothing ? SampledInputs.smoothingRowLimit : 0, options: options
   ) { progress(CalibrationProgress(phase: .observing, done: $0, total: samples.count)) }
   let smoothed = folded.smoothed(seen, options: options) {
     progress(CalibrationProgress(phase: .smoothing, done: $0, total: configuration.depth))
   }
+  let searchesClipping = options.activations == .static && options.observer == nil && samples.count > 1
   let reference = FloatReference(smoothed)
-  let statistics = try reference.statistics(
-    of: samples, preprocessing: preprocessing, observesRanges: options.activations == .static,
-    sampledRows: 0, options: options
-  ) { progress(CalibrationProgress(phase: .measuring, done: $0, total: samples.count)) }
-
-  let mapping = preprocessing.map { samples.pixelMapping(given: $0) } ?? samples.pixelMapping
-  var inputs: SampledInputs?
-  if options.rounding == .calibrated {
-    inputs = try reference.sampledInputs(of: samples, preprocessing: preprocessing, options: options) {
-      progress(CalibrationProgress(phase: .sampling, done: $0, total: samples.count))
+  let halves = try samples.halves.map { (half) throws(CalibrationError) in
+    try reference.statistics(
+      of: samples, in: half, preprocessing: preprocessing, observesRanges: options.activations == .static,
+      sampledRows: options.rounding == .calibrated || searchesClipping ? SampledInputs.rowLimit : 0, options: options
+    ) { progress(CalibrationProgress(phase: .measuring, done: $0, total: samples.count)) }
+  }
+  var factors = Array(repeating: ClippingFactors(), count: configuration.depth)
+  if searchesClipping {
+    factors = smoothed.clippingFactors(halves, threads: options.threads) {
+      progress(CalibrationProgress(phase: .clipping, done: $0, total: configuration.depth))
     }
   }
+
+  let mapping = preprocessing.map { samples.pixelMapping(given: $0) } ?? samples.pixelMapping
   let (narrow, wide) = try ModelQuantizer(
-    model: smoothed, statistics: statistics, options: options, preprocessing: preprocessing, mapping: mapping,
-    inputs: inputs
+    model: smoothed, statistics: halves.dropFirst().reduce(into: halves[0]) { $0.merge($1) }, factors: factors,
+    options: options, preprocessing: preprocessing, mapping: mapping
   ).quantize { progress(CalibrationProgress(phase: .quantizing, done: $0, total: configuration.depth)) }
   let choice = WidthChoice(narrow: narrow, wide: wide, options: options)
   guard options.ranksLayers || options.targetSQNR != nil else { return try choice.calibration() }
   let probe = DriftProbe(model, preprocessing: preprocessing, samples: samples, threads: options.threads)
   return try choice.calibration(measuredBy: probe) {
     progress(CalibrationProgress(phase: .ranking, done: $0, total: narrow.layerNames.count))
+  }
+}
+
+extension SampleSet {
+  /// The first half and the rest: neighbours, such as crops of one photo, stay together. A single sample is alone.
+  fileprivate var halves: [Range<Int>] {
+    count > 1 ? [0..<count / 2, count / 2..<count] : [0..<count]
   }
 }
 

@@ -11,8 +11,8 @@ public enum WeightRoundingMode: String, Sendable, CaseIterable {
 
 /// What a user chooses about a calibration.
 public struct CalibrationOptions: Sendable, Equatable {
-  /// How static ranges are chosen.
-  public var observer: ObserverKind
+  /// How static ranges are chosen; nil for all that was seen, times a factor that is searched for each layer.
+  public var observer: ObserverKind?
   public var activations: ActivationMode
   /// Whether difficulty is moved from activations into weights.
   public var smoothing: Bool
@@ -25,12 +25,12 @@ public struct CalibrationOptions: Sendable, Equatable {
   public var targetSQNR: Double?
   /// Whether to rank the layers by the drift that each alone causes.
   public var ranksLayers = false
-  /// For the choice of tokens that alpha is searched on.
+  /// For the choice of tokens that smoothing and rounding are searched on.
   public var seed: UInt64
   public var threads: Int
 
   public init(
-    observer: ObserverKind = .minmax, activations: ActivationMode = .dynamic, smoothing: Bool = true,
+    observer: ObserverKind? = nil, activations: ActivationMode = .dynamic, smoothing: Bool = true,
     softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, seed: UInt64 = 0, threads: Int = 1
   ) {
     self.observer = observer
@@ -85,7 +85,7 @@ public struct CalibrationProgress: Sendable, Equatable {
     case observing
     case smoothing
     case measuring
-    case sampling
+    case clipping
     case quantizing
     case ranking
   }

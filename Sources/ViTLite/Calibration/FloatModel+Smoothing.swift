@@ -13,14 +13,22 @@ extension FloatModel {
     _ statistics: ActivationStatistics, options: CalibrationOptions, progress: (Int) -> Void
   ) -> FloatModel {
     var model = self
-    for index in model.blocks.indices {
+    model.blocks = []
+    forEachInOrder(count: blocks.count, threads: options.threads) { () throws(Never) in
+      ()
+    } body: { [blocks] (_, index) throws(Never) in
+      var block = blocks[index]
       let seen = statistics.blocks[index]
-      model.blocks[index].center(seen.qkv)
+      block.center(seen.qkv)
       if options.smoothing {
-        model.blocks[index].balance(seen.qkv)
-        model.blocks[index].smooth(seen, options.activations, alphas: Self.alphas)
+        block.balance(seen.qkv)
+        block.smooth(seen, statistics.inputs.blocks[index], options.activations, alphas: Self.alphas)
       }
+      return block
+    } consume: { (index, block) throws(Never) in
+      model.blocks.append(block)
       progress(index + 1)
+      return true
     }
     return model
   }
@@ -55,20 +63,22 @@ extension FloatBlock {
   }
 
   /// Smooths the norms' and the attention's outputs; values must have been centered.
-  fileprivate mutating func smooth(_ seen: BlockStatistics, _ activations: ActivationMode, alphas: [Float]) {
+  fileprivate mutating func smooth(
+    _ seen: BlockStatistics, _ inputs: BlockInputs, _ activations: ActivationMode, alphas: [Float]
+  ) {
     let width = projection.outputs
     let thirds = [0..<width, width..<2 * width, 2 * width..<3 * width]
-    let factors1 = qkv.bestFactors(seen.norm1.magnitude, seen.norm1Rows, thirds, activations, alphas)
+    let factors1 = qkv.bestFactors(seen.norm1.magnitude, inputs.norm1, thirds, activations, alphas)
     norm1.divide(by: factors1)
     qkv.scaleInputs(by: factors1)
     let factors2 = fc1.bestFactors(
-      seen.norm2.magnitude, seen.norm2Rows, [0..<fc1.outputs], activations, alphas)
+      seen.norm2.magnitude, inputs.norm2, [0..<fc1.outputs], activations, alphas)
     norm2.divide(by: factors2)
     fc1.scaleInputs(by: factors2)
 
     // Attention's weights add up to 1: its output is shifted by what was taken from the values.
     let centers = Array(seen.qkv.center[(2 * width)...])
-    var rows = seen.attentionRows
+    var rows = inputs.attention
     for index in rows.indices { rows[index] -= centers[index % width] }
     let magnitudes = (0..<width).map { channel in
       max(seen.attention.maximum[channel] - centers[channel], centers[channel] - seen.attention.minimum[channel])

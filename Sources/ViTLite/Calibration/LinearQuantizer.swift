@@ -1,6 +1,12 @@
 import Int8Kernels
 import Quant
 
+/// An integer linear layer, and what rounding took from each output's bias.
+struct RoundedLinear: Sendable {
+  var layer: QuantizedLinear
+  var biasErrors: [Double]
+}
+
 /// Turns a float linear layer into an integer one.
 struct LinearQuantizer {
   /// The real value of one unit of `accumulator * row multiplier`, for a weight of 1.
@@ -13,7 +19,8 @@ struct LinearQuantizer {
   ///
   /// - Parameter seen: sampled inputs; the weights are rounded so that the outputs for these change least, and the bias
   ///   makes up for the mean of what remains. Without them, weights are rounded to nearest.
-  func quantize(_ layer: FloatLinear, seen: LayerInputs? = nil) -> QuantizedLinear {
+  func quantize(_ layer: FloatLinear, seen: LayerInputs? = nil) -> RoundedLinear {
+    var biasErrors = [Double](repeating: 0, count: layer.outputs)
     let outputs = layer.outputs
     let inputs = layer.inputs
     let ratios = (0..<outputs).map { output -> Double in
@@ -22,12 +29,10 @@ struct LinearQuantizer {
       return largest / 127 * inputUnit / outputUnits[output]
     }
     let shift = Self.shift(for: ratios)
+    let (multipliers, levels) = round(layer, ratios: ratios, shift: shift, seen: seen)
+    let steps = steps(multipliers, shift: shift)
     let padding = WeightLayout.paddedOutputs(outputs) - outputs
-    let multiplier = ratios.map { Self.multiplier($0, shift: shift) } + [Int32](repeating: 0, count: padding)
-    let steps = (0..<outputs).map { output in
-      Double(multiplier[output]) * Self.power(-shift) * outputUnits[output] / inputUnit
-    }
-    let levels = Self.levels(layer, steps: steps, seen: seen)
+    let multiplier = multipliers + [Int32](repeating: 0, count: padding)
     var weights = [Int8](repeating: 0, count: outputs * inputs)
     var sums = [Int32](repeating: 0, count: multiplier.count)
     var bias = sums
@@ -45,21 +50,25 @@ struct LinearQuantizer {
           correction -= Double(seen.quantizedMean[input]) * Double(weight) * steps[output]
         }
       }
-      bias[output] = Self.integer((Double(layer.bias[output]) + correction) / outputUnits[output])
+      let exactBias = Double(layer.bias[output]) + correction
+      bias[output] = Self.integer(exactBias / outputUnits[output])
+      biasErrors[output] = exactBias - Double(bias[output]) * outputUnits[output]
       let accumulator = 255 * magnitude
       bounds.accumulator = max(bounds.accumulator, accumulator)
       let reach = Double(accumulator) * 32767 * Double(multiplier[output]) * Self.power(-shift)
       bounds.output = max(bounds.output, Int64(min(reach, 1e18)) + Int64(bias[output].magnitude))
     }
-    return QuantizedLinear(
+    let quantized = QuantizedLinear(
       weights: WeightLayout.pack(weights, outputs: outputs, inputs: inputs), multiplier: multiplier,
       columnSum: sums, bias: bias, outputs: outputs, inputs: inputs, shift: Int32(shift),
       accumulatorBound: bounds.accumulator, outputBound: bounds.output)
+    return RoundedLinear(layer: quantized, biasErrors: biasErrors)
   }
 
   /// The same with int16 weights in two planes: `level = high * 2^7 + low`.
-  func quantizeWide(_ layer: FloatLinear) -> QuantizedLinear {
-    var wide = quantize(layer)
+  func quantizeWide(_ layer: FloatLinear) -> RoundedLinear {
+    let rounded = quantize(layer)
+    var wide = rounded.layer
     let (outputs, inputs) = (layer.outputs, layer.inputs)
     var high = [Int8](repeating: 0, count: outputs * inputs)
     var low = high
@@ -88,15 +97,46 @@ struct LinearQuantizer {
     wide.weights = WeightLayout.pack(high, outputs: outputs, inputs: inputs)
     wide.low = WeightLayout.pack(low, outputs: outputs, inputs: inputs)
     wide.lowColumnSum = lowSums
-    return wide
+    return RoundedLinear(layer: wide, biasErrors: rounded.biasErrors)
   }
 
-  /// The integer weights, as floats.
-  private static func levels(_ layer: FloatLinear, steps: [Double], seen: LayerInputs?) -> [Float] {
-    if let seen, let rounding = WeightRounding(rows: seen.rows, inputs: layer.inputs) {
-      return rounding.round(layer, steps: steps.map { Float($0) }, limit: 127)
+  /// What is tried of each output's largest weight as the end of its range.
+  private static let clippings = [0.95, 0.9, 0.85, 0.8, 0.7, 0.6]
+
+  /// The integer weights, as floats, and the multipliers on whose scales they are.
+  ///
+  /// With sampled inputs, each output's range is clipped to where the output drifts least.
+  private func round(
+    _ layer: FloatLinear, ratios: [Double], shift: Int, seen: LayerInputs?
+  ) -> (multipliers: [Int32], levels: [Float]) {
+    let inputs = layer.inputs
+    var multipliers = ratios.map { Self.multiplier($0, shift: shift) }
+    guard let seen, let rounding = WeightRounding(rows: seen.rows, inputs: inputs) else {
+      let steps = steps(multipliers, shift: shift)
+      return (
+        multipliers, layer.weight.indices.map { Float((Double(layer.weight[$0]) / steps[$0 / inputs]).rounded()) }
+      )
     }
-    return layer.weight.indices.map { Float((Double(layer.weight[$0]) / steps[$0 / layer.inputs]).rounded()) }
+    func rounded(_ multipliers: [Int32]) -> (levels: [Float], losses: [Float]) {
+      rounding.round(layer, steps: steps(multipliers, shift: shift).map { Float($0) }, limit: 127)
+    }
+    var (levels, losses) = rounded(multipliers)
+    for clipping in Self.clippings {
+      let clipped = ratios.map { Self.multiplier($0 * clipping, shift: shift) }
+      let candidate = rounded(clipped)
+      for output in multipliers.indices where candidate.losses[output] < losses[output] {
+        let row = output * inputs..<(output + 1) * inputs
+        levels.replaceSubrange(row, with: candidate.levels[row])
+        losses[output] = candidate.losses[output]
+        multipliers[output] = clipped[output]
+      }
+    }
+    return (multipliers, levels)
+  }
+
+  /// The real value of one level of each output's weights.
+  private func steps(_ multipliers: [Int32], shift: Int) -> [Double] {
+    multipliers.indices.map { Double(multipliers[$0]) * Self.power(-shift) * outputUnits[$0] / inputUnit }
   }
 
   /// The largest shift with which all multipliers fit 15 bits.

@@ -5,11 +5,14 @@ import Quant
 struct ModelQuantizer {
   let model: FloatModel
   let statistics: ActivationStatistics
+  /// One for each block.
+  let factors: [ClippingFactors]
   let options: CalibrationOptions
   let preprocessing: Preprocessing?
   let mapping: PixelMapping
+
   /// Sampled inputs of every layer; nil to round weights to nearest.
-  let inputs: SampledInputs?
+  private var inputs: SampledInputs? { options.rounding == .calibrated ? statistics.inputs : nil }
 
   private static let outputFractionBits = 16
 
@@ -58,7 +61,7 @@ struct ModelQuantizer {
       configuration: configuration, options: options, residualFractionBits: residualFractionBits, isWide: isWide)
     var blocks: [QuantizedBlock] = []
     for (index, block) in model.blocks.enumerated() {
-      blocks.append(blockQuantizer.quantize(block, statistics.blocks[index], inputs?.blocks[index]))
+      blocks.append(blockQuantizer.quantize(block, statistics.blocks[index], factors[index], inputs?.blocks[index]))
       progress(index + 1)
     }
     let residualUnit = LinearQuantizer.power(-residualFractionBits)
@@ -71,7 +74,7 @@ struct ModelQuantizer {
       let quantizer = LinearQuantizer(
         inputUnit: BlockQuantizer.inputUnit(inputUnit),
         outputUnits: [Double](repeating: outputUnit, count: layer.outputs))
-      return isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer)
+      return (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer)).layer
     }
     return QuantizedModel(
       configuration: configuration, preprocessing: preprocessing, readout: model.readout,
@@ -81,9 +84,14 @@ struct ModelQuantizer {
       finalNorm: QuantizedNorm(
         model.finalNorm, epsilon: configuration.layerNormEpsilon, unit: finalUnit,
         inputFractionBits: residualFractionBits), finalFractionBits: finalBits, headInputShift: inputShift,
-      headInputQuantizer: blockQuantizer.quantizer(statistics.headInput, unit: inputUnit),
+      headInputQuantizer: BlockQuantizer.quantizer(headRange, unit: inputUnit),
       head: model.head.map { quantizeOutput($0) }, pooler: model.pooler.map { quantizeOutput($0) },
       outputFractionBits: Self.outputFractionBits)
+  }
+
+  /// The head's input is 15 bits wide: there is nothing to gain from clipping it.
+  private var headRange: ValueRange? {
+    options.activations == .static ? statistics.headInput.range(options.observer ?? .minmax) : nil
   }
 
   private func positions(unit: Double) -> [Int32] {
@@ -103,7 +111,7 @@ struct ModelQuantizer {
       return LayerInputs(rows, inputs: inputCount, rounding: nil)
     }
     let quantizer = LinearQuantizer(inputUnit: 1, outputUnits: units)
-    var quantized = isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer, seen: seen)
+    var quantized = (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer, seen: seen)).layer
     for output in 0..<layer.outputs {
       let step = Double(quantized.multiplier[output]) * LinearQuantizer.power(-Int(quantized.shift)) * unit
       var bias = Double(quantized.bias[output]) * unit
@@ -150,14 +158,15 @@ struct ModelQuantizer {
 extension QuantizedModel {
   /// The most that a layer can add to the residual stream.
   fileprivate var residualBound: Int64 {
-    blocks.reduce(patchEmbedding.outputBound) { max($0, $1.projection.outputBound, $1.fc2.outputBound) }
+    blocks.reduce(patchEmbedding.outputBound) { max($0, $1.compensatedProjection.outputBound, $1.fc2.outputBound) }
   }
 
   fileprivate func checkBounds() throws(CalibrationError) {
     var layers = [("patch_embd", patchEmbedding)]
     for (index, block) in blocks.enumerated() {
       layers += [
-        (ModelKey.block(index, "attn_qkv"), block.qkv), (ModelKey.block(index, "attn_out"), block.projection),
+        (ModelKey.block(index, "attn_qkv"), block.qkv),
+        (ModelKey.block(index, "attn_out"), block.compensatedProjection),
         (ModelKey.block(index, "ffn_up"), block.fc1), (ModelKey.block(index, "ffn_down"), block.fc2),
       ]
     }

@@ -48,7 +48,9 @@ struct WeightRounding {
   }
 
   /// The levels, `-limit ... limit`, of a layer's weights; `steps` has one for each output.
-  func round(_ layer: FloatLinear, steps: [Float], limit: Float) -> [Float] {
+  ///
+  /// - Returns: also the squared error of each output over the rows, which is what the spread errors add up to.
+  func round(_ layer: FloatLinear, steps: [Float], limit: Float) -> (levels: [Float], losses: [Float]) {
     let outputs = layer.outputs
     let weights = FloatBuffer(count: outputs * inputs)
     for output in 0..<outputs {
@@ -57,9 +59,16 @@ struct WeightRounding {
       }
     }
     let errors = FloatBuffer(count: outputs * Self.block)
+    var losses = [Float](repeating: 0, count: outputs)
     for first in stride(from: 0, to: inputs, by: Self.block) {
       let count = min(Self.block, inputs - first)
       roundBlock(weights, errors, outputs: outputs, first: first, count: count, limit: limit)
+      for output in 0..<outputs {
+        for index in 0..<count {
+          let error = unsafe errors.base[output * count + index] * steps[output]
+          losses[output] += error * error
+        }
+      }
       spread(errors, over: weights, outputs: outputs, from: first, count: count)
     }
     var levels = [Float](repeating: 0, count: outputs * inputs)
@@ -68,7 +77,7 @@ struct WeightRounding {
         unsafe levels[output * inputs + input] = weights.base[output * inputs + position]
       }
     }
-    return levels
+    return (levels, losses)
   }
 
   /// Rounds a block of inputs in place, and spreads each error over the rest of the block.

@@ -149,7 +149,7 @@ private struct ModelEncoder {
     add(ModelKey.block(index, "ln1"), block.norm1)
     add(ModelKey.block(index, "attn_qkv"), block.qkv)
     add(ModelKey.block(index, "attn_v.multiplier"), block.valueMultiplier)
-    add(ModelKey.block(index, "attn_out"), block.projection)
+    add(ModelKey.block(index, "attn_out"), block.compensatedProjection)
     add(ModelKey.block(index, "ln2"), block.norm2)
     add(ModelKey.block(index, "ffn_up"), block.fc1)
     add(ModelKey.block(index, "ffn_down"), block.fc2)

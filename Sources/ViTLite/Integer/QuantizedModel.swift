@@ -19,6 +19,8 @@ public struct QuantizedLinear: Sendable, Equatable {
   public var accumulatorBound: Int64
   /// The largest magnitude of a requantized output with any input.
   public var outputBound: Int64
+  /// Of queries, keys and values: what rounding took from the values' biases, as the projection's outputs miss it.
+  public var projectionBias: [Int32] = []
 }
 
 /// A LayerNorm as the file holds it; see `IntegerNorm`.
@@ -43,6 +45,7 @@ public struct QuantizedBlock: Sendable, Equatable {
   public var valueMultiplier: [Int32]
   public var valueShift: Int32
   public var attentionQuantizer: ActivationQuantizer
+  /// Without what it makes up for, which depends on whether `qkv` is wide.
   public var projection: QuantizedLinear
   public var norm2: QuantizedNorm
   public var norm2Quantizer: ActivationQuantizer
@@ -133,6 +136,16 @@ extension QuantizedModel {
 }
 
 extension QuantizedBlock {
+  /// The projection with what it makes up for, as the file has it.
+  public var compensatedProjection: QuantizedLinear {
+    var layer = projection
+    for output in qkv.projectionBias.indices {
+      layer.bias[output] &+= qkv.projectionBias[output]
+      layer.outputBound += Int64(qkv.projectionBias[output].magnitude)
+    }
+    return layer
+  }
+
   fileprivate subscript(part name: String) -> QuantizedLinear? {
     get {
       switch name {

@@ -11,7 +11,7 @@ enum CalibrateCommand {
   private static let samples = Option<Int>.integer(
     "--samples", in: 1...Int.max, help: "images to calibrate on, chosen by the seed; at most 512 by default")
   private static let observer = Option<ObserverKind>.choice(
-    "--observer", help: "how static ranges are chosen; minmax by default")
+    "--observer", help: "how static ranges are chosen; by default each is searched for the least drift")
   private static let activations = Option<ActivationMode>.choice(
     "--activations", help: "scales per token at run time, or all from calibration; dynamic by default")
   private static let noSmoothing = Flag("--no-smoothing", help: "leave outliers of activations where they are")
@@ -88,7 +88,7 @@ enum CalibrateCommand {
 
   private static func options(_ arguments: ParsedArguments) -> CalibrationOptions {
     var options = CalibrationOptions(
-      observer: arguments[observer] ?? .minmax, activations: arguments[activations] ?? .dynamic,
+      observer: arguments[observer], activations: arguments[activations] ?? .dynamic,
       smoothing: !arguments[noSmoothing], softmaxPlanes: arguments[softmaxPlanes] ?? 2,
       rounding: arguments[rounding] ?? .calibrated, seed: arguments[SharedOptions.seed] ?? 0,
       threads: ExecutionOptions.threads(arguments))

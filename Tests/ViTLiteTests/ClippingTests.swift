@@ -1,0 +1,119 @@
+import Quant
+import Testing
+
+@testable import ViTLite
+
+/// Where ranges end: of weights, of activations, and of the values' biases.
+@Suite struct ClippingTests {
+  private static func values(_ count: Int, seed: UInt64, in range: ClosedRange<Float> = -1...1) -> [Float] {
+    var generator = SplitMix64(seed: seed)
+    return (0..<count).map { _ in Float.random(in: range, using: &generator) }
+  }
+
+  private static func layer(outputs: Int, inputs: Int, seed: UInt64) -> FloatLinear {
+    FloatLinear(
+      weight: values(outputs * inputs, seed: seed), bias: values(outputs, seed: seed + 1), outputs: outputs,
+      inputs: inputs)
+  }
+
+  @Test func roundingTellsTheErrorThatItsLevelsHaveOnTheRows() throws {
+    let layer = Self.layer(outputs: 3, inputs: 8, seed: 1)
+    let rows = Self.values(400 * 8, seed: 2)
+    let steps: [Float] = [1.0 / 20, 1.0 / 60, 1.0 / 127]
+    let rounded = try #require(WeightRounding(rows: rows, inputs: 8)).round(layer, steps: steps, limit: 127)
+    for output in 0..<3 {
+      let differences = (0..<8).map { input in
+        layer.weight[output * 8 + input] - rounded.levels[output * 8 + input] * steps[output]
+      }
+      let error = stride(from: 0, to: rows.count, by: 8).reduce(Float(0)) { sum, start in
+        let difference = (0..<8).reduce(Float(0)) { $0 + rows[start + $1] * differences[$1] }
+        return sum + difference * difference
+      }
+      // Damping counts for a hundredth of what the rows do.
+      #expect(abs(rounded.losses[output] - error) < 0.05 * error, "output \(output)")
+    }
+  }
+
+  @Test func aLargeWeightThatReadsNextToNothingIsClipped() throws {
+    let inputs = 128
+    var layer = Self.layer(outputs: 2, inputs: inputs, seed: 3)
+    for index in layer.weight.indices { layer.weight[index] *= 0.1 }
+    layer.weight[5] = 1
+    layer.weight[inputs + 2] = 1
+    var rows = Self.values(600 * inputs, seed: 4)
+    for start in stride(from: 0, to: rows.count, by: inputs) { rows[start + 5] *= 1e-3 }
+    let quantizer = LinearQuantizer(inputUnit: 1e-3, outputUnits: [1e-4, 1e-4])
+    let plain = quantizer.quantize(layer).layer
+    let clipped = quantizer.quantize(layer, seen: LayerInputs(rows, inputs: inputs, rounding: nil)).layer
+    #expect(clipped.multiplier[0] < plain.multiplier[0])
+    // The other output's large weight reads as much as all else does.
+    #expect(clipped.multiplier[1] == plain.multiplier[1])
+  }
+
+  /// Statistics of a block that saw these rows, and the rows as what each layer reads.
+  private static func half(_ gelu: [Float], _ others: [Float]) -> (seen: BlockStatistics, inputs: BlockInputs) {
+    var seen = BlockStatistics(IntegerModelCase.configuration())
+    seen.norm1Values.observe(others.span)
+    seen.attentionValues.observe(others.span)
+    seen.norm2Values.observe(others.span)
+    seen.geluValues.observe(gelu.span)
+    return (seen, BlockInputs(norm1: others, attention: others, norm2: others, gelu: gelu))
+  }
+
+  private static func factors(gelu first: [Float], _ second: [Float], block: FloatBlock) -> ClippingFactors {
+    ClippingSearch(
+      block: block, halves: [half(first, values(600, seed: 8)), half(second, values(600, seed: 9))]
+    ).factors()
+  }
+
+  @Test func anOutlierThatNoWeightReadsIsClipped() {
+    var block = FloatModel.random(IntegerModelCase.configuration(), seed: 5).blocks[0]
+    let (width, hidden) = (block.fc2.outputs, block.fc2.inputs)
+    for output in 0..<width { block.fc2.weight[output * hidden] = 0 }
+    var rows = Self.values(50 * hidden, seed: 6)
+    for start in stride(from: 0, to: rows.count, by: hidden) { rows[start] = 10 }
+    let factors = Self.factors(gelu: rows, rows, block: block)
+    #expect(factors.gelu.high < 0.8)
+    #expect(factors.gelu.low >= 1)
+  }
+
+  @Test func aRangeLeavesRoomForTheTokensOfOtherSamples() {
+    let block = FloatModel.random(IntegerModelCase.configuration(), seed: 5).blocks[0]
+    let hidden = block.fc2.inputs
+    let first = Self.values(50 * hidden, seed: 6)
+    var second = Self.values(50 * hidden, seed: 7)
+    for index in 0..<hidden { second[index] *= 1.3 }
+    #expect(Self.factors(gelu: first, second, block: block).gelu.high > 1)
+  }
+
+  @Test func whatRoundingTakesFromTheValuesBiasesTheProjectionGivesBack() {
+    let configuration = IntegerModelCase.configuration()
+    let block = FloatModel.random(configuration, seed: 11).blocks[0]
+    let width = configuration.width
+    var seen = BlockStatistics(configuration)
+    let tokens = Self.values(3 * width * 20, seed: 12, in: -2...2)
+    seen.qkv.observe(tokens.span)
+    seen.norm1.observe(Self.values(width * 20, seed: 13).span)
+    seen.norm2.observe(Self.values(width * 20, seed: 14).span)
+    seen.mlpInput.observe(tokens.span)
+    let quantizer = BlockQuantizer(
+      configuration: configuration, options: CalibrationOptions(rounding: .nearest), residualFractionBits: 20,
+      isWide: false)
+    let quantized = quantizer.quantize(block, seen, ClippingFactors(), nil)
+    let residualUnit = LinearQuantizer.power(-20)
+    for output in 0..<width {
+      var expected = Double(block.projection.bias[output])
+      var found = Double(quantized.compensatedProjection.bias[output]) * residualUnit
+      var lost = 0.0
+      for channel in 0..<width {
+        let unit = Double(seen.qkv.magnitude[2 * width + channel]) * BlockQuantizer.valueHeadroom / 127
+        let weight = Double(block.projection.weight[output * width + channel])
+        expected += weight * Double(block.qkv.bias[2 * width + channel])
+        found += weight * Double(quantized.qkv.bias[2 * width + channel]) * unit
+        lost += abs(weight) * unit / 2
+      }
+      #expect(abs(found - expected) < 2 * residualUnit, "output \(output)")
+      #expect(lost > 100 * residualUnit, "what could be lost must be far more than what is allowed")
+    }
+  }
+}
