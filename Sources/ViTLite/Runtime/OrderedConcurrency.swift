@@ -9,7 +9,8 @@
 /// Runs `body` for 0 ..< `count` on several threads and hands the results to `consume` in the order of the indices, on
 /// the calling thread: what comes out does not depend on the number of threads.
 ///
-/// Each thread owns a worker: a workspace or a session, which need not be safe to share. At most a few results per
+/// The calling thread is one of them: it works too, and consumes in between, so that as many threads run as there are
+/// to run. Each thread owns a worker: a workspace or a session, which need not be safe to share. At most a few results per
 /// thread wait to be consumed, so that memory does not grow with `count`.
 ///
 ///     try forEachInOrder(count: images.count, threads: 2) {
@@ -30,15 +31,10 @@ public func forEachInOrder<Worker, Output: Sendable, Failure: Error>(
   body: @escaping @Sendable (inout Worker, Int) throws(Failure) -> Output,
   consume: (Int, Output) throws(Failure) -> Bool
 ) throws(Failure) {
+  guard count > 0 else { return }
   let threadCount = max(1, min(threads, count))
-  guard threadCount > 1 else {
-    if count <= 0 { return }
-    var worker = try makeWorker()
-    for index in 0..<count where try !consume(index, body(&worker, index)) { return }
-    return
-  }
   let queue = OrderedQueue<Output, Failure>(count: count, capacity: 4 * threadCount)
-  let handles = (0..<threadCount).compactMap { _ in
+  let handles = (1..<threadCount).compactMap { _ in
     ThreadHandle {
       var worker: Result<Worker, Failure>?
       while let index = queue.claim() {
@@ -50,9 +46,19 @@ public func forEachInOrder<Worker, Output: Sendable, Failure: Error>(
     queue.stop()
     for handle in handles { handle.join() }
   }
-  // A system that gives no thread at all still gets the work done, here.
-  if handles.isEmpty { return try runAlone(count: count, makeWorker: makeWorker, body: body, consume: consume) }
-  for index in 0..<count where try !consume(index, queue.take(index).get()) { return }
+  var worker: Result<Worker, Failure>?
+  for index in 0..<count {
+    var result = queue.takeIfReady(index)
+    while result == nil {
+      if let claimed = queue.claimIfAny() {
+        queue.finish(claimed, perform(claimed, with: &worker, makeWorker: makeWorker, body: body))
+        result = queue.takeIfReady(index)
+      } else {
+        result = queue.take(index)
+      }
+    }
+    guard let result, try consume(index, result.get()) else { return }
+  }
 }
 
 /// Results of `body` for 0 ..< `count` in the order of the indices, computed on several threads.
@@ -71,14 +77,6 @@ public func concurrentMap<Worker, Output: Sendable, Failure: Error>(
     return true
   }
   return outputs
-}
-
-private func runAlone<Worker, Output, Failure: Error>(
-  count: Int, makeWorker: () throws(Failure) -> Worker, body: (inout Worker, Int) throws(Failure) -> Output,
-  consume: (Int, Output) throws(Failure) -> Bool
-) throws(Failure) {
-  var worker = try makeWorker()
-  for index in 0..<count where try !consume(index, body(&worker, index)) { return }
 }
 
 /// One index of the work; the worker is made before the first.
@@ -104,7 +102,7 @@ private final class OrderedQueue<Output: Sendable, Failure: Error>: @unchecked S
   /// The next index to be worked on.
   private var next = 0
   /// How many were taken out.
-  private var taken = 0
+  private var takenCount = 0
   private var isStopped = false
 
   init(count: Int, capacity: Int) {
@@ -115,11 +113,21 @@ private final class OrderedQueue<Output: Sendable, Failure: Error>: @unchecked S
 
   /// The next index to work on; waits while too many results wait. Nil when there is no more work.
   func claim() -> Int? {
-    lock.whenever({ isStopped || next >= count || next < taken + capacity }) {
-      guard !isStopped, next < count else { return nil }
-      defer { next += 1 }
-      return next
-    }
+    lock.whenever({ isStopped || next >= count || hasRoom }) { isStopped ? nil : claimed() }
+  }
+
+  /// The next index to work on; nil when there is no more work, or too many results wait.
+  func claimIfAny() -> Int? {
+    lock.whenever({ true }) { hasRoom ? claimed() : nil }
+  }
+
+  private var hasRoom: Bool { next < takenCount + capacity }
+
+  /// To be called with the lock held.
+  private func claimed() -> Int? {
+    guard next < count else { return nil }
+    defer { next += 1 }
+    return next
   }
 
   func finish(_ index: Int, _ result: Result<Output, Failure>) {
@@ -127,18 +135,20 @@ private final class OrderedQueue<Output: Sendable, Failure: Error>: @unchecked S
   }
 
   /// The result of an index; waits for it.
-  func take(_ index: Int) -> Result<Output, Failure> {
-    var result: Result<Output, Failure>?
-    while result == nil {
-      result = lock.whenever({ results[index % capacity] != nil }) {
-        defer {
-          results[index % capacity] = nil
-          taken = index + 1
-        }
-        return results[index % capacity]
-      }
-    }
-    guard let result else { preconditionFailure("the loop ends with a result") }
+  func take(_ index: Int) -> Result<Output, Failure>? {
+    lock.whenever({ results[index % capacity] != nil }) { taken(index) }
+  }
+
+  /// The result of an index; nil while there is none.
+  func takeIfReady(_ index: Int) -> Result<Output, Failure>? {
+    lock.whenever({ true }) { taken(index) }
+  }
+
+  /// To be called with the lock held.
+  private func taken(_ index: Int) -> Result<Output, Failure>? {
+    guard let result = results[index % capacity] else { return nil }
+    results[index % capacity] = nil
+    takenCount = index + 1
     return result
   }
 
