@@ -322,6 +322,35 @@ def markdown(rows, folders, thread_counts, results, absent, differences, argumen
     return "\n".join(lines)
 
 
+def summary(rows, folders, thread_counts, results) -> str:
+    """The fastest of each kind, and the memory of the largest model."""
+    kinds = {
+        "vit-quant int8": [row.label for row in rows if isinstance(row, Integer)],
+        "OpenVINO int8": ["OpenVINO int8 (NNCF)"],
+        "ONNX Runtime int8, the fastest of three": [row.label for row in rows if row.label.startswith("ONNX Runtime int8")],
+        "OpenVINO fp32": ["OpenVINO fp32"],
+        "ONNX Runtime fp32": ["ONNX Runtime fp32"],
+    }
+    columns = [(folder.name, threads) for folder in folders for threads in thread_counts]
+    titles = [f"{name.capitalize()}, {threads} thread{'s' if threads > 1 else ''}" for name, threads in columns]
+    largest = folders[-1].name
+    lines = [
+        f"Milliseconds for an image of 224 x 224 pixels, medians; {processor()}:", "",
+        "| | " + " | ".join(titles) + f" | Memory, {largest.capitalize()} |", "|---|" + "---:|" * (len(columns) + 1),
+    ]
+    for kind, labels in kinds.items():
+        cells = []
+        for key in columns:
+            medians = [statistics.median(results[label, *key].medians) for label in labels if (label, *key) in results]
+            cells.append(f"{min(medians):.1f}" if medians else "–")
+        peaks = [
+            statistics.median(results[label, largest, thread_counts[0]].peak_rss) / 1e6
+            for label in labels if (label, largest, thread_counts[0]) in results
+        ]
+        lines.append(f"| {kind} | " + " | ".join(cells) + (f" | {min(peaks):.0f} MB |" if peaks else " | – |"))
+    return "\n".join(lines)
+
+
 def insert(text: str, document: Path) -> None:
     content = document.read_text()
     begin, end = (content.find(marker) for marker in MARKERS)
@@ -362,6 +391,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2, help="for each measurement of each round")
     parser.add_argument("--document", type=Path, help="a document to put the table into, between its markers")
+    parser.add_argument("--summary", type=Path, help="a document for a short table, likewise")
     parser.add_argument("--json", type=Path, help="where all figures go")
     parser.add_argument("--append", action="store_true", help="add to the rounds that --json names")
     arguments = parser.parse_args()
@@ -391,6 +421,8 @@ def main() -> None:
     print(text)
     if arguments.document:
         insert(text, arguments.document)
+    if arguments.summary:
+        insert(summary(rows, folders, thread_counts, results), arguments.summary)
 
 
 if __name__ == "__main__":
