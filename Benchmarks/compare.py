@@ -343,11 +343,14 @@ def summary(rows, folders, thread_counts, results) -> str:
         for key in columns:
             medians = [statistics.median(results[label, *key].medians) for label in labels if (label, *key) in results]
             cells.append(f"{min(medians):.1f}" if medians else "–")
-        peaks = [
-            statistics.median(results[label, largest, thread_counts[0]].peak_rss) / 1e6
-            for label in labels if (label, largest, thread_counts[0]) in results
-        ]
-        lines.append(f"| {kind} | " + " | ".join(cells) + (f" | {min(peaks):.0f} MB |" if peaks else " | – |"))
+        runs = [results[label, largest, thread_counts[0]] for label in labels if (label, largest, thread_counts[0]) in results]
+        fastest = min(runs, key=lambda run: statistics.median(run.medians), default=None)
+        memory = f"{statistics.median(fastest.peak_rss) / 1e6:.0f} MB" if fastest and fastest.peak_rss else "–"
+        lines.append(f"| {kind} | " + " | ".join(cells) + f" | {memory} |")
+    alone = results.get((INTERPRETER, largest, thread_counts[0]))
+    if alone and alone.peak_rss:
+        share = statistics.median(alone.peak_rss) / 1e6
+        lines += ["", f"The peers' memory includes {share:.0f} MB of Python and NumPy."]
     return "\n".join(lines)
 
 

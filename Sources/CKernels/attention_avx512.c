@@ -57,7 +57,7 @@ int32_t vq_row_maximum_i32_avx512(const int32_t *x, int32_t n) {
   return _mm512_reduce_max_epi32(high);
 }
 
-// 32640 * 2^(-distance / 2^10) of 32 distances, 0 to 32767 each.
+// 32640 * 2^(-distance / 2^10) of 32 distances, 0 to 65535 each; 16 octaves and more give 0.
 static inline __m512i exp2_negative(__m512i distance) {
   const __m512i octaves = _mm512_srli_epi16(distance, 10);
   const __m512i fraction = _mm512_slli_epi16(_mm512_and_si512(distance, _mm512_set1_epi16(1023)), 5);

@@ -11,6 +11,7 @@ public struct ValueRange: Sendable, Equatable {
   /// The larger of the two magnitudes.
   public var magnitude: Float { max(-low, high, 0) }
 
+  /// The range with each end times its factor.
   public func scaled(low lowFactor: Float, high highFactor: Float) -> ValueRange {
     ValueRange(low: low * lowFactor, high: high * highFactor)
   }

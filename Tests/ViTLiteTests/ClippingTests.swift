@@ -16,17 +16,19 @@ import Testing
       inputs: inputs)
   }
 
+  /// Inputs of several blocks, none of them whole at the end.
   @Test func roundingTellsTheErrorThatItsLevelsHaveOnTheRows() throws {
-    let layer = Self.layer(outputs: 3, inputs: 8, seed: 1)
-    let rows = Self.values(400 * 8, seed: 2)
+    let inputs = 150
+    let layer = Self.layer(outputs: 3, inputs: inputs, seed: 1)
+    let rows = Self.values(900 * inputs, seed: 2)
     let steps: [Float] = [1.0 / 20, 1.0 / 60, 1.0 / 127]
-    let rounded = try #require(WeightRounding(rows: rows, inputs: 8)).round(layer, steps: steps, limit: 127)
+    let rounded = try #require(WeightRounding(rows: rows, inputs: inputs)).round(layer, steps: steps, limit: 127)
     for output in 0..<3 {
-      let differences = (0..<8).map { input in
-        layer.weight[output * 8 + input] - rounded.levels[output * 8 + input] * steps[output]
+      let differences = (0..<inputs).map { input in
+        layer.weight[output * inputs + input] - rounded.levels[output * inputs + input] * steps[output]
       }
-      let error = stride(from: 0, to: rows.count, by: 8).reduce(Float(0)) { sum, start in
-        let difference = (0..<8).reduce(Float(0)) { $0 + rows[start + $1] * differences[$1] }
+      let error = stride(from: 0, to: rows.count, by: inputs).reduce(Float(0)) { sum, start in
+        let difference = (0..<inputs).reduce(Float(0)) { $0 + rows[start + $1] * differences[$1] }
         return sum + difference * difference
       }
       // Damping counts for a hundredth of what the rows do.

@@ -14,6 +14,17 @@ struct WideLayerTests {
     return try calibrate(example.model, preprocessing: nil, samples: example.samples, options: options)
   }
 
+  @Test func aWideLayerBeforeANarrowProjectionHasItsOwnCompensation() throws {
+    let example = try IntegerModelCase.golden("timm-vit")
+    let narrow = try Self.calibration(example) { _ in }.model
+    let mixed = try Self.calibration(example) { $0.wideLayers = ["blk.0.attn_qkv"] }.model
+    let (before, after) = (narrow.blocks[0], mixed.blocks[0])
+    #expect(after.projection == before.projection)
+    #expect(after.qkv.projectionBias != before.qkv.projectionBias)
+    let added = zip(after.compensatedProjection.bias, after.projection.bias).map { $0 - $1 }
+    #expect(Array(added.prefix(after.projection.outputs)) == after.qkv.projectionBias)
+  }
+
   @Test(arguments: ["timm-vit", "hf-dinov2-registers"])
   func everyLayerWideGivesTheSameBitsEverywhereAndLessDrift(_ name: String) throws {
     let example = try IntegerModelCase.golden(name)

@@ -25,7 +25,7 @@ public func calibrate(
   }
   let searchesClipping = options.activations == .static && options.observer == nil && samples.count > 1
   let reference = FloatReference(smoothed)
-  let halves = try samples.halves.map { (half) throws(CalibrationError) in
+  var halves = try samples.halves.map { (half) throws(CalibrationError) in
     try reference.statistics(
       of: samples, in: half, preprocessing: preprocessing, observesRanges: options.activations == .static,
       sampledRows: options.rounding == .calibrated || searchesClipping ? SampledInputs.rowLimit : 0, options: options
@@ -37,10 +37,13 @@ public func calibrate(
       progress(CalibrationProgress(phase: .clipping, done: $0, total: configuration.depth))
     }
   }
+  // Taken out one by one, so that the sampled rows are not there twice.
+  var statistics = halves.removeFirst()
+  while !halves.isEmpty { statistics.merge(halves.removeFirst()) }
 
   let mapping = preprocessing.map { samples.pixelMapping(given: $0) } ?? samples.pixelMapping
   let (narrow, wide) = try ModelQuantizer(
-    model: smoothed, statistics: halves.dropFirst().reduce(into: halves[0]) { $0.merge($1) }, factors: factors,
+    model: smoothed, statistics: statistics, factors: factors,
     options: options, preprocessing: preprocessing, mapping: mapping
   ).quantize { progress(CalibrationProgress(phase: .quantizing, done: $0, total: configuration.depth)) }
   let choice = WidthChoice(narrow: narrow, wide: wide, options: options)

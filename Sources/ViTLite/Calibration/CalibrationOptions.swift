@@ -11,7 +11,8 @@ public enum WeightRoundingMode: String, Sendable, CaseIterable {
 
 /// What a user chooses about a calibration.
 public struct CalibrationOptions: Sendable, Equatable {
-  /// How static ranges are chosen; nil for all that was seen, times a factor that is searched for each layer.
+  /// How static ranges are chosen. Nil for all that was seen; the ranges of what linear layers read are then moved to
+  /// where the layer's output drifts least, given at least two samples.
   public var observer: ObserverKind?
   public var activations: ActivationMode
   /// Whether difficulty is moved from activations into weights.

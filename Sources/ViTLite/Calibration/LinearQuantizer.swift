@@ -15,7 +15,7 @@ struct LinearQuantizer {
   var outputUnits: [Double]
 
   /// Weights with a symmetric scale for each output, chosen so that the scale is exactly `multiplier / 2^shift`: what
-  /// is lost is lost in the rounding of the weights alone.
+  /// is lost is lost in the rounding and clipping of the weights alone.
   ///
   /// - Parameter seen: sampled inputs; the weights are rounded so that the outputs for these change least, and the bias
   ///   makes up for the mean of what remains. Without them, weights are rounded to nearest.
@@ -149,7 +149,7 @@ struct LinearQuantizer {
     return min(max(shift, range.lowerBound), range.upperBound)
   }
 
-  /// The smallest multiplier that is not below the ratio: rounding up keeps the largest weight in range.
+  /// The smallest multiplier that is not below the ratio: rounding up keeps what the ratio was made for in range.
   private static func multiplier(_ ratio: Double, shift: Int) -> Int32 {
     Int32(min(max((ratio * power(shift)).rounded(.up), 1), 32767))
   }

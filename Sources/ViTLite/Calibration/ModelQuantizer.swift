@@ -89,7 +89,7 @@ struct ModelQuantizer {
       outputFractionBits: Self.outputFractionBits)
   }
 
-  /// The head's input is 15 bits wide: there is nothing to gain from clipping it.
+  /// The head's input is 15 bits wide: unless an observer is named, it is not clipped.
   private var headRange: ValueRange? {
     options.activations == .static ? statistics.headInput.range(options.observer ?? .minmax) : nil
   }
@@ -161,7 +161,11 @@ extension QuantizedModel {
     blocks.reduce(patchEmbedding.outputBound) { max($0, $1.compensatedProjection.outputBound, $1.fc2.outputBound) }
   }
 
-  fileprivate func checkBounds() throws(CalibrationError) {
+  /// That no integer can overflow, whatever the input, and no layer leave the residual stream's range.
+  func checkBounds() throws(CalibrationError) {
+    guard residualBound <= Int64(FixedPoint.residualLimit) else {
+      throw .overflow(layer: "residual stream of \(configuration.depth) blocks", bound: residualBound)
+    }
     var layers = [("patch_embd", patchEmbedding)]
     for (index, block) in blocks.enumerated() {
       layers += [

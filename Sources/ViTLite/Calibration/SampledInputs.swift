@@ -11,7 +11,7 @@ struct SampledInputs: Sendable {
   var patches: [Float] = []
   var blocks: [BlockInputs]
 
-  /// Rows of each layer that weight rounding sees at the most.
+  /// Rows of each layer that weight rounding sees at the most; more only where there are more images, one of each.
   static let rowLimit = 4096
   /// Rows of each layer that smoothing's strength is chosen by.
   static let smoothingRowLimit = 512

@@ -34,7 +34,9 @@ struct WidthChoice {
     let names = narrow.layerNames
     for name in options.wideLayers where !names.contains(name) { throw .unknownLayer(name, layers: names) }
     let kept = kept
-    return Calibration(model: widening(kept), wideLayers: kept, sensitivities: [])
+    let model = widening(kept)
+    try model.checkBounds()
+    return Calibration(model: model, wideLayers: kept, sensitivities: [])
   }
 
   /// With the layers ranked, and with the fewest wide that reach the target.
@@ -56,6 +58,7 @@ struct WidthChoice {
     let count = try fewest(of: ranked, reaching: target, measuredBy: probe)
     calibration.wideLayers = kept + ranked.prefix(count)
     calibration.model = widening(calibration.wideLayers)
+    try calibration.model.checkBounds()
     return calibration
   }
 

@@ -20,7 +20,7 @@ public struct QuantizedLinear: Sendable, Equatable {
   /// The largest magnitude of a requantized output with any input.
   public var outputBound: Int64
   /// Of queries, keys and values: what rounding took from the values' biases, as the projection's outputs miss it.
-  public var projectionBias: [Int32] = []
+  var projectionBias: [Int32] = []
 }
 
 /// A LayerNorm as the file holds it; see `IntegerNorm`.
@@ -139,10 +139,8 @@ extension QuantizedBlock {
   /// The projection with what it makes up for, as the file has it.
   public var compensatedProjection: QuantizedLinear {
     var layer = projection
-    for output in qkv.projectionBias.indices {
-      layer.bias[output] &+= qkv.projectionBias[output]
-      layer.outputBound += Int64(qkv.projectionBias[output].magnitude)
-    }
+    for output in qkv.projectionBias.indices { layer.bias[output] &+= qkv.projectionBias[output] }
+    layer.outputBound += qkv.projectionBias.reduce(0) { max($0, Int64($1.magnitude)) }
     return layer
   }
 

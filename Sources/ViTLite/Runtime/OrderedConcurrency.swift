@@ -85,11 +85,23 @@ private func perform<Worker, Output, Failure: Error>(
   body: (inout Worker, Int) throws(Failure) -> Output
 ) -> Result<Output, Failure> {
   do throws(Failure) {
-    var current = if let worker { try worker.get() } else { try makeWorker() }
+    var current = if let worker { try worker.get() } else { try made(makeWorker, &worker) }
     defer { worker = .success(current) }
     return .success(try body(&current, index))
   } catch {
     return .failure(error)
+  }
+}
+
+/// A new worker; what went wrong is kept, so that no second one is tried.
+private func made<Worker, Failure: Error>(
+  _ makeWorker: () throws(Failure) -> Worker, _ kept: inout Result<Worker, Failure>?
+) throws(Failure) -> Worker {
+  do throws(Failure) {
+    return try makeWorker()
+  } catch {
+    kept = .failure(error)
+    throw error
   }
 }
 

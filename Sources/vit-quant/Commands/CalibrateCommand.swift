@@ -11,7 +11,8 @@ enum CalibrateCommand {
   private static let samples = Option<Int>.integer(
     "--samples", in: 1...Int.max, help: "images to calibrate on, chosen by the seed; at most 512 by default")
   private static let observer = Option<ObserverKind>.choice(
-    "--observer", help: "how static ranges are chosen; by default each is searched for the least drift")
+    "--observer",
+    help: "how static ranges are chosen; by default all that was seen, moved where a layer then drifts less")
   private static let activations = Option<ActivationMode>.choice(
     "--activations", help: "scales per token at run time, or all from calibration; dynamic by default")
   private static let noSmoothing = Flag("--no-smoothing", help: "leave outliers of activations where they are")
