@@ -4,6 +4,11 @@
 #include "neon.h"
 #include "scalar.h"
 
+static inline void widen_range(int32_t x, int32_t *minimum, int32_t *maximum) {
+  if (x < *minimum) *minimum = x;
+  if (x > *maximum) *maximum = x;
+}
+
 void vq_row_range_i32_neon(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum) {
   int64x2_t sums = vdupq_n_s64(0);
   int32x4_t low = vdupq_n_s32(INT32_MAX), high = vdupq_n_s32(INT32_MIN);
@@ -14,16 +19,13 @@ void vq_row_range_i32_neon(const int32_t *x, int32_t n, int64_t *sum, int32_t *m
     low = vminq_s32(low, v);
     high = vmaxq_s32(high, v);
   }
-  int64_t total = vaddvq_s64(sums);
-  int32_t smallest = vminvq_s32(low), largest = vmaxvq_s32(high);
+  *sum = vaddvq_s64(sums);
+  *minimum = vminvq_s32(low);
+  *maximum = vmaxvq_s32(high);
   for (; i < n; ++i) {
-    total += x[i];
-    if (x[i] < smallest) smallest = x[i];
-    if (x[i] > largest) largest = x[i];
+    *sum += x[i];
+    widen_range(x[i], minimum, maximum);
   }
-  *sum = total;
-  *minimum = smallest;
-  *maximum = largest;
 }
 
 int64_t vq_row_square_sum_neon(const int32_t *x, int32_t n, int32_t mean, int32_t shift) {
@@ -88,11 +90,6 @@ void vq_row_normalize_i32_neon(const int32_t *x, int32_t n, int32_t mean, int32_
   for (; i < n; ++i) {
     out[i] = vq_normalize(x[i], mean, center_shift, multiplier, gain[i], bias[i], shift);
   }
-}
-
-static inline void widen_range(int32_t x, int32_t *minimum, int32_t *maximum) {
-  if (x < *minimum) *minimum = x;
-  if (x > *maximum) *maximum = x;
 }
 
 void vq_row_range_i16_neon(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum) {

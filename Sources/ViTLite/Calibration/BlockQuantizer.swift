@@ -113,11 +113,7 @@ struct BlockQuantizer {
   }
 
   private func quantize(_ tasks: [LayerTask]) -> [RoundedLinear] {
-    concurrentMap(count: tasks.count, threads: options.threads) { () throws(Never) in
-      ()
-    } body: { (_, index) throws(Never) in
-      tasks[index].run(isWide: isWide)
-    }
+    concurrentMap(count: tasks.count, threads: options.threads) { tasks[$0].run(isWide: isWide) }
   }
 
   /// The scale of each value channel in units of the attention output, padded to whole panels.

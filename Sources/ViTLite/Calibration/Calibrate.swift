@@ -59,9 +59,7 @@ extension SampleSet {
   fileprivate var halves: [Range<Int>] {
     count > 1 ? [0..<count / 2, count / 2..<count] : [0..<count]
   }
-}
 
-extension SampleSet {
   /// The preprocessing's mapping, which is exact for what came from pixels; the samples' own range where they are
   /// values that no pixel gives.
   fileprivate func pixelMapping(given preprocessing: Preprocessing) -> PixelMapping {

@@ -85,18 +85,10 @@ extension FloatModel {
   func clippingFactors(
     _ halves: [ActivationStatistics], threads: Int, progress: (Int) -> Void
   ) -> [ClippingFactors] {
-    var factors: [ClippingFactors] = []
-    forEachInOrder(count: blocks.count, threads: threads) { () throws(Never) in
-      ()
-    } body: { [blocks] (_, index) throws(Never) in
+    concurrentMap(count: blocks.count, threads: threads, progress: progress) { [blocks] index in
       ClippingSearch(
         block: blocks[index], halves: halves.map { ($0.blocks[index], $0.inputs.blocks[index]) }
       ).factors()
-    } consume: { (_, found) throws(Never) in
-      factors.append(found)
-      progress(factors.count)
-      return true
     }
-    return factors
   }
 }

@@ -13,10 +13,7 @@ extension FloatModel {
     _ statistics: ActivationStatistics, options: CalibrationOptions, progress: (Int) -> Void
   ) -> FloatModel {
     var model = self
-    model.blocks = []
-    forEachInOrder(count: blocks.count, threads: options.threads) { () throws(Never) in
-      ()
-    } body: { [blocks] (_, index) throws(Never) in
+    model.blocks = concurrentMap(count: blocks.count, threads: options.threads, progress: progress) { [blocks] index in
       var block = blocks[index]
       let seen = statistics.blocks[index]
       block.center(seen.qkv)
@@ -25,10 +22,6 @@ extension FloatModel {
         block.smooth(seen, statistics.inputs.blocks[index], options.activations, alphas: Self.alphas)
       }
       return block
-    } consume: { (index, block) throws(Never) in
-      model.blocks.append(block)
-      progress(index + 1)
-      return true
     }
     return model
   }

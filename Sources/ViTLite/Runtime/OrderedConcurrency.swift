@@ -79,29 +79,36 @@ public func concurrentMap<Worker, Output: Sendable, Failure: Error>(
   return outputs
 }
 
+/// The same where threads need nothing of their own and nothing can fail.
+/// - Parameter progress: told how many results there are.
+func concurrentMap<Output: Sendable>(
+  count: Int, threads: Int, progress: (Int) -> Void = { _ in }, body: @escaping @Sendable (Int) -> Output
+) -> [Output] {
+  var outputs: [Output] = []
+  outputs.reserveCapacity(count)
+  forEachInOrder(count: count, threads: threads) { () throws(Never) in
+    ()
+  } body: { (_, index) throws(Never) in
+    body(index)
+  } consume: { (_, output) throws(Never) in
+    outputs.append(output)
+    progress(outputs.count)
+    return true
+  }
+  return outputs
+}
+
 /// One index of the work; the worker is made before the first.
 private func perform<Worker, Output, Failure: Error>(
   _ index: Int, with worker: inout Result<Worker, Failure>?, makeWorker: () throws(Failure) -> Worker,
   body: (inout Worker, Int) throws(Failure) -> Output
 ) -> Result<Output, Failure> {
-  do throws(Failure) {
-    var current = if let worker { try worker.get() } else { try made(makeWorker, &worker) }
+  let made = worker ?? Result(catching: makeWorker)
+  worker = made
+  return Result { () throws(Failure) in
+    var current = try made.get()
     defer { worker = .success(current) }
-    return .success(try body(&current, index))
-  } catch {
-    return .failure(error)
-  }
-}
-
-/// A new worker; what went wrong is kept, so that no second one is tried.
-private func made<Worker, Failure: Error>(
-  _ makeWorker: () throws(Failure) -> Worker, _ kept: inout Result<Worker, Failure>?
-) throws(Failure) -> Worker {
-  do throws(Failure) {
-    return try makeWorker()
-  } catch {
-    kept = .failure(error)
-    throw error
+    return try body(&current, index)
   }
 }
 
