@@ -9,6 +9,11 @@
 static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
 static inline void store(void *x, __m256i value) { _mm256_storeu_si256((__m256i *)x, value); }
 
+static inline void widen_range(int32_t x, int32_t *minimum, int32_t *maximum) {
+  if (x < *minimum) *minimum = x;
+  if (x > *maximum) *maximum = x;
+}
+
 void vq_row_range_i32_avx2(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum) {
   __m256i first = _mm256_setzero_si256(), second = first;
   __m256i low = _mm256_set1_epi32(INT32_MAX), high = _mm256_set1_epi32(INT32_MIN);
@@ -20,16 +25,13 @@ void vq_row_range_i32_avx2(const int32_t *x, int32_t n, int64_t *sum, int32_t *m
     low = _mm256_min_epi32(low, v);
     high = _mm256_max_epi32(high, v);
   }
-  int64_t total = vq_sum256_i64(_mm256_add_epi64(first, second));
-  int32_t smallest = vq_minimum256(low), largest = vq_maximum256(high);
+  *sum = vq_sum256_i64(_mm256_add_epi64(first, second));
+  *minimum = vq_minimum256(low);
+  *maximum = vq_maximum256(high);
   for (; i < n; ++i) {
-    total += x[i];
-    if (x[i] < smallest) smallest = x[i];
-    if (x[i] > largest) largest = x[i];
+    *sum += x[i];
+    widen_range(x[i], minimum, maximum);
   }
-  *sum = total;
-  *minimum = smallest;
-  *maximum = largest;
 }
 
 int64_t vq_row_square_sum_avx2(const int32_t *x, int32_t n, int32_t mean, int32_t shift) {
@@ -106,11 +108,6 @@ static inline void reduce_range(__m256i low, __m256i high, int32_t *minimum, int
   const __m256i high_even = _mm256_srai_epi32(_mm256_slli_epi32(high, 16), 16), high_odd = _mm256_srai_epi32(high, 16);
   *minimum = vq_minimum256(_mm256_min_epi32(low_even, low_odd));
   *maximum = vq_maximum256(_mm256_max_epi32(high_even, high_odd));
-}
-
-static inline void widen_range(int32_t x, int32_t *minimum, int32_t *maximum) {
-  if (x < *minimum) *minimum = x;
-  if (x > *maximum) *maximum = x;
 }
 
 void vq_row_range_i16_avx2(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum) {
