@@ -21,29 +21,31 @@ let package = Package(
   ],
   targets: [
     .target(name: "CKernels"),
+    .target(name: "CFloatKernels", dependencies: ["CKernels"]),
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libturbojpeg",
       providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
-    .target(name: "Quant", swiftSettings: librarySettings),
-    .target(name: "Int8Kernels", dependencies: ["Quant", "CKernels"], swiftSettings: librarySettings),
+    .target(name: "LibC"),
+    .target(name: "Int8Kernels", dependencies: ["CKernels"], swiftSettings: librarySettings),
+    .target(name: "ViTLite", dependencies: ["Int8Kernels", "LibC"], swiftSettings: librarySettings),
     .target(
-      name: "ViTLite", dependencies: ["Quant", "Int8Kernels", "CKernels"], swiftSettings: librarySettings),
+      name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC"], swiftSettings: librarySettings),
     .executableTarget(
       name: "vit-quant",
       dependencies: [
-        "Quant", "Int8Kernels", "ViTLite",
+        "Quant", "ViTLite", "Int8Kernels", "LibC",
         .target(name: "CJPEG", condition: .when(traits: ["ImageCodecs"])),
         .target(name: "CPNG", condition: .when(traits: ["ImageCodecs"])),
       ]),
     .testTarget(name: "QuantTests", dependencies: ["Quant"]),
-    .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "Quant"]),
+    .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "LibC"]),
     .testTarget(
-      name: "ViTLiteTests", dependencies: ["ViTLite"], resources: [.copy("Golden")]),
+      name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "CFloatKernels", "LibC"], resources: [.copy("Golden")]),
     .testTarget(
-      name: "CommandTests", dependencies: ["vit-quant", "ViTLite"], resources: [.copy("Fixtures")]),
+      name: "CommandTests", dependencies: ["vit-quant", "ViTLite", "Quant", "LibC"], resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6]
 )

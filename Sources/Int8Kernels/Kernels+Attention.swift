@@ -1,5 +1,4 @@
 import CKernels
-import Quant
 
 extension Kernels {
   /// Quantizes one head's queries, `stride` values apart, as the first of `rows`.

@@ -1,5 +1,4 @@
 import CKernels
-import Quant
 
 /// LayerNorm in fixed point: `round(d * m * gain / 2^shift) + bias` with `d` the centered row and `m` the reciprocal
 /// of its deviation.

@@ -1,5 +1,4 @@
 import CKernels
-import Quant
 
 /// The precision of a wide layer: int16 weights and 15-bit activations, each as two planes of 8 and 7 bits, so that the
 /// int8 product serves. The product of the two low planes, under 2^-14 of the range, is left out.

@@ -1,5 +1,4 @@
 import CKernels
-import Quant
 
 /// How one row of int16 values becomes uint8: `q = round(x * 255 / (2 * multiplier)) + zeroPoint`.
 ///

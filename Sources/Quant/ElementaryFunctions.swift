@@ -1,10 +1,6 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Int8Kernels
+import LibC
+import ViTLite
 
 extension Double {
   /// Natural logarithm.

@@ -1,3 +1,6 @@
+import Int8Kernels
+import ViTLite
+
 /// How far values are from a reference, as sums that can be added up piece by piece.
 ///
 ///     var comparison = Comparison()

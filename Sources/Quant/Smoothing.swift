@@ -1,3 +1,6 @@
+import Int8Kernels
+import ViTLite
+
 /// Moves the difficulty of quantizing activations into the weights: activations are divided by a factor for each
 /// channel, and the weights that read the channel multiplied by it (SmoothQuant, arXiv 2211.10438).
 public enum Smoothing {

@@ -1,6 +1,9 @@
 import Foundation
 import Testing
-import ViTLite
+
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
 
 #if ImageCodecs
   /// A real pretrained ViT-S/14 with heavy outliers, which is too large to ship: skipped where it is not there.

@@ -1,6 +1,9 @@
 import Foundation
 import Testing
-import ViTLite
+
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
 
 @Suite struct BadInputTests {
   private let golden = TestModels.golden("hf-vit")

@@ -1,6 +1,8 @@
 import Testing
-import ViTLite
 
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
 @testable import vit_quant
 
 @Suite struct Resampling {

@@ -1,7 +1,9 @@
 import Foundation
 import Testing
-import ViTLite
 
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
 @testable import vit_quant
 
 @Suite struct CalibrateTests {

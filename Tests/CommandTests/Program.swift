@@ -1,6 +1,9 @@
 import Foundation
 import Testing
-import ViTLite
+
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
 
 /// The built program, run as a process.
 enum Program {

@@ -1,6 +1,9 @@
 import Foundation
 import Testing
-import ViTLite
+
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
 
 @Suite struct ReportTests {
   private static let arguments = [

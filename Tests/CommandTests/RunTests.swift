@@ -1,6 +1,9 @@
 import Foundation
 import Testing
-import ViTLite
+
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
 
 @Suite struct RunTests {
   @Test(arguments: ["seed-vit", "timm-vit", "hf-vit", "hf-dinov2", "hf-dinov2-registers"])

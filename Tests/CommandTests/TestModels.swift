@@ -1,6 +1,9 @@
 import Foundation
 import Testing
-import ViTLite
+
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
 
 /// Models and data of the repository, and ones made for tests.
 enum TestModels {

@@ -1,7 +1,7 @@
-import Int8Kernels
-import Quant
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// Everything that an inference hands out, as integers where it is integers.

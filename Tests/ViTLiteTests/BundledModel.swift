@@ -1,6 +1,5 @@
-import Int8Kernels
-import Quant
-
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// The float model and the data that the repository ships.

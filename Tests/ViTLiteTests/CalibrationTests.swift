@@ -1,6 +1,7 @@
-import Quant
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 @Suite struct CalibrationTests {

@@ -1,14 +1,9 @@
+import LibC
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 private func file(_ json: JSON) throws(ConfigurationError) -> ConfigurationFile {
   try ConfigurationFile(json: json, path: "config.json")

@@ -1,6 +1,7 @@
-import Quant
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// Where ranges end: of weights, of activations, and of the values' biases.

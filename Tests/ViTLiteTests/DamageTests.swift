@@ -1,5 +1,7 @@
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// Files with random damage are read or refused, but nothing traps. The damage is the same in every run.

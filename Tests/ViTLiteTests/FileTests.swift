@@ -1,14 +1,9 @@
+import LibC
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// A new file in the system's folder for temporary ones.
 func temporaryFile(_ bytes: [UInt8]) throws(FileError) -> String {

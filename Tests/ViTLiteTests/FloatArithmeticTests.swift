@@ -1,15 +1,11 @@
 import CKernels
+import LibC
+import CFloatKernels
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 @Suite struct FloatArithmeticTests {
   @Test func theExponentialIsAccurateOverItsWholeRange() {

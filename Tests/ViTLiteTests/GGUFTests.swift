@@ -1,5 +1,7 @@
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 private func read(_ bytes: [UInt8]) throws(GGUFError) -> GGUFReader {

@@ -1,5 +1,7 @@
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// Differences from what other implementations computed: at most 1e-4 of the largest expected magnitude.

@@ -1,6 +1,5 @@
-import Int8Kernels
-import Quant
-
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// A float model with samples to calibrate and run it on.

@@ -1,6 +1,7 @@
-import Int8Kernels
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// Damaged int8 models are refused or run, the same on every instruction set; nothing traps.

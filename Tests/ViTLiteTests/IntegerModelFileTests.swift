@@ -1,7 +1,7 @@
-import Int8Kernels
-import Quant
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// What calibration makes is what the file holds, and what an integer model reads from it.

@@ -1,5 +1,7 @@
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 @Suite struct SampleSetTests {

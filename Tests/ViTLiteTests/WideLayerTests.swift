@@ -1,7 +1,7 @@
-import Int8Kernels
-import Quant
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 /// Layers at int16: chosen by name, by rank or by a target.

@@ -1,6 +1,8 @@
 import Synchronization
 import Testing
 
+@testable import Int8Kernels
+@testable import Quant
 @testable import ViTLite
 
 @Suite struct WorkerTests {

@@ -114,22 +114,6 @@ int64_t vq_peak_avx512vnni(int64_t rounds);
 int64_t vq_peak_amx(int64_t rounds);
 #endif
 
-// Float reference: C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL).
-// B is packed as [n/32][k][32], zero-padded to a multiple of 32 columns.
-typedef struct vq_sgemm {
-  const float *a;
-  ptrdiff_t lda;
-  const float *b;
-  const float *_Nullable bias;  // readable up to the next multiple of 32
-  float *c;
-  ptrdiff_t ldc;
-  int32_t m, n, k;
-} vq_sgemm;
-#if defined(__x86_64__)
-void vq_sgemm_avx2(const vq_sgemm *);
-void vq_sgemm_avx512(const vq_sgemm *);
-#endif
-
 #pragma clang assume_nonnull end
 
 #endif

@@ -1,5 +1,4 @@
 import CKernels
-import Quant
 
 // The row kernels of attention: packing keys and values, the softmax, and the output's requantization.
 extension Portable {

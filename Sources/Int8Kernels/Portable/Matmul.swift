@@ -1,5 +1,4 @@
 import CKernels
-import Quant
 
 /// Portable kernels: the definition of every kernel, which the instruction sets must equal bit for bit.
 enum Portable {

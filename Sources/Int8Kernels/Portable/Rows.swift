@@ -1,5 +1,4 @@
 import CKernels
-import Quant
 
 // The row kernels that LayerNorm, GELU and the quantization of activations are made of.
 extension Portable {

@@ -1,13 +1,7 @@
 import Int8Kernels
+import LibC
+import Quant
 import ViTLite
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// The measurement of one int8 model, one image at a time.
 struct Benchmark {

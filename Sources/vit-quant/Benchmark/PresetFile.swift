@@ -1,12 +1,7 @@
+import Int8Kernels
+import LibC
+import Quant
 import ViTLite
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// An int8 model of random weights in a temporary file, which goes away with this object.
 ///

@@ -1,3 +1,5 @@
+import Int8Kernels
+import Quant
 import ViTLite
 
 /// Options about how inference runs, the same in `run` and `bench`.

@@ -1,4 +1,6 @@
 import Int8Kernels
+import Quant
+import ViTLite
 
 /// `--isa` and the environment variable `VIT_QUANT_ISA`.
 enum InstructionSetChoice {

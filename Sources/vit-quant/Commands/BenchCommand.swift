@@ -1,4 +1,5 @@
 import Int8Kernels
+import Quant
 import ViTLite
 
 /// `vit-quant bench [MODEL | --preset NAME]`

@@ -1,13 +1,7 @@
+import Int8Kernels
+import LibC
 import Quant
 import ViTLite
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// `vit-quant demo`
 enum DemoCommand {

@@ -1,3 +1,5 @@
+import Int8Kernels
+import Quant
 import ViTLite
 
 /// Pixels as a model takes them: `channels x height x width`, 8 bits, not yet normalised.

@@ -1,12 +1,7 @@
+import Int8Kernels
+import LibC
+import Quant
 import ViTLite
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 extension Preprocessing.Filter {
   /// Half the width of the filter, in pixels of the coarser of the two images. Not used by `nearest`.

@@ -1,3 +1,4 @@
+import Int8Kernels
 import Quant
 import ViTLite
 

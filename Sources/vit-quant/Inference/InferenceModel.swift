@@ -1,4 +1,5 @@
 import Int8Kernels
+import Quant
 import ViTLite
 
 /// A model of either kind, ready to run; threads share it.

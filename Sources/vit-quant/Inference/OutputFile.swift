@@ -1,3 +1,5 @@
+import Int8Kernels
+import Quant
 import ViTLite
 
 /// What `run --output` writes: the results of all inputs, stacked, N first.

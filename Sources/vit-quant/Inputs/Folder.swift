@@ -1,12 +1,7 @@
+import Int8Kernels
+import LibC
+import Quant
 import ViTLite
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// What is in a folder, in the order of the names' bytes, so that it is the same everywhere.
 struct Folder {

@@ -1,3 +1,5 @@
+import Int8Kernels
+import Quant
 import ViTLite
 
 /// A `labels.csv`: a header with the columns `file` and `label`, then one image a line. A label is the index of a class

@@ -1,4 +1,5 @@
 import Int8Kernels
+import Quant
 import ViTLite
 
 /// Everything that `inspect` shows of one model.

@@ -1,3 +1,5 @@
+import Int8Kernels
+import Quant
 import ViTLite
 
 /// The layers of a model as torchsummary lists them: type, output shape, parameters.

@@ -1,3 +1,5 @@
+import Int8Kernels
+import Quant
 import ViTLite
 
 /// The drift report as one page that needs nothing else: no script, no network; light, dark and printed.

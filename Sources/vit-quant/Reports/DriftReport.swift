@@ -1,3 +1,5 @@
+import Int8Kernels
+import Quant
 import ViTLite
 
 /// The drift of an int8 model, with what a reader needs to know about the two models.

@@ -1,3 +1,5 @@
+import Int8Kernels
+import Quant
 import ViTLite
 
 /// A bound on a number of a report: `--fail-under agreement=0.99`.

@@ -1,0 +1,79 @@
+// Float matrix product for AVX-512: tiles of 12 rows x 32 columns, 24 of the 32 vector registers for sums.
+#include "CFloatKernels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define VQ_TARGET __attribute__((target("avx512f")))
+
+// So many inputs at a time that their 32 columns of B (64 KB) stay in the second-level cache beside the rows of A.
+enum { depth_block = 512, tile_rows = 12, panel_columns = 32 };
+
+// One tile of `rows` (a constant after inlining) x 32: C = start + A * B, over `k` inputs. `start` is the bias in the
+// first block of inputs, and C itself in the others.
+VQ_TARGET static inline __attribute__((always_inline)) void tile(
+    int rows, const float *a, ptrdiff_t lda, const float *b, int32_t k, const float *bias, int is_first, float *c,
+    ptrdiff_t ldc, __mmask16 mask0, __mmask16 mask1) {
+  __m512 sum[tile_rows][2];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; r++) {
+    if (is_first) {
+      sum[r][0] = bias ? _mm512_loadu_ps(bias) : _mm512_setzero_ps();
+      sum[r][1] = bias ? _mm512_loadu_ps(bias + 16) : _mm512_setzero_ps();
+    } else {
+      sum[r][0] = _mm512_maskz_loadu_ps(mask0, c + r * ldc);
+      sum[r][1] = _mm512_maskz_loadu_ps(mask1, c + r * ldc + 16);
+    }
+  }
+  for (int32_t i = 0; i < k; i++) {
+    const __m512 b0 = _mm512_loadu_ps(b + (ptrdiff_t)i * panel_columns);
+    const __m512 b1 = _mm512_loadu_ps(b + (ptrdiff_t)i * panel_columns + 16);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+      const __m512 x = _mm512_set1_ps(a[r * lda + i]);
+      sum[r][0] = _mm512_fmadd_ps(x, b0, sum[r][0]);
+      sum[r][1] = _mm512_fmadd_ps(x, b1, sum[r][1]);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; r++) {
+    _mm512_mask_storeu_ps(c + r * ldc, mask0, sum[r][0]);
+    _mm512_mask_storeu_ps(c + r * ldc + 16, mask1, sum[r][1]);
+  }
+}
+
+VQ_TARGET static void tile_of(
+    int rows, const float *a, ptrdiff_t lda, const float *b, int32_t k, const float *bias, int is_first, float *c,
+    ptrdiff_t ldc, __mmask16 mask0, __mmask16 mask1) {
+#define VQ_CASE(n) \
+  case n: tile(n, a, lda, b, k, bias, is_first, c, ldc, mask0, mask1); break;
+  switch (rows) {
+    VQ_CASE(1) VQ_CASE(2) VQ_CASE(3) VQ_CASE(4) VQ_CASE(5) VQ_CASE(6)
+    VQ_CASE(7) VQ_CASE(8) VQ_CASE(9) VQ_CASE(10) VQ_CASE(11) VQ_CASE(12)
+  }
+#undef VQ_CASE
+}
+
+static inline uint16_t column_mask(int32_t columns) {
+  if (columns <= 0) return 0;
+  return columns >= 16 ? 0xFFFF : (uint16_t)((1u << columns) - 1);
+}
+
+VQ_TARGET void vq_sgemm_avx512(const vq_sgemm *p) {
+  for (int32_t depth = 0; depth < p->k; depth += depth_block) {
+    const int32_t k = p->k - depth < depth_block ? p->k - depth : depth_block;
+    for (int32_t column = 0; column < p->n; column += panel_columns) {
+      const float *b = p->b + (ptrdiff_t)column * p->k + (ptrdiff_t)depth * panel_columns;
+      const float *bias = p->bias ? p->bias + column : 0;
+      const uint16_t mask0 = column_mask(p->n - column), mask1 = column_mask(p->n - column - 16);
+      for (int32_t row = 0; row < p->m; row += tile_rows) {
+        const int32_t rows = p->m - row < tile_rows ? p->m - row : tile_rows;
+        tile_of(rows, p->a + row * p->lda + depth, p->lda, b, k, bias, depth == 0, p->c + row * p->ldc + column,
+                p->ldc, mask0, mask1);
+      }
+    }
+  }
+}
+
+#endif

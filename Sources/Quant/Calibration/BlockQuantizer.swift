@@ -1,0 +1,179 @@
+import Int8Kernels
+import ViTLite
+
+/// Turns one smoothed block into integers, with the units that its statistics ask for.
+struct BlockQuantizer {
+  let configuration: ModelConfiguration
+  let options: CalibrationOptions
+  let residualFractionBits: Int
+  /// Whether all layers get int16 weights.
+  let isWide: Bool
+
+  private var residualUnit: Double { LinearQuantizer.power(-residualFractionBits) }
+
+  /// Levels of int16 for the largest value that calibration saw: half, so that twice that still fits.
+  static let seenLevel = 16384.0
+
+  /// Room for values beyond the largest that calibration saw in their channel: other images have them, and to clip them
+  /// costs more than the coarser steps.
+  static let valueHeadroom = 1.15
+
+  /// The unit of an int16 tensor.
+  static func unit(magnitude: Float) -> Double { max(Double(magnitude), 1e-6) / seenLevel }
+
+  /// The static range of an activation; nil for a scale for each row.
+  private func range(_ observer: HistogramObserver, _ factors: RangeFactors = RangeFactors()) -> ValueRange? {
+    guard options.activations == .static else { return nil }
+    return observer.range(options.observer ?? .minmax).scaled(low: factors.low, high: factors.high)
+  }
+
+  /// A static range in int16 units.
+  static func quantizer(_ range: ValueRange?, unit: Double) -> ActivationQuantizer {
+    guard let range else { return .dynamic }
+    return .fixed(RowQuantizer(minimum: level(range.low, unit: unit), maximum: level(range.high, unit: unit)))
+  }
+
+  private static func level(_ value: Float, unit: Double) -> Int32 {
+    Int32(min(max((Double(value) / unit).rounded(), -32768), 32767))
+  }
+
+  /// From `accumulator * row multiplier` of uint8 rows that were quantized from int16 in this unit.
+  static func inputUnit(_ unit: Double) -> Double { unit * 2 / 255 }
+
+  /// - Parameters:
+  ///   - factors: on static ranges.
+  ///   - inputs: what the layers were seen to read; nil to round weights to nearest.
+  func quantize(
+    _ block: FloatBlock, _ seen: BlockStatistics, _ factors: ClippingFactors, _ inputs: BlockInputs?
+  ) -> QuantizedBlock {
+    let width = configuration.width
+    let norm1Unit = Self.unit(magnitude: seen.norm1.magnitude.max() ?? 0)
+    let attention = attentionUnits(
+      seen.qkv, reach: block.qkv.reach(input: 2 * Self.seenLevel * norm1Unit))
+    let norm2Unit = Self.unit(magnitude: seen.norm2.magnitude.max() ?? 0)
+    let geluBits = Self.geluFractionBits(seen.mlpInput)
+    let geluUnit = LinearQuantizer.power(-Int(geluBits))
+    let residualUnits = [Double](repeating: residualUnit, count: width)
+    let qkvUnits =
+      [Double](repeating: attention.query, count: width) + [Double](repeating: attention.key, count: width)
+      + attention.values
+    // A value is at most 127 units; what attention gives is within the values' range.
+    let outputUnit = (attention.values.max() ?? 1) * 128 / 32767
+    let (valueMultiplier, valueShift) = Self.valueMultipliers(attention.values, unit: outputUnit)
+
+    let norm1Range = range(seen.norm1Values, factors.norm1)
+    let attentionRange = range(seen.attentionValues, factors.attention)
+    let norm2Range = range(seen.norm2Values, factors.norm2)
+    let geluRange = range(seen.geluValues, factors.gelu)
+    let layers = quantize([
+      LayerTask(block.qkv, norm1Unit, qkvUnits, inputs?.norm1, norm1Range),
+      LayerTask(block.projection, outputUnit, residualUnits, inputs?.attention, attentionRange),
+      LayerTask(
+        block.fc1, norm2Unit, [Double](repeating: geluUnit, count: configuration.mlpWidth), inputs?.norm2,
+        norm2Range),
+      LayerTask(block.fc2, geluUnit, residualUnits, inputs?.gelu, geluRange),
+    ])
+    var qkv = layers[0].layer
+    // A value's bias is rounded to whole levels of 8 bits. The softmax's weights add up to 1, so that what is lost is
+    // the same for every token, and the projection's bias can give it back.
+    qkv.projectionBias = block.projection.product(with: layers[0].biasErrors[(2 * width)...]).map {
+      LinearQuantizer.integer($0 / residualUnit)
+    }
+    return QuantizedBlock(
+      norm1: norm(block.norm1, unit: norm1Unit), norm1Quantizer: Self.quantizer(norm1Range, unit: norm1Unit),
+      qkv: qkv,
+      queryQuantizers: seen.queries.map { Self.quantizer(range($0), unit: attention.query) },
+      keyQuantizers: seen.keys.map { Self.quantizer(range($0), unit: attention.key) },
+      scoreShift: attention.scoreShift,
+      valueMultiplier: valueMultiplier, valueShift: valueShift,
+      attentionQuantizer: Self.quantizer(attentionRange, unit: outputUnit), projection: layers[1].layer,
+      norm2: norm(block.norm2, unit: norm2Unit), norm2Quantizer: Self.quantizer(norm2Range, unit: norm2Unit),
+      fc1: layers[2].layer, geluFractionBits: geluBits, geluQuantizer: Self.quantizer(geluRange, unit: geluUnit),
+      fc2: layers[3].layer)
+  }
+
+  /// One layer to quantize: its weights, units and sampled inputs.
+  private struct LayerTask: Sendable {
+    let layer: FloatLinear
+    let quantizer: LinearQuantizer
+    let rows: [Float]?
+    let rounding: ActivationRounding
+
+    init(_ layer: FloatLinear, _ unit: Double, _ units: [Double], _ rows: [Float]?, _ range: ValueRange?) {
+      self.layer = layer
+      quantizer = LinearQuantizer(inputUnit: BlockQuantizer.inputUnit(unit), outputUnits: units)
+      self.rows = rows
+      rounding = range.map { .fixed($0) } ?? .dynamic
+    }
+
+    func run(isWide: Bool) -> RoundedLinear {
+      if isWide { return quantizer.quantizeWide(layer) }
+      return quantizer.quantize(layer, seen: rows.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) })
+    }
+  }
+
+  private func quantize(_ tasks: [LayerTask]) -> [RoundedLinear] {
+    concurrentMap(count: tasks.count, threads: options.threads) { tasks[$0].run(isWide: isWide) }
+  }
+
+  /// The scale of each value channel in units of the attention output, padded to whole panels.
+  private static func valueMultipliers(_ values: [Double], unit: Double) -> ([Int32], Int32) {
+    let ratios = values.map { $0 / unit }
+    let shift = LinearQuantizer.shift(for: ratios, in: -22...16)
+    let multipliers = ratios.map { Int32(min(($0 * LinearQuantizer.power(shift)).rounded(), 32767)) }
+    let padding = WeightLayout.paddedOutputs(values.count) - values.count
+    return (multipliers + Array(repeating: 0, count: padding), Int32(shift))
+  }
+
+  private func norm(_ norm: FloatNorm, unit: Double) -> QuantizedNorm {
+    QuantizedNorm(
+      norm, epsilon: configuration.layerNormEpsilon, unit: unit, inputFractionBits: residualFractionBits)
+  }
+
+  /// The units of queries, keys and values.
+  ///
+  /// A score in base 2 is `accumulator * query multiplier * key multiplier` times
+  /// `query * 2/255 * key / 127`; the query's unit is rounded up so that this is a power of two.
+  ///
+  /// - Parameter reach: what each channel can become at most. A channel that calibration saw hardly move, such as every
+  ///   key of a single token, would otherwise get a unit so small that its integers overflow.
+  private func attentionUnits(
+    _ seen: ChannelObserver, reach: [Double]
+  ) -> (query: Double, key: Double, values: [Double], scoreShift: Int32) {
+    let width = configuration.width
+    let magnitude = zip(seen.magnitude, reach).map { max($0, Float(min($1 * 0x1p-14, 1e30))) }
+    let key = Self.unit(magnitude: magnitude[width..<2 * width].max() ?? 0)
+    let least = Self.unit(magnitude: magnitude[..<width].max() ?? 0)
+    let levels = LinearQuantizer.power(Int(FixedPoint.exp2FractionBits))
+    let scorePerQuery = key * 2 / 255 / 127 * levels
+    let shift = min(max(-Int((least * scorePerQuery).exponent) - 1, 0), 62)
+    let query = LinearQuantizer.power(-shift) / scorePerQuery
+    let values = magnitude[(2 * width)...].map { max(Double($0) * Self.valueHeadroom, 1e-6) / 127 }
+    return (query, key, values, Int32(shift))
+  }
+
+  /// The most fraction bits with which the largest positive input of GELU fits, with a quarter to spare. Negative
+  /// inputs that saturate give 0 all the same.
+  private static func geluFractionBits(_ seen: HistogramObserver) -> Int32 {
+    let largest = max(Double(seen.maximum) * 1.25, 1)
+    guard largest.isFinite else { return 12 }
+    return Int32(min(max(14 - Int(largest.exponent), 5), 12))
+  }
+}
+
+extension FloatLinear {
+  /// The weights' product with a vector, without the bias.
+  fileprivate func product(with vector: ArraySlice<Double>) -> [Double] {
+    (0..<outputs).map { output in
+      zip(weight[output * inputs..<(output + 1) * inputs], vector).reduce(0) { $0 + Double($1.0) * $1.1 }
+    }
+  }
+
+  /// The largest magnitude of each output for inputs of at most this magnitude.
+  fileprivate func reach(input magnitude: Double) -> [Double] {
+    (0..<outputs).map { output in
+      let row = weight[output * inputs..<(output + 1) * inputs]
+      return row.reduce(Double(bias[output].magnitude)) { $0 + Double($1.magnitude) * magnitude }
+    }
+  }
+}

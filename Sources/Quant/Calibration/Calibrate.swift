@@ -1,0 +1,92 @@
+import Int8Kernels
+import ViTLite
+
+/// Calibrates a float model on samples and quantizes it.
+///
+/// The same model, samples and options give the same result, whatever the number of threads.
+/// - Parameter preprocessing: what raw pixels mean; without it the pixels' range comes from the samples.
+public func calibrate(
+  _ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, options: CalibrationOptions,
+  progress: (CalibrationProgress) -> Void = { _ in }
+) throws(CalibrationError) -> Calibration {
+  let configuration = model.configuration
+  guard samples.count > 0 else { throw .noSamples }
+  let expected = [configuration.channels, configuration.imageHeight, configuration.imageWidth]
+  let found = [samples.channels, samples.height, samples.width]
+  guard found == expected else { throw .sampleShape(found: found, expected: expected) }
+
+  let folded = model.folded()
+  let seen = try FloatReference(folded).statistics(
+    of: samples, in: 0..<samples.count, preprocessing: preprocessing, observesRanges: false,
+    sampledRows: options.smoothing ? SampledInputs.smoothingRowLimit : 0, options: options
+  ) { progress(CalibrationProgress(phase: .observing, done: $0, total: samples.count)) }
+  let smoothed = folded.smoothed(seen, options: options) {
+    progress(CalibrationProgress(phase: .smoothing, done: $0, total: configuration.depth))
+  }
+  let searchesClipping = options.activations == .static && options.observer == nil && samples.count > 1
+  let reference = FloatReference(smoothed)
+  var halves = try samples.halves.map { (half) throws(CalibrationError) in
+    try reference.statistics(
+      of: samples, in: half, preprocessing: preprocessing, observesRanges: options.activations == .static,
+      sampledRows: options.rounding == .calibrated || searchesClipping ? SampledInputs.rowLimit : 0, options: options
+    ) { progress(CalibrationProgress(phase: .measuring, done: $0, total: samples.count)) }
+  }
+  var factors = Array(repeating: ClippingFactors(), count: configuration.depth)
+  if searchesClipping {
+    factors = smoothed.clippingFactors(halves, threads: options.threads) {
+      progress(CalibrationProgress(phase: .clipping, done: $0, total: configuration.depth))
+    }
+  }
+  // Taken out one by one, so that the sampled rows are not there twice.
+  var statistics = halves.removeFirst()
+  while !halves.isEmpty { statistics.merge(halves.removeFirst()) }
+
+  let mapping = preprocessing.map { samples.pixelMapping(given: $0) } ?? samples.pixelMapping
+  let (narrow, wide) = try ModelQuantizer(
+    model: smoothed, statistics: statistics, factors: factors,
+    options: options, preprocessing: preprocessing, mapping: mapping
+  ).quantize { progress(CalibrationProgress(phase: .quantizing, done: $0, total: configuration.depth)) }
+  let choice = WidthChoice(narrow: narrow, wide: wide, options: options)
+  guard options.ranksLayers || options.targetSQNR != nil else { return try choice.calibration() }
+  let probe = DriftProbe(model, preprocessing: preprocessing, samples: samples, threads: options.threads)
+  return try choice.calibration(measuredBy: probe) {
+    progress(CalibrationProgress(phase: .ranking, done: $0, total: narrow.layerNames.count))
+  }
+}
+
+extension SampleSet {
+  /// The first half and the rest: neighbours, such as crops of one photo, stay together. A single sample is alone.
+  fileprivate var halves: [Range<Int>] {
+    count > 1 ? [0..<count / 2, count / 2..<count] : [0..<count]
+  }
+
+  /// The preprocessing's mapping, which is exact for what came from pixels; the samples' own range where they are
+  /// values that no pixel gives.
+  fileprivate func pixelMapping(given preprocessing: Preprocessing) -> PixelMapping {
+    let mapping = PixelMapping(preprocessing)
+    let isCovered =
+      kind == .pixels || (0..<count).allSatisfy { mapping.covers(values(of: $0, preprocessing: preprocessing)) }
+    return isCovered ? mapping : pixelMapping
+  }
+
+  /// An affine 8-bit scale for each channel, from the samples' own range.
+  fileprivate var pixelMapping: PixelMapping {
+    let plane = height * width
+    var low = [Float](repeating: .infinity, count: channels)
+    var high = [Float](repeating: -.infinity, count: channels)
+    for index in 0..<count {
+      let values = values(of: index, preprocessing: nil)
+      for position in values.indices {
+        let channel = position / plane
+        low[channel] = min(low[channel], values[position])
+        high[channel] = max(high[channel], values[position])
+      }
+    }
+    if kind == .pixels {
+      return PixelMapping(
+        scale: Array(repeating: 1.0 / 255, count: channels), offset: Array(repeating: 0, count: channels))
+    }
+    return PixelMapping(
+      scale: zip(low, high).map { max($1 - $0, 1e-6) / 255 }, offset: low.map { $0.isFinite ? $0 : 0 })
+  }
+}

@@ -1,0 +1,104 @@
+import Int8Kernels
+import ViTLite
+
+/// How weights become integers.
+public enum WeightRoundingMode: String, Sendable, CaseIterable {
+  /// Each to the nearest level.
+  case nearest
+  /// So that the outputs for what calibration saw change least (GPTQ, arXiv 2210.17323), with the mean of the remaining
+  /// error taken out of the bias.
+  case calibrated
+}
+
+/// What a user chooses about a calibration.
+public struct CalibrationOptions: Sendable, Equatable {
+  /// How static ranges are chosen. Nil for all that was seen; the ranges of what linear layers read are then moved to
+  /// where the layer's output drifts least, given at least two samples.
+  public var observer: ObserverKind?
+  public var activations: ActivationMode
+  /// Whether difficulty is moved from activations into weights.
+  public var smoothing: Bool
+  /// Planes of 8 bits for the softmax's output, 1 or 2.
+  public var softmaxPlanes: Int
+  public var rounding: WeightRoundingMode
+  /// Names of layers that stay wide: int16 weights, 15-bit activations.
+  public var wideLayers: [String] = []
+  /// The SQNR in dB, on the calibration data, up to which layers are widened, those that drift most first.
+  public var targetSQNR: Double?
+  /// Whether to rank the layers by the drift that each alone causes.
+  public var ranksLayers = false
+  /// For the choice of tokens that smoothing and rounding are searched on.
+  public var seed: UInt64
+  public var threads: Int
+
+  public init(
+    observer: ObserverKind? = nil, activations: ActivationMode = .dynamic, smoothing: Bool = true,
+    softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, seed: UInt64 = 0, threads: Int = 1
+  ) {
+    self.observer = observer
+    self.activations = activations
+    self.smoothing = smoothing
+    self.softmaxPlanes = softmaxPlanes
+    self.rounding = rounding
+    self.seed = seed
+    self.threads = threads
+  }
+}
+
+/// Why a model can't be calibrated.
+public enum CalibrationError: Error, Equatable, Sendable {
+  case noSamples
+  case sampleShape(found: [Int], expected: [Int])
+  /// A value that is NaN or infinite, in a sample or in what the model makes of it.
+  case notFinite(what: String, sample: String)
+  case overflow(layer: String, bound: Int64)
+  case unknownLayer(String, layers: [String])
+  case unreachable(target: Double, best: Double)
+  /// An int8 model that was made could not be run: a defect of this program.
+  case candidate(String)
+}
+
+extension CalibrationError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .noSamples: "no samples to calibrate on, expected at least 1"
+    case .sampleShape(let found, let expected):
+      "samples of \(Self.shape(found)), expected \(Self.shape(expected)) (channels x height x width)"
+    case .notFinite(let what, let sample): "NaN or infinity in \(what), sample \(sample), expected finite values"
+    case .overflow(let layer, let bound):
+      "an integer that can reach \(bound), layer \(layer), expected at most \(Int32.max): the weights are too large"
+    case .unknownLayer(let name, let layers):
+      "layer \"\(name)\", expected one of \(layers.joined(separator: ", "))"
+    case .candidate(let problem): "an int8 model that does not run: \(problem)"
+    case .unreachable(let target, let best):
+      "\(target) dB on the calibration data, expected at most \(Double((best * 10).rounded(.down)) / 10) dB: "
+        + "what all layers at int16 reach"
+    }
+  }
+
+  private static func shape(_ extents: [Int]) -> String {
+    extents.map { String($0) }.joined(separator: " x ")
+  }
+}
+
+/// How far a calibration is.
+public struct CalibrationProgress: Sendable, Equatable {
+  public enum Phase: String, Sendable {
+    case observing
+    case smoothing
+    case measuring
+    case clipping
+    case quantizing
+    case ranking
+  }
+
+  public var phase: Phase
+  public var done: Int
+  public var total: Int
+
+  public init(phase: Phase, done: Int, total: Int) {
+    self.phase = phase
+    self.done = done
+    self.total = total
+  }
+}

@@ -1,0 +1,183 @@
+import Int8Kernels
+import ViTLite
+
+/// Turns a smoothed model and its statistics into integers.
+struct ModelQuantizer {
+  let model: FloatModel
+  let statistics: ActivationStatistics
+  /// One for each block.
+  let factors: [ClippingFactors]
+  let options: CalibrationOptions
+  let preprocessing: Preprocessing?
+  let mapping: PixelMapping
+
+  /// Sampled inputs of every layer; nil to round weights to nearest.
+  private var inputs: SampledInputs? { options.rounding == .calibrated ? statistics.inputs : nil }
+
+  private static let outputFractionBits = 16
+
+  /// The model with all layers at 8 bits and, in the same units, with all of them wide.
+  func quantize(
+    progress: (Int) -> Void
+  ) throws(CalibrationError) -> (narrow: QuantizedModel, wide: QuantizedModel) {
+    let largest = largestResidualFractionBits()
+    // Wide layers are quick to make and tell how far each layer reaches.
+    var wide = quantize(residualFractionBits: largest, isWide: true) { _ in }
+    var bits = try fractionBits(for: wide, atMost: largest)
+    while true {
+      let narrow = quantize(residualFractionBits: bits, isWide: false, progress: progress)
+      let fitting = try fractionBits(for: narrow, atMost: bits)
+      if fitting == bits {
+        if wide.residualFractionBits != bits { wide = quantize(residualFractionBits: bits, isWide: true) { _ in } }
+        try narrow.checkBounds()
+        try wide.checkBounds()
+        return (narrow, wide)
+      }
+      bits = fitting
+    }
+  }
+
+  /// Fraction bits with which no layer's output can leave the residual stream's range; each one less halves it.
+  private func fractionBits(for quantized: QuantizedModel, atMost bits: Int) throws(CalibrationError) -> Int {
+    let excess = quantized.residualBound / Int64(FixedPoint.residualLimit)
+    let fitting = bits - (64 - excess.leadingZeroBitCount)
+    guard fitting >= 0 else {
+      throw .overflow(layer: "residual stream of \(model.configuration.depth) blocks", bound: quantized.residualBound)
+    }
+    return fitting
+  }
+
+  /// With four times the largest value that was seen to spare.
+  private func largestResidualFractionBits() -> Int {
+    let largest = max(Double(statistics.residualMagnitude), 1e-3) * 4
+    return min(max(29 - Int(largest.exponent), 0), 20)
+  }
+
+  private func quantize(
+    residualFractionBits: Int, isWide: Bool, progress: (Int) -> Void
+  ) -> QuantizedModel {
+    let configuration = model.configuration
+    let blockQuantizer = BlockQuantizer(
+      configuration: configuration, options: options, residualFractionBits: residualFractionBits, isWide: isWide)
+    var blocks: [QuantizedBlock] = []
+    for (index, block) in model.blocks.enumerated() {
+      blocks.append(blockQuantizer.quantize(block, statistics.blocks[index], factors[index], inputs?.blocks[index]))
+      progress(index + 1)
+    }
+    let residualUnit = LinearQuantizer.power(-residualFractionBits)
+    let finalBits = finalFractionBits()
+    let finalUnit = LinearQuantizer.power(-finalBits)
+    let inputShift = headInputShift(finalUnit)
+    let inputUnit = finalUnit * LinearQuantizer.power(Int(inputShift))
+    let outputUnit = LinearQuantizer.power(-Self.outputFractionBits)
+    func quantizeOutput(_ layer: FloatLinear) -> QuantizedLinear {
+      let quantizer = LinearQuantizer(
+        inputUnit: BlockQuantizer.inputUnit(inputUnit),
+        outputUnits: [Double](repeating: outputUnit, count: layer.outputs))
+      return (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer)).layer
+    }
+    return QuantizedModel(
+      configuration: configuration, preprocessing: preprocessing, readout: model.readout,
+      activations: options.activations, pixelMapping: mapping, softmaxPlanes: options.softmaxPlanes,
+      residualFractionBits: residualFractionBits, patchEmbedding: patchEmbedding(unit: residualUnit, isWide: isWide),
+      positions: positions(unit: residualUnit), blocks: blocks,
+      finalNorm: QuantizedNorm(
+        model.finalNorm, epsilon: configuration.layerNormEpsilon, unit: finalUnit,
+        inputFractionBits: residualFractionBits), finalFractionBits: finalBits, headInputShift: inputShift,
+      headInputQuantizer: BlockQuantizer.quantizer(headRange, unit: inputUnit),
+      head: model.head.map { quantizeOutput($0) }, pooler: model.pooler.map { quantizeOutput($0) },
+      outputFractionBits: Self.outputFractionBits)
+  }
+
+  /// The head's input is 15 bits wide: unless an observer is named, it is not clipped.
+  private var headRange: ValueRange? {
+    options.activations == .static ? statistics.headInput.range(options.observer ?? .minmax) : nil
+  }
+
+  private func positions(unit: Double) -> [Int32] {
+    (model.prefixTokens + model.positions).map { LinearQuantizer.integer(Double($0) / unit) }
+  }
+
+  /// The patch embedding on raw pixels: scale and offset of the pixels are in weights and bias, so that no input is
+  /// rounded. The offset goes through the rounded weights, which leaves their error on the centered pixels only.
+  private func patchEmbedding(unit: Double, isWide: Bool) -> QuantizedLinear {
+    let inputCount = model.patchEmbedding.inputs
+    let perChannel = inputCount / model.configuration.channels
+    var layer = model.patchEmbedding
+    layer.scaleInputs(by: (0..<inputCount).map { mapping.scale[$0 / perChannel] })
+    let units = [Double](repeating: unit, count: layer.outputs)
+    let seen = inputs.map { sampled in
+      let rows = sampled.patches.indices.map { sampled.patches[$0] / mapping.scale[$0 % inputCount / perChannel] }
+      return LayerInputs(rows, inputs: inputCount, rounding: nil)
+    }
+    let quantizer = LinearQuantizer(inputUnit: 1, outputUnits: units)
+    var quantized = (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer, seen: seen)).layer
+    for output in 0..<layer.outputs {
+      let step = Double(quantized.multiplier[output]) * LinearQuantizer.power(-Int(quantized.shift)) * unit
+      var bias = Double(quantized.bias[output]) * unit
+      for input in 0..<inputCount {
+        let channel = input / perChannel
+        let index = WeightLayout.index(output: output, input: input, inputs: inputCount)
+        let weight = Double(quantized.weights[index]) + Double(quantized.low?[index] ?? 0) / 128
+        bias += weight * step * Double(mapping.offset[channel]) / Double(mapping.scale[channel])
+      }
+      quantized.bias[output] = LinearQuantizer.integer(bias / unit)
+    }
+    // The rows' multiplier is 1 here, not up to 32767.
+    let largestBias = quantized.bias.reduce(0) { max($0, Int64($1.magnitude)) }
+    let reach =
+      Double(quantized.accumulatorBound) * Double(quantized.multiplier.max() ?? 0)
+      * LinearQuantizer.power(-Int(quantized.shift)) * (isWide ? 2 : 1)
+    quantized.outputBound = Int64(min(reach, 1e18)) + largestBias
+    return quantized
+  }
+
+  /// The most fraction bits with which no output of the final norm can overflow.
+  private func finalFractionBits() -> Int {
+    let width = Double(model.configuration.width)
+    var largest = 1e-3
+    for channel in model.finalNorm.gain.indices {
+      // A normalised value is at most sqrt(width) of its deviation.
+      let reach =
+        Double(model.finalNorm.gain[channel].magnitude) * width.squareRoot()
+        + Double(model.finalNorm.bias[channel].magnitude)
+      largest = max(largest, reach)
+    }
+    return min(max(28 - Int(largest.exponent), 0), 20)
+  }
+
+  /// What brings the head's input to int16, with as much again to spare as was seen.
+  private func headInputShift(_ unit: Double) -> Int32 {
+    let largest = max(statistics.headInput.maximum, -statistics.headInput.minimum)
+    guard largest.isFinite, largest > 0 else { return 0 }
+    let levels = Double(largest) / unit / BlockQuantizer.seenLevel
+    return levels <= 1 ? 0 : Int32(min(Int(levels.exponent) + 1, 24))
+  }
+}
+
+extension QuantizedModel {
+  /// The most that a layer can add to the residual stream.
+  fileprivate var residualBound: Int64 {
+    blocks.reduce(patchEmbedding.outputBound) { max($0, $1.compensatedProjection.outputBound, $1.fc2.outputBound) }
+  }
+
+  /// That no integer can overflow, whatever the input, and no layer leave the residual stream's range.
+  func checkBounds() throws(CalibrationError) {
+    guard residualBound <= Int64(FixedPoint.residualLimit) else {
+      throw .overflow(layer: "residual stream of \(configuration.depth) blocks", bound: residualBound)
+    }
+    var layers = [("patch_embd", patchEmbedding)]
+    for (index, block) in blocks.enumerated() {
+      layers += [
+        (ModelKey.block(index, "attn_qkv"), block.qkv),
+        (ModelKey.block(index, "attn_out"), block.compensatedProjection),
+        (ModelKey.block(index, "ffn_up"), block.fc1), (ModelKey.block(index, "ffn_down"), block.fc2),
+      ]
+    }
+    if let head { layers.append(("output", head)) }
+    if let pooler { layers.append(("pooler", pooler)) }
+    for (name, layer) in layers where max(layer.accumulatorBound, layer.outputBound) > Int64(Int32.max) {
+      throw .overflow(layer: name, bound: max(layer.accumulatorBound, layer.outputBound))
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Int8Kernels
+import ViTLite
+
+/// Sampled inputs of a block's four linear layers.
+struct BlockInputs: Sendable {
+  var norm1: [Float] = []
+  var attention: [Float] = []
+  var norm2: [Float] = []
+  var gelu: [Float] = []
+}
+
+/// Sampled inputs of every linear layer of a model.
+struct SampledInputs: Sendable {
+  var patches: [Float] = []
+  var blocks: [BlockInputs]
+
+  /// Rows of each layer that weight rounding sees at the most; more only where there are more images, one of each.
+  static let rowLimit = 4096
+  /// Rows of each layer that smoothing's strength is chosen by.
+  static let smoothingRowLimit = 512
+
+  init(depth: Int) {
+    blocks = Array(repeating: BlockInputs(), count: depth)
+  }
+
+  mutating func append(_ other: SampledInputs) {
+    patches += other.patches
+    for index in blocks.indices {
+      blocks[index].norm1 += other.blocks[index].norm1
+      blocks[index].attention += other.blocks[index].attention
+      blocks[index].norm2 += other.blocks[index].norm2
+      blocks[index].gelu += other.blocks[index].gelu
+    }
+  }
+}
+
+/// Chooses rows of what a layer reads.
+struct RowSampler: Sendable {
+  let rowsPerImage: Int
+  private var generator: SplitMix64
+
+  init(rowsPerImage: Int, seed: UInt64) {
+    self.rowsPerImage = rowsPerImage
+    generator = SplitMix64(seed: seed)
+  }
+
+  /// Rows at even distances from a start by chance; all of them when there are no more than wanted.
+  mutating func sample(_ values: Span<Float>, rows: Int, columns: Int) -> [Float] {
+    let count = min(rowsPerImage, rows)
+    guard count > 0 else { return [] }
+    let start = Int(generator.next() % UInt64(rows))
+    var sampled: [Float] = []
+    sampled.reserveCapacity(count * columns)
+    for index in 0..<count {
+      let row = (start + index * rows / count) % rows
+      for column in 0..<columns { sampled.append(values[row * columns + column]) }
+    }
+    return sampled
+  }
+}

@@ -1,0 +1,94 @@
+import Int8Kernels
+import ViTLite
+
+/// Name, type and shape of a tensor to be written.
+public struct SafetensorsDeclaration: Sendable, Equatable {
+  public var name: String
+  public var type: SafetensorsType
+  public var shape: [Int]
+
+  public init(name: String, type: SafetensorsType, shape: [Int]) {
+    self.name = name
+    self.type = type
+    self.shape = shape
+  }
+
+  var byteCount: Int { shape.reduce(type.size, *) }
+}
+
+/// Writes a safetensors file that appears when it is complete. Tensors are declared first, then their data follow in
+/// the order of declaration, in pieces of any size.
+///
+///     var writer = try SafetensorsWriter(
+///       path: "out.safetensors", tensors: [.init(name: "logits", type: .float32, shape: [1, 10])])
+///     try writer.append(logits)
+///     try writer.commit()
+public struct SafetensorsWriter: ~Copyable {
+  private var file: AtomicFile
+  private let expectedSize: Int
+
+  public init(
+    path: String, tensors: [SafetensorsDeclaration], metadata: [(key: String, value: String)] = []
+  ) throws(SafetensorsError) {
+    let (header, size) = Self.header(tensors, metadata: metadata)
+    expectedSize = header.count + size
+    file = try Self.create(path, beginningWith: header)
+  }
+
+  private static func create(
+    _ path: String, beginningWith header: [UInt8]
+  ) throws(SafetensorsError) -> AtomicFile {
+    do {
+      var file = try AtomicFile(path: path)
+      try file.append(header)
+      return file
+    } catch { throw .file(error) }
+  }
+
+  /// Length and JSON of the header, and the size of the data that follow it.
+  private static func header(
+    _ tensors: [SafetensorsDeclaration], metadata: [(key: String, value: String)]
+  ) -> (bytes: [UInt8], dataSize: Int) {
+    var members: [JSON.Member] = []
+    if !metadata.isEmpty {
+      let strings = metadata.map { JSON.Member(key: $0.key, value: .string($0.value)) }
+      members.append(JSON.Member(key: "__metadata__", value: .object(strings)))
+    }
+    var offset = 0
+    for tensor in tensors {
+      let end = offset + tensor.byteCount
+      let entry: JSON = [
+        "dtype": .string(tensor.type.rawValue), "shape": .array(tensor.shape.map { .integer($0) }),
+        "data_offsets": [.integer(offset), .integer(end)],
+      ]
+      members.append(JSON.Member(key: tensor.name, value: entry))
+      offset = end
+    }
+    var text = Array(JSON.object(members).serialized().utf8)
+    // Spaces at the end make the data begin at a multiple of 8, as the format's own writer does.
+    while !text.count.isMultiple(of: 8) { text.append(UInt8(ascii: " ")) }
+    return (LittleEndian.bytes(of: [UInt64(text.count)]) + text, offset)
+  }
+
+  /// Appends bytes of the tensors' data.
+  public mutating func append(_ bytes: [UInt8]) throws(SafetensorsError) {
+    do { try file.append(bytes) } catch { throw .file(error) }
+  }
+
+  /// Appends floats, for a tensor of F32.
+  public mutating func append(_ values: [Float]) throws(SafetensorsError) {
+    try append(LittleEndian.bytes(of: values.map(\.bitPattern)))
+  }
+
+  /// Appends integers, for a tensor of I64.
+  public mutating func append(_ values: [Int64]) throws(SafetensorsError) {
+    try append(LittleEndian.bytes(of: values))
+  }
+
+  /// Puts the file in its place.
+  /// - Precondition: just as many bytes were appended as the declarations say.
+  public consuming func commit() throws(SafetensorsError) {
+    precondition(file.count == expectedSize, "the data must be as long as the declarations say")
+    do { try file.commit() } catch { throw .file(error) }
+  }
+}

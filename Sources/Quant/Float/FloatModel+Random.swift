@@ -1,0 +1,66 @@
+import Int8Kernels
+import ViTLite
+
+/// A small generator with 64 bits of state: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators",
+/// 2014. The same seed gives the same numbers everywhere.
+public struct SplitMix64: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+
+  public init(seed: UInt64) { state = seed }
+
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var value = state
+    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+    return value ^ value >> 31
+  }
+
+  /// A number with mean 0 and deviation 1 within ±2.45: the sum of four uniform ones.
+  fileprivate mutating func nextBell() -> Float {
+    let bits = next()
+    var sum: Int32 = 0
+    for part in 0..<4 { sum += Int32(bits >> UInt64(16 * part) & 0xFFFF) }
+    // Each part has mean 32767.5 and deviation 65536/sqrt(12); four of them twice that deviation.
+    return (Float(sum) - 131_070) * (1.732_050_8 / 65_536)
+  }
+}
+
+extension FloatModel {
+  /// A model of random weights, for measurements: the same for the same seed. Weights are scaled so that activations
+  /// stay near the size that trained models have; norms have gain 1 and bias 0.
+  public static func random(_ configuration: ModelConfiguration, seed: UInt64) -> FloatModel {
+    var generator = SplitMix64(seed: seed)
+    let width = configuration.width
+    let isSeed = configuration.family == .seedViT
+    func values(_ count: Int, deviation: Float) -> [Float] {
+      (0..<count).map { _ in generator.nextBell() * deviation }
+    }
+    func linear(outputs: Int, inputs: Int) -> FloatLinear {
+      FloatLinear(
+        weight: values(outputs * inputs, deviation: 1 / Float(inputs).squareRoot()),
+        bias: values(outputs, deviation: 0.02), outputs: outputs, inputs: inputs)
+    }
+    let norm = FloatNorm(gain: [Float](repeating: 1, count: width), bias: [Float](repeating: 0, count: width))
+    let embedding = linear(outputs: width, inputs: configuration.patchInputs)
+    let prefix = values(configuration.prefixTokens * width, deviation: 0.5)
+    let positions = values(configuration.patches * width, deviation: 0.5)
+    let blocks = (0..<configuration.depth).map { _ in
+      FloatBlock(
+        norm1: norm, qkv: linear(outputs: 3 * width, inputs: width), projection: linear(outputs: width, inputs: width),
+        layerScale1: nil, norm2: norm, fc1: linear(outputs: configuration.mlpWidth, inputs: width),
+        fc2: linear(outputs: width, inputs: configuration.mlpWidth), layerScale2: nil)
+    }
+    let head = configuration.classes > 0 ? linear(outputs: configuration.classes, inputs: width) : nil
+    return FloatModel(
+      configuration: configuration, patchEmbedding: embedding, prefixTokens: prefix, positions: positions,
+      blocks: blocks, scoreScale: isSeed ? 1 : 1 / Float(configuration.headWidth).squareRoot(),
+      probabilityScale: isSeed ? 1 / Float(width).squareRoot() : 1, finalNorm: norm,
+      readout: isSeed ? .tokenMeanThenNorm : .classToken, head: head, pooler: nil)
+  }
+
+  /// A preset of random weights.
+  public static func random(_ preset: Preset, seed: UInt64 = 0) -> FloatModel {
+    random(preset.configuration, seed: seed)
+  }
+}

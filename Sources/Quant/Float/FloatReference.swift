@@ -1,0 +1,297 @@
+import Int8Kernels
+import ViTLite
+
+/// The fp32 forward pass that everything else is measured against. Weights are packed once; the object is immutable,
+/// and threads share it, each with a `FloatWorkspace`.
+///
+///     let reference = FloatReference(checkpoint.model)
+///     let output = reference.run(pixels, workspace: FloatWorkspace(reference.configuration))
+@safe public final class FloatReference: Sendable {
+  public let configuration: ModelConfiguration
+  public let readout: Readout
+  let scoreScale: Float
+  let probabilityScale: Float
+  let gemm: SGEMM
+  private let patchEmbedding: PackedFloatLinear
+  /// The residual stream before the patches' content is added: prefix tokens, then positions.
+  private let base: FloatBuffer
+  private let blocks: [PackedBlock]
+  private let finalNorm: PackedNorm
+  private let head: PackedFloatLinear?
+  private let pooler: PackedFloatLinear?
+
+  public convenience init(_ model: FloatModel) {
+    self.init(model, gemm: .fastest)
+  }
+
+  init(_ model: FloatModel, gemm: SGEMM) {
+    configuration = model.configuration
+    readout = model.readout
+    scoreScale = model.scoreScale
+    probabilityScale = model.probabilityScale
+    self.gemm = gemm
+    patchEmbedding = PackedFloatLinear(model.patchEmbedding)
+    base = FloatBuffer(count: model.configuration.tokens * model.configuration.width)
+    base.copy(from: model.prefixTokens)
+    base.copy(from: model.positions, at: model.prefixTokens.count)
+    blocks = model.blocks.map { PackedBlock($0) }
+    finalNorm = PackedNorm(model.finalNorm)
+    head = model.head.map { PackedFloatLinear($0) }
+    pooler = model.pooler.map { PackedFloatLinear($0) }
+  }
+
+  // MARK: The forward pass
+
+  /// Runs one image.
+  /// - Parameters:
+  ///   - pixels: `channels x height x width`, normalised.
+  ///   - keepsHiddenStates: whether the output holds the residual stream around every block.
+  public func run<Tap: ActivationTap>(
+    _ pixels: Span<Float>, workspace: FloatWorkspace, keepsHiddenStates: Bool = false, tap: inout Tap
+  ) -> FloatOutput {
+    let (tokens, width) = (configuration.tokens, configuration.width)
+    var hiddenStates: [[Float]] = []
+    embed(pixels, workspace, &tap)
+    for index in blocks.indices {
+      if keepsHiddenStates { hiddenStates.append(workspace.residual.array(tokens * width)) }
+      runBlock(index, workspace, &tap)
+    }
+    if keepsHiddenStates { hiddenStates.append(workspace.residual.array(tokens * width)) }
+    return readOut(workspace, hiddenStates, &tap)
+  }
+
+  /// Runs one image, unobserved.
+  public func run(_ pixels: [Float], workspace: FloatWorkspace, keepsHiddenStates: Bool = false) -> FloatOutput {
+    var tap = NoTap()
+    return run(pixels.span, workspace: workspace, keepsHiddenStates: keepsHiddenStates, tap: &tap)
+  }
+
+  /// Runs one block alone on a residual stream of `tokens x width`, and returns the one that leaves it.
+  public func runBlock<Tap: ActivationTap>(
+    _ index: Int, on residual: [Float], workspace: FloatWorkspace, tap: inout Tap
+  ) -> [Float] {
+    precondition(residual.count == configuration.tokens * configuration.width, "a residual stream of tokens x width")
+    workspace.residual.copy(from: residual)
+    runBlock(index, workspace, &tap)
+    return workspace.residual.array(residual.count)
+  }
+
+  /// Pixels to tokens: residual = prefix tokens, then patches W + b + positions.
+  private func embed<Tap: ActivationTap>(_ pixels: Span<Float>, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+    let (patches, width) = (configuration.patches, configuration.width)
+    copyPatches(pixels, into: workspace.patches)
+    observe(.patches, 0, workspace.patches, patches, configuration.patchInputs, &tap)
+    patchEmbedding.apply(workspace.patches, rows: patches, into: workspace.branch, with: gemm)
+    let prefix = configuration.prefixTokens * width
+    unsafe workspace.residual.base.update(from: base.base, count: configuration.tokens * width)
+    unsafe FloatRows.add(
+      workspace.branch.base, scale: nil, to: workspace.residual.base + prefix, count: patches * width)
+  }
+
+  /// x += layerScale1 * projection(attention(norm1(x))), x += layerScale2 * fc2(gelu(fc1(norm2(x))))
+  private func runBlock<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+    let block = blocks[index]
+    let (tokens, width, mlpWidth) = (configuration.tokens, configuration.width, configuration.mlpWidth)
+    observe(.residual, index, workspace.residual, tokens, width, &tap)
+
+    normalize(workspace.residual, block.norm1, rows: tokens, into: workspace.normed)
+    observe(.norm1Output, index, workspace.normed, tokens, width, &tap)
+    block.qkv.apply(workspace.normed, rows: tokens, into: workspace.qkv, with: gemm)
+    observe(.qkv, index, workspace.qkv, tokens, 3 * width, &tap)
+    attend(workspace)
+    observe(.attentionOutput, index, workspace.attention, tokens, width, &tap)
+    block.projection.apply(workspace.attention, rows: tokens, into: workspace.branch, with: gemm)
+    observe(.projectionOutput, index, workspace.branch, tokens, width, &tap)
+    addBranch(workspace, scale: block.layerScale1)
+    observe(.residualMiddle, index, workspace.residual, tokens, width, &tap)
+
+    normalize(workspace.residual, block.norm2, rows: tokens, into: workspace.normed)
+    observe(.norm2Output, index, workspace.normed, tokens, width, &tap)
+    block.fc1.apply(workspace.normed, rows: tokens, into: workspace.hidden, with: gemm)
+    observe(.mlpInput, index, workspace.hidden, tokens, mlpWidth, &tap)
+    unsafe FloatRows.gelu(workspace.hidden.base, count: tokens * mlpWidth)
+    observe(.geluOutput, index, workspace.hidden, tokens, mlpWidth, &tap)
+    block.fc2.apply(workspace.hidden, rows: tokens, into: workspace.branch, with: gemm)
+    observe(.mlpOutput, index, workspace.branch, tokens, width, &tap)
+    addBranch(workspace, scale: block.layerScale2)
+  }
+
+  /// Each head: softmax(q k^T scoreScale) probabilityScale v.
+  private func attend(_ workspace: FloatWorkspace) {
+    let (tokens, width, headWidth) = (configuration.tokens, configuration.width, configuration.headWidth)
+    for head in 0..<configuration.heads {
+      let query = unsafe workspace.qkv.base + head * headWidth
+      let (keys, values) = unsafe (workspace.packedKeys.base, workspace.packedValues.base)
+      unsafe SGEMM.pack(query + width, rowStride: 1, columnStride: 3 * width, k: headWidth, n: tokens, into: keys)
+      unsafe SGEMM.pack(query + 2 * width, rowStride: 3 * width, columnStride: 1, k: tokens, n: headWidth, into: values)
+      let scores = unsafe workspace.scores.base
+      unsafe gemm.multiply(
+        query, lda: 3 * width, keys, bias: nil, into: scores, ldc: tokens, m: tokens, n: tokens, k: headWidth)
+      for row in 0..<tokens {
+        unsafe FloatRows.softmax(
+          scores + row * tokens, count: tokens, scoreScale: scoreScale, probabilityScale: probabilityScale)
+      }
+      unsafe gemm.multiply(
+        scores, lda: tokens, values, bias: nil, into: workspace.attention.base + head * headWidth, ldc: width,
+        m: tokens, n: headWidth, k: tokens)
+    }
+  }
+
+  /// Tokens to the final tokens, the pooled row and the logits.
+  private func readOut<Tap: ActivationTap>(
+    _ workspace: FloatWorkspace, _ hiddenStates: [[Float]], _ tap: inout Tap
+  ) -> FloatOutput {
+    let (tokens, width, depth) = (configuration.tokens, configuration.width, configuration.depth)
+    let prefix = configuration.prefixTokens
+    let pooled = workspace.pooled
+    let final: FloatBuffer
+    if readout.normsTheMean {
+      let rows = readout == .tokenMeanThenNorm ? 0..<tokens : prefix..<tokens
+      final = workspace.residual
+      mean(final, rows: rows, into: workspace.row, segment: 0)
+      observe(.finalNormInput, depth, workspace.row, 1, width, &tap)
+      normalize(workspace.row, finalNorm, rows: 1, into: pooled)
+      observe(.finalNormOutput, depth, pooled, 1, width, &tap)
+    } else {
+      observe(.finalNormInput, depth, workspace.residual, tokens, width, &tap)
+      final = workspace.normed
+      normalize(workspace.residual, finalNorm, rows: tokens, into: final)
+      observe(.finalNormOutput, depth, final, tokens, width, &tap)
+      switch readout {
+      case .normThenPatchMean: mean(final, rows: prefix..<tokens, into: pooled, segment: 0)
+      case .classTokenAndPatchMean:
+        mean(final, rows: 0..<1, into: pooled, segment: 0)
+        mean(final, rows: prefix..<tokens, into: pooled, segment: 1)
+      case .classAndDistillationToken:
+        mean(final, rows: 0..<1, into: pooled, segment: 0)
+        mean(final, rows: 1..<2, into: pooled, segment: 1)
+      case .classToken, .tokenMeanThenNorm, .patchMeanThenNorm:
+        mean(final, rows: 0..<1, into: pooled, segment: 0)
+      }
+    }
+    observe(.headInput, depth, pooled, 1, readout.segments * width, &tap)
+    return FloatOutput(
+      hiddenStates: hiddenStates, lastHiddenState: final.array(tokens * width),
+      poolerOutput: poolerOutput(workspace), logits: logits(workspace, &tap))
+  }
+
+  private func poolerOutput(_ workspace: FloatWorkspace) -> [Float] {
+    guard let pooler else { return workspace.pooled.array(readout.segments * configuration.width) }
+    pooler.apply(workspace.pooled, rows: 1, into: workspace.row, with: gemm)
+    // tanh x = 1 - 2 / (e^2x + 1), which is 1 in single precision from 10 up.
+    return workspace.row.array(configuration.width).map { 1 - 2 / (FloatRows.exp(min(2 * $0, 20)) + 1) }
+  }
+
+  private func logits<Tap: ActivationTap>(_ workspace: FloatWorkspace, _ tap: inout Tap) -> [Float]? {
+    guard let head else { return nil }
+    head.apply(workspace.pooled, rows: 1, into: workspace.logits, with: gemm)
+    observe(.logits, configuration.depth, workspace.logits, 1, head.outputs, &tap)
+    return workspace.logits.array(head.outputs)
+  }
+}
+
+extension FloatReference {
+  // MARK: Parts
+
+  @inline(__always)
+  private func observe<Tap: ActivationTap>(
+    _ site: ActivationSite, _ block: Int, _ buffer: FloatBuffer, _ rows: Int, _ columns: Int, _ tap: inout Tap
+  ) {
+    buffer.withSpan(rows * columns) { tap.observe(site, block: block, $0, rows: rows, columns: columns) }
+  }
+
+  /// `channels x height x width` to one row per patch: channels, then the patch's rows, then its columns.
+  private func copyPatches(_ pixels: Span<Float>, into patches: FloatBuffer) {
+    let (size, imageWidth, channels) = (configuration.patchSize, configuration.imageWidth, configuration.channels)
+    let plane = configuration.imageHeight * imageWidth
+    precondition(pixels.count == channels * plane, "pixels must be channels x height x width")
+    unsafe pixels.withUnsafeBufferPointer { source in
+      guard let start = source.baseAddress else { return }
+      var target = unsafe patches.base
+      for patchRow in 0..<configuration.gridHeight {
+        for patchColumn in 0..<configuration.gridWidth {
+          for channel in 0..<channels {
+            for row in 0..<size {
+              let offset = channel * plane + (patchRow * size + row) * imageWidth + patchColumn * size
+              unsafe target.update(from: start + offset, count: size)
+              unsafe target += size
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func normalize(_ x: FloatBuffer, _ norm: PackedNorm, rows: Int, into y: FloatBuffer) {
+    let width = configuration.width
+    for row in 0..<rows {
+      unsafe FloatRows.normalize(
+        x.base + row * width, gain: norm.gain.base, bias: norm.bias.base,
+        epsilon: Float(configuration.layerNormEpsilon), count: width, into: y.base + row * width)
+    }
+  }
+
+  /// residual += scale * branch
+  private func addBranch(_ workspace: FloatWorkspace, scale: FloatBuffer?) {
+    let width = configuration.width
+    for row in 0..<configuration.tokens {
+      unsafe FloatRows.add(
+        workspace.branch.base + row * width, scale: scale?.base, to: workspace.residual.base + row * width, count: width
+      )
+    }
+  }
+
+  /// The mean of some rows, as one segment of a row.
+  private func mean(_ x: FloatBuffer, rows: Range<Int>, into y: FloatBuffer, segment: Int) {
+    let width = configuration.width
+    for column in 0..<width {
+      var sum: Float = 0
+      for row in rows { unsafe sum += x.base[row * width + column] }
+      unsafe y.base[segment * width + column] = sum / Float(rows.count)
+    }
+  }
+}
+
+/// What the reference computes from one image.
+public struct FloatOutput: Sendable {
+  /// The residual stream entering each block and leaving the last, `tokens x width` each; empty unless asked for.
+  public var hiddenStates: [[Float]]
+  /// `tokens x width`: after the final norm; where the norm follows the mean, the residual stream itself.
+  public var lastHiddenState: [Float]
+  /// What the head reads; with a pooler, its output.
+  public var poolerOutput: [Float]
+  /// One per class; nil without a head.
+  public var logits: [Float]?
+}
+
+private struct PackedNorm: Sendable {
+  let gain: FloatBuffer
+  let bias: FloatBuffer
+
+  init(_ norm: FloatNorm) {
+    gain = FloatBuffer(norm.gain)
+    bias = FloatBuffer(norm.bias)
+  }
+}
+
+private struct PackedBlock: Sendable {
+  let norm1: PackedNorm
+  let qkv: PackedFloatLinear
+  let projection: PackedFloatLinear
+  let layerScale1: FloatBuffer?
+  let norm2: PackedNorm
+  let fc1: PackedFloatLinear
+  let fc2: PackedFloatLinear
+  let layerScale2: FloatBuffer?
+
+  init(_ block: FloatBlock) {
+    norm1 = PackedNorm(block.norm1)
+    qkv = PackedFloatLinear(block.qkv)
+    projection = PackedFloatLinear(block.projection)
+    layerScale1 = block.layerScale1.map { FloatBuffer($0) }
+    norm2 = PackedNorm(block.norm2)
+    fc1 = PackedFloatLinear(block.fc1)
+    fc2 = PackedFloatLinear(block.fc2)
+    layerScale2 = block.layerScale2.map { FloatBuffer($0) }
+  }
+}

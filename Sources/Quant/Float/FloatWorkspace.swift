@@ -1,0 +1,47 @@
+import Int8Kernels
+import ViTLite
+
+/// Memory for one image at a time going through a `FloatReference`; one for each thread.
+public final class FloatWorkspace {
+  /// The residual stream: `tokens x width`.
+  let residual: FloatBuffer
+  /// `patches x patch inputs`.
+  let patches: FloatBuffer
+  /// Norm outputs: `tokens x width`.
+  let normed: FloatBuffer
+  /// `tokens x 3 width`.
+  let qkv: FloatBuffer
+  /// The heads' results: `tokens x width`.
+  let attention: FloatBuffer
+  /// What is added to the residual stream: `tokens x width`.
+  let branch: FloatBuffer
+  /// `tokens x MLP width`.
+  let hidden: FloatBuffer
+  /// One head's scores: `tokens x tokens`.
+  let scores: FloatBuffer
+  /// One head's keys and values, packed.
+  let packedKeys: FloatBuffer
+  let packedValues: FloatBuffer
+  /// The row that the head reads: up to two segments of the width.
+  let pooled: FloatBuffer
+  /// One row: means, the pooler's output.
+  let row: FloatBuffer
+  let logits: FloatBuffer
+
+  public init(_ configuration: ModelConfiguration) {
+    let (tokens, width) = (configuration.tokens, configuration.width)
+    residual = FloatBuffer(count: tokens * width)
+    patches = FloatBuffer(count: configuration.patches * configuration.patchInputs)
+    normed = FloatBuffer(count: tokens * width)
+    qkv = FloatBuffer(count: tokens * 3 * width)
+    attention = FloatBuffer(count: tokens * width)
+    branch = FloatBuffer(count: tokens * width)
+    hidden = FloatBuffer(count: tokens * configuration.mlpWidth)
+    scores = FloatBuffer(count: tokens * tokens)
+    packedKeys = FloatBuffer(count: SGEMM.packedCount(k: configuration.headWidth, n: tokens))
+    packedValues = FloatBuffer(count: SGEMM.packedCount(k: tokens, n: configuration.headWidth))
+    pooled = FloatBuffer(count: 2 * width)
+    row = FloatBuffer(count: width)
+    logits = FloatBuffer(count: max(configuration.classes, 1))
+  }
+}

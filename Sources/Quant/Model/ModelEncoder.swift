@@ -1,0 +1,148 @@
+import Int8Kernels
+import ViTLite
+
+extension QuantizedModel {
+  /// The model as a GGUF file: metadata, then every tensor as the kernels read it, each with a CRC-32.
+  public func encoded() -> GGUFWriter {
+    var encoder = ModelEncoder()
+    encoder.describe(self)
+    encoder.add("patch_embd", patchEmbedding)
+    encoder.add("position_embd", positions)
+    for (index, block) in blocks.enumerated() { encoder.add(block, index: index) }
+    encoder.add("output_norm", finalNorm)
+    if let head { encoder.add("output", head) }
+    if let pooler { encoder.add("pooler", pooler) }
+    encoder.writer.set(ModelKey.checksums, .uint32s(encoder.writer.tensorChecksums))
+    return encoder.writer
+  }
+
+  /// Writes the model file; what was at the path stays whole until the new file is.
+  public func write(to path: String) throws(FileError) {
+    try encoded().write(to: path)
+  }
+
+  /// The bytes of the model file.
+  public var bytes: [UInt8] { encoded().serialized() }
+}
+
+/// Writes the parts of a model under their names.
+private struct ModelEncoder {
+  var writer = GGUFWriter(alignment: MemoryPlan.alignment)
+
+  mutating func set(_ name: String, _ value: GGUFValue) { writer.set(ModelKey.metadata(name), value) }
+  mutating func set(_ name: String, _ value: Int) { set(name, .uint32(UInt32(truncatingIfNeeded: value))) }
+
+  mutating func describe(_ model: QuantizedModel) {
+    let configuration = model.configuration
+    writer.set("general.architecture", .string(ModelKey.architecture))
+    writer.set("general.name", .string("\(configuration.family.rawValue), width \(configuration.width)"))
+    writer.set("general.quantization_version", .uint32(2))
+    // LLAMA_FTYPE has no value for plain int8 tensors; 7 (mostly Q8_0) is the nearest: 8-bit weights.
+    writer.set("general.file_type", .uint32(7))
+    set("family", .string(configuration.family.rawValue))
+    set("image_height", configuration.imageHeight)
+    set("image_width", configuration.imageWidth)
+    set("patch_size", configuration.patchSize)
+    set("channels", configuration.channels)
+    set("embedding_length", configuration.width)
+    set("block_count", configuration.depth)
+    set("attention.head_count", configuration.heads)
+    set("feed_forward_length", configuration.mlpWidth)
+    set("prefix_tokens", configuration.prefixTokens)
+    set("classes", configuration.classes)
+    set("layer_norm_epsilon", .float64(configuration.layerNormEpsilon))
+    if !configuration.labels.isEmpty { set("labels", .strings(configuration.labels)) }
+    set("readout", .string(model.readout.rawValue))
+    set("activations", .string(model.activations.rawValue))
+    set("softmax_planes", model.softmaxPlanes)
+    set("residual_fraction_bits", model.residualFractionBits)
+    set("final_fraction_bits", model.finalFractionBits)
+    set("output_fraction_bits", model.outputFractionBits)
+    set("pixel_scale", .float32s(model.pixelMapping.scale))
+    set("pixel_offset", .float32s(model.pixelMapping.offset))
+    set("head.input_shift", Int(model.headInputShift))
+    set("head.input_range", [model.headInputQuantizer])
+    if let preprocessing = model.preprocessing { describe(preprocessing) }
+    describe(model.blocks)
+  }
+
+  /// Scalars of all blocks, as arrays with one entry for each.
+  private mutating func describe(_ blocks: [QuantizedBlock]) {
+    set("block.score_shift", .int32s(blocks.map(\.scoreShift)))
+    set("block.value_shift", .int32s(blocks.map(\.valueShift)))
+    set("block.gelu_fraction_bits", .int32s(blocks.map(\.geluFractionBits)))
+    set("block.norm1_range", blocks.map(\.norm1Quantizer))
+    set("block.query_range", blocks.flatMap(\.queryQuantizers))
+    set("block.key_range", blocks.flatMap(\.keyQuantizers))
+    set("block.attention_range", blocks.map(\.attentionQuantizer))
+    set("block.norm2_range", blocks.map(\.norm2Quantizer))
+    set("block.gelu_range", blocks.map(\.geluQuantizer))
+  }
+
+  private mutating func describe(_ preprocessing: Preprocessing) {
+    switch preprocessing.resize {
+    case .none: set("preprocessing.resize", .string("none"))
+    case .exact(let height, let width):
+      set("preprocessing.resize", .string("exact"))
+      set("preprocessing.resize_size", .int32s([Int32(height), Int32(width)]))
+    case .shortestEdge(let length):
+      set("preprocessing.resize", .string("shortest_edge"))
+      set("preprocessing.resize_size", .int32s([Int32(length)]))
+    }
+    set("preprocessing.filter", preprocessing.filter.rawValue)
+    if let crop = preprocessing.crop {
+      set("preprocessing.crop", .int32s([Int32(crop.height), Int32(crop.width)]))
+    }
+    set("preprocessing.crop_rounding", .string(preprocessing.cropRounding.rawValue))
+    set("preprocessing.rescale_factor", .float64(preprocessing.rescaleFactor))
+    set("preprocessing.mean", .float64s(preprocessing.mean))
+    set("preprocessing.standard_deviation", .float64s(preprocessing.standardDeviation))
+  }
+
+  /// Static ranges as pairs; nothing for dynamic ones.
+  mutating func set(_ name: String, _ quantizers: [ActivationQuantizer]) {
+    let pairs = quantizers.flatMap { quantizer -> [Int32] in
+      guard case .fixed(let row) = quantizer else { return [] }
+      return [row.low, row.high]
+    }
+    if !pairs.isEmpty { set(name, .int32s(pairs)) }
+  }
+
+  mutating func add(_ name: String, _ values: [Int32]) {
+    writer.add(name, dimensions: [values.count], values: values)
+  }
+
+  mutating func add(_ name: String, _ norm: QuantizedNorm) {
+    add("\(name).weight", norm.gain)
+    add("\(name).bias", norm.bias)
+    set("\(name).shift", .int32(norm.shift))
+    set("\(name).epsilon", .int64(norm.epsilon))
+  }
+
+  mutating func add(_ name: String, _ linear: QuantizedLinear) {
+    let groups = WeightLayout.paddedInputs(linear.inputs) / 4
+    let panels = WeightLayout.paddedOutputs(linear.outputs) / WeightLayout.panelColumns
+    writer.add(
+      "\(name).weight", dimensions: [4, WeightLayout.panelColumns, groups, panels], values: linear.weights)
+    if let low = linear.low, let sums = linear.lowColumnSum {
+      writer.add("\(name).weight_low", dimensions: [4, WeightLayout.panelColumns, groups, panels], values: low)
+      add("\(name).column_sum_low", sums)
+    }
+    add("\(name).multiplier", linear.multiplier)
+    add("\(name).column_sum", linear.columnSum)
+    add("\(name).bias", linear.bias)
+    set("\(name).shift", .int32(linear.shift))
+    set("\(name).accumulator_bound", .int64(linear.accumulatorBound))
+    set("\(name).output_bound", .int64(linear.outputBound))
+  }
+
+  mutating func add(_ block: QuantizedBlock, index: Int) {
+    add(ModelKey.block(index, "ln1"), block.norm1)
+    add(ModelKey.block(index, "attn_qkv"), block.qkv)
+    add(ModelKey.block(index, "attn_v.multiplier"), block.valueMultiplier)
+    add(ModelKey.block(index, "attn_out"), block.compensatedProjection)
+    add(ModelKey.block(index, "ln2"), block.norm2)
+    add(ModelKey.block(index, "ffn_up"), block.fc1)
+    add(ModelKey.block(index, "ffn_down"), block.fc2)
+  }
+}

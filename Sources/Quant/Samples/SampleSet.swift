@@ -1,0 +1,151 @@
+import Int8Kernels
+import ViTLite
+
+/// Why images or values are not a sample set that a model can use.
+public enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
+  case file(SafetensorsError, path: String)
+  /// Neither `images` nor `pixel_values`.
+  case noSamples(path: String)
+  /// A tensor whose shape is not N x C x H x W with every extent at least 1, or labels that are not N.
+  case shape(tensor: String, found: [Int], expected: String, path: String)
+  /// A label beyond the classes of the model.
+  case label(found: Int, sample: String, classes: Int)
+
+  public var description: String {
+    switch self {
+    case .file(let error, let path):
+      if case .file = error { "\(error)" } else { "\(error), \(path)" }
+    case .noSamples(let path):
+      "no samples, \(path), expected a tensor \"images\" (U8) or \"pixel_values\" (F32), N x C x H x W"
+    case .shape(let tensor, let found, let expected, let path):
+      "shape \(found), tensor \"\(tensor)\" of \(path), expected \(expected)"
+    case .label(let found, let sample, let classes):
+      "label \(found), \(sample), expected a class from 0 to \(classes - 1)"
+    }
+  }
+}
+
+/// One image as a model takes it: channels x height x width, row-major.
+public enum Sample: Sendable, Equatable {
+  /// Raw 8-bit pixels, to be normalised by the model's preprocessing.
+  case pixels([UInt8])
+  /// Values that are normalised already.
+  case values([Float])
+
+  /// The values that a float model reads: pixels are scaled and normalised, values are as they are.
+  ///
+  /// - Parameter preprocessing: of the model, with mean and deviation for each channel; without it pixels are only
+  ///   scaled to 0...1.
+  public func values(preprocessing: Preprocessing?, channels: Int) -> [Float] {
+    switch self {
+    case .values(let values): return values
+    case .pixels(let pixels):
+      let plane = pixels.count / max(channels, 1)
+      var values = [Float](repeating: 0, count: pixels.count)
+      for channel in 0..<channels {
+        let normalized = Self.normalizedLevels(preprocessing, channel: channel)
+        for index in channel * plane..<(channel + 1) * plane { values[index] = normalized[Int(pixels[index])] }
+      }
+      return values
+    }
+  }
+
+  /// `(level * rescale - mean) / deviation` for the 256 levels of a channel. A channel that the preprocessing does not
+  /// name uses the last one that it does.
+  private static func normalizedLevels(_ preprocessing: Preprocessing?, channel: Int) -> [Float] {
+    let rescale = preprocessing?.rescaleFactor ?? 1.0 / 255
+    let means = preprocessing?.mean ?? []
+    let deviations = preprocessing?.standardDeviation ?? []
+    let mean = channel < means.count ? means[channel] : means.last ?? 0
+    let deviation = channel < deviations.count ? deviations[channel] : deviations.last ?? 1
+    return (0...255).map { Float((Double($0) * rescale - mean) / deviation) }
+  }
+}
+
+/// Images of one size, in memory: what a model is calibrated with.
+public struct SampleSet: Sendable {
+  public enum Storage: Sendable {
+    /// N x C x H x W raw 8-bit pixels.
+    case pixels([UInt8])
+    /// N x C x H x W values that are normalised already.
+    case values([Float])
+  }
+
+  /// Whether a set holds raw pixels or normalised values.
+  public enum Kind: Sendable { case pixels, values }
+
+  public let kind: Kind
+  public private(set) var count = 0
+  public let channels: Int
+  public let height: Int
+  public let width: Int
+  /// The class of each sample; nil when they are not known.
+  public private(set) var labels: [Int]?
+  /// What to call each sample in a message: a file, or a tensor's row.
+  public private(set) var names: [String] = []
+  /// One of the two is empty: two arrays rather than one enumeration, so that appending is in place.
+  private var pixels: [UInt8] = []
+  private var values: [Float] = []
+
+  /// An empty set for images of this size.
+  public init(channels: Int, height: Int, width: Int, kind: Kind, labelled: Bool) {
+    self.kind = kind
+    self.channels = channels
+    self.height = height
+    self.width = width
+    labels = labelled ? [] : nil
+  }
+
+  /// All samples.
+  public var storage: Storage { kind == .pixels ? .pixels(pixels) : .values(values) }
+
+  /// Elements of one sample: channels x height x width.
+  public var elementsPerSample: Int { channels * height * width }
+
+  /// Adds a sample.
+  ///
+  /// - Parameter label: its class; needed in a labelled set, ignored in another.
+  /// - Returns: false, and nothing is added, when the sample is of another kind or size than the set.
+  public mutating func append(_ sample: Sample, label: Int?, name: String) -> Bool {
+    if labels != nil, label == nil { return false }
+    switch (kind, sample) {
+    case (.pixels, .pixels(let new)) where new.count == elementsPerSample: pixels.append(contentsOf: new)
+    case (.values, .values(let new)) where new.count == elementsPerSample: values.append(contentsOf: new)
+    default: return false
+    }
+    if let label { labels?.append(label) }
+    names.append(name)
+    count += 1
+    return true
+  }
+
+  /// One sample of the set.
+  /// - Precondition: `0 <= index < count`.
+  public subscript(index: Int) -> Sample {
+    precondition(index >= 0 && index < count, "a sample of the set")
+    let range = index * elementsPerSample..<(index + 1) * elementsPerSample
+    return kind == .pixels ? .pixels(Array(pixels[range])) : .values(Array(values[range]))
+  }
+
+  /// A sample as a float model reads it: channels x height x width, normalised.
+  public func values(of index: Int, preprocessing: Preprocessing?) -> [Float] {
+    self[index].values(preprocessing: preprocessing, channels: channels)
+  }
+}
+
+extension SampleSet {
+  /// `count` of `total` indices without repetition, in ascending order; all of them when `count` is not less.
+  ///
+  /// The same seed gives the same choice on every machine.
+  public static func choose(_ count: Int, of total: Int, seed: UInt64) -> [Int] {
+    guard count < total else { return Array(0..<total) }
+    var generator = SplitMix64(seed: seed)
+    var indices = Array(0..<total)
+    // The first `count` steps of a Fisher-Yates shuffle.
+    for position in 0..<count {
+      let remaining = UInt64(total - position)
+      indices.swapAt(position, position + Int(generator.next() % remaining))
+    }
+    return indices[..<count].sorted()
+  }
+}

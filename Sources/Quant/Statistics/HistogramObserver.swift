@@ -1,0 +1,93 @@
+import Int8Kernels
+import ViTLite
+
+/// How a static range is chosen from what was seen.
+public enum ObserverKind: String, Sendable, CaseIterable {
+  /// All that was seen.
+  case minmax
+  /// All but the outermost 0.01%.
+  case percentile
+  /// The range with the least squared error after quantization to 255 steps.
+  case mse
+  /// The range with the least Kullback-Leibler divergence after quantization to 255 steps
+  /// (Migacz, "8-bit inference with TensorRT", 2017).
+  case entropy
+}
+
+/// Extremes and a histogram of all values of a tensor.
+///
+/// The bins' width is a power of two and one edge is 0, so that widening merges pairs of bins exactly: observing two
+/// halves apart and merging gives the same as observing the whole, whatever the order.
+public struct HistogramObserver: Sendable, Equatable {
+  /// Bins on each side of 0.
+  static let side = 1024
+  static let narrowestExponent = -60
+
+  public private(set) var minimum: Float = .infinity
+  public private(set) var maximum: Float = -.infinity
+  /// `2 * side` bins; bin `i` holds values in `(i - side) * 2^exponent ..< (i - side + 1) * 2^exponent`.
+  private(set) var counts = [UInt64](repeating: 0, count: 2 * side)
+  private(set) var exponent = narrowestExponent
+  public private(set) var total: UInt64 = 0
+
+  public init() {}
+
+  /// Takes values in; NaN and infinities are left out.
+  public mutating func observe(_ values: Span<Float>) {
+    var low = minimum
+    var high = maximum
+    for index in values.indices where values[index].isFinite {
+      low = min(low, values[index])
+      high = max(high, values[index])
+    }
+    guard low <= high else { return }
+    minimum = low
+    maximum = high
+    widen(to: Self.exponent(covering: max(high.magnitude, low.magnitude)))
+    // In double precision, where no product underflows: a tiny negative value must not become 0.
+    let scale = Double(sign: .plus, exponent: -exponent, significand: 1)
+    for index in values.indices where values[index].isFinite {
+      let bin = Int((Double(values[index]) * scale).rounded(.down)) + Self.side
+      counts[min(max(bin, 0), 2 * Self.side - 1)] += 1
+      total += 1
+    }
+  }
+
+  public mutating func merge(_ other: HistogramObserver) {
+    var other = other
+    let common = max(exponent, other.exponent)
+    widen(to: common)
+    other.widen(to: common)
+    for bin in counts.indices { counts[bin] += other.counts[bin] }
+    minimum = min(minimum, other.minimum)
+    maximum = max(maximum, other.maximum)
+    total += other.total
+  }
+
+  /// The smallest exponent whose bins hold values of this magnitude on both sides.
+  private static func exponent(covering magnitude: Float) -> Int {
+    guard magnitude > 0 else { return narrowestExponent }
+    // magnitude < 2^(e + 1), and side is 2^10.
+    return max(Int(magnitude.exponent) + 1 - 10, narrowestExponent)
+  }
+
+  private static func power(_ exponent: Int) -> Float {
+    Float(sign: .plus, exponent: exponent, significand: 1)
+  }
+
+  private mutating func widen(to target: Int) {
+    guard target > exponent else { return }
+    let shift = target - exponent
+    var wider = [UInt64](repeating: 0, count: 2 * Self.side)
+    for bin in counts.indices where counts[bin] > 0 {
+      wider[((bin - Self.side) >> min(shift, 62)) + Self.side] += counts[bin]
+    }
+    counts = wider
+    exponent = target
+  }
+
+  /// Middle of a bin.
+  func center(_ bin: Int) -> Float {
+    (Float(bin - Self.side) + 0.5) * Self.power(exponent)
+  }
+}

@@ -1,0 +1,77 @@
+import Int8Kernels
+import ViTLite
+
+/// The range that a quantizer covers.
+public struct ValueRange: Sendable, Equatable {
+  public var low: Float
+  public var high: Float
+
+  public init(low: Float, high: Float) {
+    self.low = low
+    self.high = high
+  }
+
+  /// The larger of the two magnitudes.
+  public var magnitude: Float { max(-low, high, 0) }
+
+  /// The range with each end times its factor.
+  public func scaled(low lowFactor: Float, high highFactor: Float) -> ValueRange {
+    ValueRange(low: low * lowFactor, high: high * highFactor)
+  }
+}
+
+/// Per-channel extremes and sums of rows of values.
+///
+/// Merging is exact for the extremes; the sums are in double precision.
+public struct ChannelObserver: Sendable, Equatable {
+  public private(set) var minimum: [Float]
+  public private(set) var maximum: [Float]
+  /// Sum of each channel's values.
+  public private(set) var sum: [Double]
+  public private(set) var rows = 0
+
+  public init(channels: Int) {
+    minimum = Array(repeating: .infinity, count: channels)
+    maximum = Array(repeating: -.infinity, count: channels)
+    sum = Array(repeating: 0, count: channels)
+  }
+
+  /// Takes rows of `channels` values in, row-major.
+  public mutating func observe(_ values: Span<Float>) {
+    let channels = minimum.count
+    guard channels > 0 else { return }
+    for row in 0..<values.count / channels {
+      for channel in 0..<channels {
+        let value = values[row * channels + channel]
+        minimum[channel] = min(minimum[channel], value)
+        maximum[channel] = max(maximum[channel], value)
+        sum[channel] += Double(value)
+      }
+    }
+    rows += values.count / channels
+  }
+
+  public mutating func merge(_ other: ChannelObserver) {
+    for channel in minimum.indices {
+      minimum[channel] = min(minimum[channel], other.minimum[channel])
+      maximum[channel] = max(maximum[channel], other.maximum[channel])
+      sum[channel] += other.sum[channel]
+    }
+    rows += other.rows
+  }
+
+  /// Largest magnitude of each channel.
+  public var magnitude: [Float] {
+    zip(minimum, maximum).map { max(-$0, $1, 0) }
+  }
+
+  /// Middle of each channel's range; 0 where nothing was seen.
+  public var center: [Float] {
+    zip(minimum, maximum).map { $0 <= $1 ? ($0 + $1) / 2 : 0 }
+  }
+
+  /// Mean of each channel; 0 where nothing was seen.
+  public var mean: [Float] {
+    sum.map { rows > 0 ? Float($0 / Double(rows)) : 0 }
+  }
+}

@@ -1,0 +1,83 @@
+import LibC
+
+/// What an inference hands out: integers, and the scales that turn them into numbers.
+public struct IntegerOutput: Sendable {
+  /// One for each class; nil when the model has no head.
+  public let logits: [Int32]?
+  /// `logit = integer * logitScale`
+  public let logitScale: Float
+  /// `tokens x width`, after the final norm; empty where not all tokens are normed: with a head that reads a few, and
+  /// no hidden states kept.
+  public let finalTokens: [Int32]
+  public let finalTokenScale: Float
+  /// `width`; nil when the model has no pooler.
+  public let pooled: [Int32]?
+  /// The class token after the final norm, `width`; nil with a head.
+  private let classToken: [Int32]?
+  /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
+  private let states: [Int32]
+  private let stateCount: Int
+  private let normsTheMean: Bool
+  private let residualScale: Float
+
+  init(_ model: IntegerModel, _ arena: InferenceArena, hiddenStates: [Int32], hasFinalTokens: Bool) {
+    let configuration = model.configuration
+    normsTheMean = model.readout.normsTheMean
+    stateCount = configuration.tokens * configuration.width
+    states = hiddenStates
+    logitScale = Self.scale(model.outputFractionBits)
+    finalTokenScale = Self.scale(model.finalFractionBits)
+    residualScale = Self.scale(model.residualFractionBits)
+    let hasHead = unsafe model.head != nil
+    logits = unsafe hasHead ? Array(UnsafeBufferPointer(start: arena.outputs, count: configuration.classes)) : nil
+    finalTokens =
+      unsafe hasFinalTokens ? Array(UnsafeBufferPointer(start: arena.final, count: stateCount)) : []
+    classToken = hasHead ? nil : Array(finalTokens.prefix(configuration.width))
+    pooled =
+      unsafe model.pooler != nil ? Array(UnsafeBufferPointer(start: arena.outputs, count: configuration.width)) : nil
+  }
+
+  private static func scale(_ fractionBits: Int) -> Float {
+    Float(sign: .plus, exponent: -fractionBits, significand: 1)
+  }
+
+  public var dequantizedLogits: [Float]? { logits?.map { Float($0) * logitScale } }
+
+  public var dequantizedFinalTokens: [Float] { finalTokens.map { Float($0) * finalTokenScale } }
+
+  /// The tokens that the float reference calls its last hidden state: after the final norm or, where the norm follows
+  /// the mean, the stream that leaves the last block. Nil where it was not computed or kept.
+  public var lastHiddenState: [Float]? {
+    if normsTheMean {
+      guard states.count >= stateCount else { return nil }
+      return states.suffix(stateCount).map { Float($0) * residualScale }
+    }
+    return finalTokens.isEmpty ? nil : dequantizedFinalTokens
+  }
+
+  /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
+  public var poolerOutput: [Float]? {
+    if let pooled { return pooled.map { tanhf(Float($0) * logitScale) } }
+    return classToken?.map { Float($0) * finalTokenScale }
+  }
+
+  /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
+  public var hiddenStates: [[Float]] {
+    stride(from: 0, to: states.count, by: max(stateCount, 1)).map { first in
+      states[first..<first + stateCount].map { Float($0) * residualScale }
+    }
+  }
+
+  /// CRC-32 of the integer logits, or of the final tokens' integers when there is no head, as little-endian int32.
+  public var crc32: UInt32 {
+    CRC32.checksum(ofInt32s: logits ?? finalTokens)
+  }
+}
+
+extension CRC32 {
+  /// The checksum of integers as little-endian bytes.
+  static func checksum(ofInt32s values: [Int32]) -> UInt32 {
+    let bytes = LittleEndian.bytes(of: values)
+    return unsafe checksum(of: bytes.span.bytes)
+  }
+}

@@ -1,0 +1,23 @@
+import LibC
+
+/// Why the operating system refused something about a file.
+public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What was tried and what came of it: `cannot open: No such file or directory`.
+  public var message: String
+  public var path: String
+
+  public init(message: String, path: String) {
+    self.message = message
+    self.path = path
+  }
+
+  /// What failed, with the text of the current `errno`.
+  package init(failed action: String, path: String) {
+    let code = errno
+    var text = "error \(code)"
+    if let reason = unsafe strerror(code) { text = unsafe String(cString: reason) }
+    self.init(message: "cannot \(action): \(text)", path: path)
+  }
+
+  public var description: String { "\(message), \(path)" }
+}

@@ -1,0 +1,50 @@
+import LibC
+import Synchronization
+
+/// One of the threads that work on an inference together; all run the same code, each on its share.
+struct Worker {
+  /// 0 ..< count
+  let index: Int
+  let count: Int
+  private let meeting: Barrier
+
+  init(index: Int, count: Int, meeting: Barrier) {
+    self.index = index
+    self.count = count
+    self.meeting = meeting
+  }
+
+  /// This worker's share of `total` items, in whole units of `unit` items; the shares are contiguous and cover all.
+  func share(of total: Int, unit: Int = 1) -> Range<Int> {
+    let units = (total + unit - 1) / unit
+    let low = units * index / count * unit
+    let high = units * (index + 1) / count * unit
+    return min(low, total)..<min(high, total)
+  }
+
+  /// Waits until all workers have come here.
+  func barrier() {
+    if count > 1 { meeting.wait(for: count) }
+  }
+}
+
+/// Counts arrivals and turns to the next generation when the last one comes.
+final class Barrier: Sendable {
+  private let arrived = Atomic<Int>(0)
+  private let generation = Atomic<Int>(0)
+
+  /// Spins briefly, then yields: shares are even, so the wait is short unless the processor is shared with others.
+  func wait(for count: Int) {
+    let current = generation.load(ordering: .acquiring)
+    if arrived.add(1, ordering: .acquiringAndReleasing).newValue == count {
+      arrived.store(0, ordering: .relaxed)
+      generation.store(current &+ 1, ordering: .releasing)
+      return
+    }
+    var spins = 0
+    while generation.load(ordering: .acquiring) == current {
+      spins &+= 1
+      if spins > 8192 { sched_yield() }
+    }
+  }
+}

@@ -1,0 +1,312 @@
+import Int8Kernels
+
+/// Finds the parts of a model in the bytes of its file, and checks every number that the forward pass relies on.
+struct ModelDecoder {
+  let file: GGUFReader
+  let configuration: ModelConfiguration
+  let readout: Readout
+  let activations: ActivationMode
+  private let bytes: ModelBytes
+
+  init(_ bytes: ModelBytes) throws(IntegerModelError) {
+    self.bytes = bytes
+    do throws(GGUFError) {
+      file = try unsafe GGUFReader(parsing: bytes.buffer.bytes)
+    } catch { throw .format(error) }
+    configuration = try Self.configuration(in: file)
+    readout = try Self.choice("readout", in: file)
+    activations = try Self.choice("activations", in: file)
+    guard readout != .classAndDistillationToken || configuration.prefixTokens >= 2 else {
+      throw .invalid(
+        what: "\(configuration.prefixTokens) prefix tokens", where: "key \(ModelKey.metadata("prefix_tokens"))",
+        expected: "at least 2, which the readout \(readout.rawValue) reads")
+    }
+  }
+
+  func hasTensor(_ name: String) -> Bool { file.tensors.contains { $0.name == name } }
+
+  // MARK: Metadata
+
+  private static func value<Value>(
+    _ body: () throws(GGUFError) -> Value
+  ) throws(IntegerModelError) -> Value {
+    do throws(GGUFError) { return try body() } catch { throw .format(error) }
+  }
+
+  private static func choice<Choice: RawRepresentable & CaseIterable>(
+    _ name: String, in file: GGUFReader
+  ) throws(IntegerModelError) -> Choice where Choice.RawValue == String {
+    let key = ModelKey.metadata(name)
+    let text = try value { () throws(GGUFError) in try file.string(key) }
+    guard let choice = Choice(rawValue: text) else {
+      let valid = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+      throw .invalid(what: "\"\(text)\"", where: "key \(key)", expected: "one of \(valid)")
+    }
+    return choice
+  }
+
+  private static func integer(
+    _ name: String, in range: ClosedRange<Int>, of file: GGUFReader
+  ) throws(IntegerModelError) -> Int {
+    let key = ModelKey.metadata(name)
+    let found = try value { () throws(GGUFError) in try file.int(key) }
+    guard range.contains(found) else {
+      throw .invalid(
+        what: "\(found)", where: "key \(key)", expected: "\(range.lowerBound) to \(range.upperBound)")
+    }
+    return found
+  }
+
+  func integer(_ name: String, in range: ClosedRange<Int>) throws(IntegerModelError) -> Int {
+    try Self.integer(name, in: range, of: file)
+  }
+
+  private static func configuration(in file: GGUFReader) throws(IntegerModelError) -> ModelConfiguration {
+    let architecture = try value { () throws(GGUFError) in try file.string("general.architecture") }
+    guard architecture == ModelKey.architecture else {
+      throw .invalid(
+        what: "architecture \"\(architecture)\"", where: "key general.architecture", expected: "\"vit\"")
+    }
+    let epsilon = try value { () throws(GGUFError) in try file.float(ModelKey.metadata("layer_norm_epsilon")) }
+    var labels: [String] = []
+    if file[ModelKey.metadata("labels")] != nil {
+      labels = try value { () throws(GGUFError) in try file.strings(ModelKey.metadata("labels")) }
+    }
+    let configuration = ModelConfiguration(
+      family: try choice("family", in: file),
+      imageHeight: try integer("image_height", in: 1...16384, of: file),
+      imageWidth: try integer("image_width", in: 1...16384, of: file),
+      patchSize: try integer("patch_size", in: 1...1024, of: file),
+      channels: try integer("channels", in: 1...16, of: file),
+      width: try integer("embedding_length", in: 1...16384, of: file),
+      depth: try integer("block_count", in: 0...1024, of: file),
+      heads: try integer("attention.head_count", in: 1...1024, of: file),
+      mlpWidth: try integer("feed_forward_length", in: 1...65536, of: file), layerNormEpsilon: epsilon,
+      prefixTokens: try integer("prefix_tokens", in: 0...1024, of: file),
+      classes: try integer("classes", in: 0...(1 << 20), of: file), labels: labels)
+    guard configuration.width % configuration.heads == 0 else {
+      throw .invalid(
+        what: "\(configuration.heads) heads for a width of \(configuration.width)",
+        where: "key \(ModelKey.metadata("attention.head_count"))", expected: "a divisor of the width")
+    }
+    guard (1...32768).contains(configuration.tokens), configuration.patches > 0 else {
+      throw .invalid(
+        what: "\(configuration.tokens) tokens", where: "keys vit.image_height, vit.image_width, vit.patch_size",
+        expected: "1 to 32768")
+    }
+    guard labels.isEmpty || labels.count == configuration.classes else {
+      throw .invalid(
+        what: "\(labels.count) labels", where: "key \(ModelKey.metadata("labels"))",
+        expected: "\(configuration.classes)")
+    }
+    return configuration
+  }
+
+  func pixelMapping() throws(IntegerModelError) -> PixelMapping {
+    let scale = try floats("pixel_scale", count: configuration.channels)
+    let offset = try floats("pixel_offset", count: configuration.channels)
+    guard scale.allSatisfy({ $0.isFinite && $0 > 0 }), offset.allSatisfy(\.isFinite) else {
+      throw .invalid(
+        what: "a pixel scale or offset that is no number", where: "keys vit.pixel_scale, vit.pixel_offset",
+        expected: "positive scales and finite offsets")
+    }
+    return PixelMapping(scale: scale.map { Float($0) }, offset: offset.map { Float($0) })
+  }
+
+  private func floats(_ name: String, count: Int) throws(IntegerModelError) -> [Double] {
+    let key = ModelKey.metadata(name)
+    let values = try Self.value { () throws(GGUFError) in try file.floats(key) }
+    guard values.count == count else {
+      throw .invalid(what: "\(values.count) numbers", where: "key \(key)", expected: "\(count)")
+    }
+    return values
+  }
+
+  private func integers(_ name: String, count: ClosedRange<Int>) throws(IntegerModelError) -> [Int] {
+    let key = ModelKey.metadata(name)
+    let values = try Self.value { () throws(GGUFError) in try file.ints(key) }
+    guard count.contains(values.count) else {
+      throw .invalid(what: "\(values.count) numbers", where: "key \(key)", expected: "\(count.lowerBound)")
+    }
+    return values
+  }
+
+  func preprocessing() throws(IntegerModelError) -> Preprocessing? {
+    guard file[ModelKey.metadata("preprocessing.resize")] != nil else { return nil }
+    let kind = try Self.value { () throws(GGUFError) in
+      try file.string(ModelKey.metadata("preprocessing.resize"))
+    }
+    let resize: Preprocessing.Resize
+    switch kind {
+    case "none": resize = .none
+    case "exact":
+      let size = try imageSize("preprocessing.resize_size", count: 2)
+      resize = .exact(height: size[0], width: size[1])
+    case "shortest_edge": resize = .shortestEdge(try imageSize("preprocessing.resize_size", count: 1)[0])
+    default:
+      throw .invalid(
+        what: "\"\(kind)\"", where: "key vit.preprocessing.resize", expected: "none, exact or shortest_edge")
+    }
+    var crop: (height: Int, width: Int)?
+    if file[ModelKey.metadata("preprocessing.crop")] != nil {
+      let size = try imageSize("preprocessing.crop", count: 2)
+      crop = (size[0], size[1])
+    }
+    let filter = try integer("preprocessing.filter", in: 0...5)
+    let factor = try Self.value { () throws(GGUFError) in
+      try file.float(ModelKey.metadata("preprocessing.rescale_factor"))
+    }
+    let rounding = try Self.value { () throws(GGUFError) in
+      try file.string(ModelKey.metadata("preprocessing.crop_rounding"))
+    }
+    return Preprocessing(
+      resize: resize, filter: Preprocessing.Filter(rawValue: filter) ?? .bicubic, crop: crop,
+      cropRounding: Preprocessing.CropRounding(rawValue: rounding) ?? .down, rescaleFactor: factor,
+      mean: try floats("preprocessing.mean", count: configuration.channels),
+      standardDeviation: try floats("preprocessing.standard_deviation", count: configuration.channels))
+  }
+
+  private func imageSize(_ name: String, count: Int) throws(IntegerModelError) -> [Int] {
+    let size = try integers(name, count: count...count)
+    guard size.allSatisfy({ (1...65536).contains($0) }) else {
+      throw .invalid(what: "an image size of \(size)", where: "key vit.\(name)", expected: "1 to 65536")
+    }
+    return size
+  }
+
+  /// Number `index` of `count` quantizers that a key holds: ranges in static mode, none in dynamic mode.
+  func quantizer(_ name: String, index: Int, count: Int) throws(IntegerModelError) -> ActivationQuantizer {
+    guard activations == .static else { return .dynamic }
+    let ranges = try integers(name, count: (2 * count)...(2 * count))
+    let low = ranges[2 * index]
+    let high = ranges[2 * index + 1]
+    guard (-32768...0).contains(low), (0...32767).contains(high) else {
+      throw .invalid(
+        what: "a range of \(low) to \(high)", where: "key \(ModelKey.metadata(name))",
+        expected: "a range around 0 within 16 bits")
+    }
+    return .fixed(RowQuantizer(minimum: Int32(low), maximum: Int32(high)))
+  }
+
+  private func scalar(
+    _ name: String, block: Int, in range: ClosedRange<Int>
+  ) throws(IntegerModelError) -> Int32 {
+    let values = try integers(name, count: configuration.depth...configuration.depth)
+    guard range.contains(values[block]) else {
+      throw .invalid(
+        what: "\(values[block]) for block \(block)", where: "key \(ModelKey.metadata(name))",
+        expected: "\(range.lowerBound) to \(range.upperBound)")
+    }
+    return Int32(values[block])
+  }
+}
+
+// MARK: - Tensors
+
+extension ModelDecoder {
+  /// The bytes of a tensor, after checking its type, size and alignment.
+  private func data(
+    _ name: String, _ type: GGUF.TensorType, count: Int
+  ) throws(IntegerModelError) -> UnsafeRawPointer {
+    let tensor = try Self.value { () throws(GGUFError) in try file.tensor(name) }
+    guard tensor.type == type, tensor.range.count == count * type.size else {
+      throw .invalid(
+        what: "\(tensor.range.count) bytes of \(tensor.type.name)", where: "tensor \"\(name)\"",
+        expected: "\(count * type.size) bytes of \(type.name)")
+    }
+    guard let base = unsafe bytes.buffer.baseAddress, unsafe tensor.range.upperBound <= bytes.buffer.count,
+      unsafe Int(bitPattern: base + tensor.range.lowerBound) % type.size == 0
+    else {
+      throw .invalid(
+        what: "offset \(tensor.range.lowerBound)", where: "tensor \"\(name)\"", expected: "an aligned offset")
+    }
+    return unsafe base + tensor.range.lowerBound
+  }
+
+  func int32s(_ name: String, count: Int) throws(IntegerModelError) -> UnsafePointer<Int32> {
+    try unsafe data(name, .int32, count: count).assumingMemoryBound(to: Int32.self)
+  }
+
+  /// Multipliers, none larger than 15 bits.
+  private func multipliers(_ name: String, count: Int) throws(IntegerModelError) -> UnsafePointer<Int32> {
+    let values = try unsafe int32s(name, count: count)
+    for index in 0..<count where unsafe !(-32767...32767).contains(values[index]) {
+      throw unsafe .invalid(
+        what: "multiplier \(values[index])", where: "tensor \"\(name)\", element \(index)",
+        expected: "-32767 to 32767")
+    }
+    return unsafe values
+  }
+
+  func linear(_ name: String, outputs: Int, inputs: Int) throws(IntegerModelError) -> PackedLinear {
+    let columns = WeightLayout.paddedOutputs(outputs)
+    let bounds = try (integer64("\(name).accumulator_bound"), integer64("\(name).output_bound"))
+    guard (0...Int(Int32.max)).contains(bounds.0), (0...Int(Int32.max)).contains(bounds.1) else {
+      throw .invalid(
+        what: "an accumulator that can reach \(bounds.0) and an output that can reach \(bounds.1)",
+        where: "layer \(name)", expected: "at most \(Int32.max)")
+    }
+    let byteCount = WeightLayout.byteCount(outputs: outputs, inputs: inputs)
+    let weights = try unsafe data("\(name).weight", .int8, count: byteCount)
+    var low: LowPlane?
+    if hasTensor("\(name).weight_low") {
+      unsafe low = try LowPlane(
+        weights: data("\(name).weight_low", .int8, count: byteCount).assumingMemoryBound(to: Int8.self),
+        columnSum: int32s("\(name).column_sum_low", count: columns))
+    }
+    return try unsafe PackedLinear(
+      weights: weights.assumingMemoryBound(to: Int8.self), low: low,
+      multiplier: multipliers("\(name).multiplier", count: columns),
+      columnSum: int32s("\(name).column_sum", count: columns), bias: int32s("\(name).bias", count: columns),
+      outputs: outputs, inputs: inputs, shift: Int32(integer("\(name).shift", in: 0...(low == nil ? 62 : 55))))
+  }
+
+  private func integer64(_ name: String) throws(IntegerModelError) -> Int {
+    try integer(name, in: Int.min...Int.max)
+  }
+
+  func norm(_ name: String) throws(IntegerModelError) -> IntegerNorm {
+    let shifts = unsafe IntegerNorm.validShifts
+    let epsilon = try integer("\(name).epsilon", in: 0...(1 << 60))
+    let shift = try integer("\(name).shift", in: Int(shifts.lowerBound)...Int(shifts.upperBound))
+    return try unsafe IntegerNorm(
+      gain: multipliers("\(name).weight", count: configuration.width),
+      bias: int32s("\(name).bias", count: configuration.width), width: configuration.width, shift: Int32(shift),
+      epsilon: Int64(epsilon))
+  }
+
+  func block(_ index: Int) throws(IntegerModelError) -> IntegerBlock {
+    let width = configuration.width
+    let heads = configuration.heads
+    let depth = configuration.depth
+    func name(_ part: String) -> String { ModelKey.block(index, part) }
+    var queries: [ActivationQuantizer] = []
+    var keys: [ActivationQuantizer] = []
+    for head in 0..<heads {
+      queries.append(try quantizer("block.query_range", index: index * heads + head, count: depth * heads))
+      keys.append(
+        try quantizer("block.key_range", index: index * heads + head, count: depth * heads).symmetric)
+    }
+    return try unsafe IntegerBlock(
+      norm1: norm(name("ln1")), norm1Quantizer: quantizer("block.norm1_range", index: index, count: depth),
+      qkv: linear(name("attn_qkv"), outputs: 3 * width, inputs: width), queryQuantizers: queries,
+      keyQuantizers: keys, scoreShift: scalar("block.score_shift", block: index, in: 0...62),
+      valueMultiplier: multipliers(name("attn_v.multiplier"), count: WeightLayout.paddedOutputs(width)),
+      valueShift: scalar("block.value_shift", block: index, in: -22...16),
+      attentionQuantizer: quantizer("block.attention_range", index: index, count: depth),
+      projection: linear(name("attn_out"), outputs: width, inputs: width), norm2: norm(name("ln2")),
+      norm2Quantizer: quantizer("block.norm2_range", index: index, count: depth),
+      fc1: linear(name("ffn_up"), outputs: configuration.mlpWidth, inputs: width),
+      geluFractionBits: scalar("block.gelu_fraction_bits", block: index, in: 5...12),
+      geluQuantizer: quantizer("block.gelu_range", index: index, count: depth),
+      fc2: linear(name("ffn_down"), outputs: width, inputs: configuration.mlpWidth))
+  }
+}
+
+extension ActivationQuantizer {
+  /// A fixed quantizer for the same range, symmetric around 0, as keys need it.
+  var symmetric: ActivationQuantizer {
+    guard case .fixed(let row) = self else { return self }
+    return .fixed(RowQuantizer(magnitude: max(0 &- row.low, row.high)))
+  }
+}
