@@ -3,39 +3,30 @@ import ViTLite
 
 /// What calibration sees of one block.
 struct BlockStatistics: Sendable {
-  var norm1: ChannelObserver
+  /// The channels of what each layer reads; the hidden layer's are not observed, for nothing is chosen by them.
+  var inputs: BlockLayers<ChannelObserver>
   var qkv: ChannelObserver
-  var attention: ChannelObserver
-  var norm2: ChannelObserver
   var mlpInput = HistogramObserver()
-  /// Of whole tensors, for static ranges.
-  var norm1Values = HistogramObserver()
-  var attentionValues = HistogramObserver()
-  var norm2Values = HistogramObserver()
-  var geluValues = HistogramObserver()
+  /// Of the whole of what each layer reads, for static ranges.
+  var ranges = BlockLayers { _ in HistogramObserver() }
   /// One for each head.
   var queries: [HistogramObserver]
   var keys: [HistogramObserver]
 
   init(_ configuration: ModelConfiguration) {
-    norm1 = ChannelObserver(channels: configuration.width)
+    inputs = BlockLayers { layer in ChannelObserver(channels: layer == .ffnDown ? 0 : configuration.width) }
     qkv = ChannelObserver(channels: 3 * configuration.width)
-    attention = ChannelObserver(channels: configuration.width)
-    norm2 = ChannelObserver(channels: configuration.width)
     queries = Array(repeating: HistogramObserver(), count: configuration.heads)
     keys = Array(repeating: HistogramObserver(), count: configuration.heads)
   }
 
   mutating func merge(_ other: BlockStatistics) {
-    norm1.merge(other.norm1)
+    for layer in BlockLayer.allCases {
+      inputs[layer].merge(other.inputs[layer])
+      ranges[layer].merge(other.ranges[layer])
+    }
     qkv.merge(other.qkv)
-    attention.merge(other.attention)
-    norm2.merge(other.norm2)
     mlpInput.merge(other.mlpInput)
-    norm1Values.merge(other.norm1Values)
-    attentionValues.merge(other.attentionValues)
-    norm2Values.merge(other.norm2Values)
-    geluValues.merge(other.geluValues)
     for head in queries.indices {
       queries[head].merge(other.queries[head])
       keys[head].merge(other.keys[head])
@@ -77,28 +68,17 @@ struct ActivationStatistics: Sendable, ActivationTap {
   mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
     switch site {
     case .residual, .residualMiddle, .finalNormInput: observeResidual(values)
-    case .norm1Output:
-      blocks[block].norm1.observe(values)
-      if observesRanges { blocks[block].norm1Values.observe(values) }
-      inputs.blocks[block].norm1 += sampler.sample(values, rows: rows, columns: columns)
-    case .qkv:
+    case .input(let layer):
+      blocks[block].inputs[layer].observe(values)
+      if observesRanges { blocks[block].ranges[layer].observe(values) }
+      inputs.blocks[block][layer] += sampler.sample(values, rows: rows, columns: columns)
+    case .output(.attnQKV):
       blocks[block].qkv.observe(values)
       if observesRanges { observeHeads(values, block: block, rows: rows) }
-    case .attentionOutput:
-      blocks[block].attention.observe(values)
-      if observesRanges { blocks[block].attentionValues.observe(values) }
-      inputs.blocks[block].attention += sampler.sample(values, rows: rows, columns: columns)
-    case .norm2Output:
-      blocks[block].norm2.observe(values)
-      if observesRanges { blocks[block].norm2Values.observe(values) }
-      inputs.blocks[block].norm2 += sampler.sample(values, rows: rows, columns: columns)
-    case .mlpInput: blocks[block].mlpInput.observe(values)
-    case .geluOutput:
-      if observesRanges { blocks[block].geluValues.observe(values) }
-      inputs.blocks[block].gelu += sampler.sample(values, rows: rows, columns: columns)
+    case .output(.ffnUp): blocks[block].mlpInput.observe(values)
     case .headInput: headInput.observe(values)
     case .patches: inputs.patches += sampler.sample(values, rows: rows, columns: columns)
-    case .projectionOutput, .mlpOutput, .finalNormOutput, .logits: break
+    case .output(.attnOut), .output(.ffnDown), .finalNormOutput, .logits: break
     }
   }
 

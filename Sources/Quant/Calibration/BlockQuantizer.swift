@@ -44,52 +44,53 @@ struct BlockQuantizer {
   ///   - factors: on static ranges.
   ///   - inputs: what the layers were seen to read; nil to round weights to nearest.
   func quantize(
-    _ block: FloatBlock, _ seen: BlockStatistics, _ factors: ClippingFactors, _ inputs: BlockInputs?
+    _ block: FloatBlock, _ seen: BlockStatistics, _ factors: ClippingFactors, _ inputs: BlockLayers<[Float]>?
   ) -> QuantizedBlock {
     let width = configuration.width
-    let norm1Unit = Self.unit(magnitude: seen.norm1.magnitude.max() ?? 0)
+    let ln1Unit = Self.unit(magnitude: seen.inputs.attnQKV.magnitude.max() ?? 0)
     let attention = attentionUnits(
-      seen.qkv, reach: block.qkv.reach(input: 2 * Self.seenLevel * norm1Unit))
-    let norm2Unit = Self.unit(magnitude: seen.norm2.magnitude.max() ?? 0)
+      seen.qkv, reach: block.layers.attnQKV.reach(input: 2 * Self.seenLevel * ln1Unit))
+    let ln2Unit = Self.unit(magnitude: seen.inputs.ffnUp.magnitude.max() ?? 0)
     let geluBits = Self.geluFractionBits(seen.mlpInput)
     let geluUnit = LinearQuantizer.power(-Int(geluBits))
-    let residualUnits = [Double](repeating: residualUnit, count: width)
-    let qkvUnits =
-      [Double](repeating: attention.query, count: width) + [Double](repeating: attention.key, count: width)
-      + attention.values
     // A value is at most 127 units; what attention gives is within the values' range.
     let outputUnit = (attention.values.max() ?? 1) * 128 / 32767
     let (valueMultiplier, valueShift) = Self.valueMultipliers(attention.values, unit: outputUnit)
-
-    let norm1Range = range(seen.norm1Values, factors.norm1)
-    let attentionRange = range(seen.attentionValues, factors.attention)
-    let norm2Range = range(seen.norm2Values, factors.norm2)
-    let geluRange = range(seen.geluValues, factors.gelu)
-    let layers = quantize([
-      LayerTask(block.qkv, norm1Unit, qkvUnits, inputs?.norm1, norm1Range),
-      LayerTask(block.projection, outputUnit, residualUnits, inputs?.attention, attentionRange),
-      LayerTask(
-        block.fc1, norm2Unit, [Double](repeating: geluUnit, count: configuration.mlpWidth), inputs?.norm2,
-        norm2Range),
-      LayerTask(block.fc2, geluUnit, residualUnits, inputs?.gelu, geluRange),
-    ])
-    var qkv = layers[0].layer
+    let inputUnits = BlockLayers { layer in
+      switch layer {
+      case .attnQKV: ln1Unit
+      case .attnOut: outputUnit
+      case .ffnUp: ln2Unit
+      case .ffnDown: geluUnit
+      }
+    }
+    let outputUnits = BlockLayers { layer in
+      switch layer {
+      case .attnQKV:
+        [Double](repeating: attention.query, count: width) + [Double](repeating: attention.key, count: width)
+          + attention.values
+      case .attnOut, .ffnDown: [Double](repeating: residualUnit, count: width)
+      case .ffnUp: [Double](repeating: geluUnit, count: configuration.mlpWidth)
+      }
+    }
+    let ranges = BlockLayers { layer in range(seen.ranges[layer], factors[layer]) }
+    let rounded = quantize(
+      BlockLayers { layer in
+        LayerTask(block.layers[layer], inputUnits[layer], outputUnits[layer], inputs?[layer], ranges[layer])
+      })
+    var layers = rounded.map { $0.layer }
     // A value's bias is rounded to whole levels of 8 bits. The softmax's weights add up to 1, so that what is lost is
     // the same for every token, and the projection's bias can give it back.
-    qkv.projectionBias = block.projection.product(with: layers[0].biasErrors[(2 * width)...]).map {
+    layers.attnQKV.projectionBias = block.layers.attnOut.product(with: rounded.attnQKV.biasErrors[(2 * width)...]).map {
       LinearQuantizer.integer($0 / residualUnit)
     }
     return QuantizedBlock(
-      norm1: norm(block.norm1, unit: norm1Unit), norm1Quantizer: Self.quantizer(norm1Range, unit: norm1Unit),
-      qkv: qkv,
+      ln1: norm(block.ln1, unit: ln1Unit), ln2: norm(block.ln2, unit: ln2Unit), layers: layers,
+      quantizers: BlockLayers { layer in Self.quantizer(ranges[layer], unit: inputUnits[layer]) },
       queryQuantizers: seen.queries.map { Self.quantizer(range($0), unit: attention.query) },
       keyQuantizers: seen.keys.map { Self.quantizer(range($0), unit: attention.key) },
-      scoreShift: attention.scoreShift,
-      valueMultiplier: valueMultiplier, valueShift: valueShift,
-      attentionQuantizer: Self.quantizer(attentionRange, unit: outputUnit), projection: layers[1].layer,
-      norm2: norm(block.norm2, unit: norm2Unit), norm2Quantizer: Self.quantizer(norm2Range, unit: norm2Unit),
-      fc1: layers[2].layer, geluFractionBits: geluBits, geluQuantizer: Self.quantizer(geluRange, unit: geluUnit),
-      fc2: layers[3].layer)
+      scoreShift: attention.scoreShift, valueMultiplier: valueMultiplier, valueShift: valueShift,
+      geluFractionBits: geluBits)
   }
 
   /// One layer to quantize: its weights, units and sampled inputs.
@@ -112,8 +113,10 @@ struct BlockQuantizer {
     }
   }
 
-  private func quantize(_ tasks: [LayerTask]) -> [RoundedLinear] {
-    concurrentMap(count: tasks.count, threads: options.threads) { tasks[$0].run(isWide: isWide) }
+  private func quantize(_ tasks: BlockLayers<LayerTask>) -> BlockLayers<RoundedLinear> {
+    let names = BlockLayer.allCases
+    let rounded = concurrentMap(count: names.count, threads: options.threads) { tasks[names[$0]].run(isWide: isWide) }
+    return BlockLayers { layer in rounded[names.firstIndex(of: layer) ?? 0] }
   }
 
   /// The scale of each value channel in units of the attention output, padded to whole panels.

@@ -22,7 +22,7 @@ public struct CalibrationOptions: Sendable, Equatable {
   public var softmaxPlanes: Int
   public var rounding: WeightRoundingMode
   /// Names of layers that stay wide: int16 weights, 15-bit activations.
-  public var wideLayers: [String] = []
+  public var wideLayers: [LayerName] = []
   /// The SQNR in dB, on the calibration data, up to which layers are widened, those that drift most first.
   public var targetSQNR: Double?
   /// Whether to rank the layers by the drift that each alone causes.

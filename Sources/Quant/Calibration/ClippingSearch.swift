@@ -9,12 +9,11 @@ struct RangeFactors: Sendable, Equatable {
   var high: Float = 1
 }
 
-/// Clipping thresholds of one block's static activations.
-struct ClippingFactors: Sendable, Equatable {
-  var norm1 = RangeFactors()
-  var attention = RangeFactors()
-  var norm2 = RangeFactors()
-  var gelu = RangeFactors()
+/// Clipping thresholds of what each layer of a block reads.
+typealias ClippingFactors = BlockLayers<RangeFactors>
+
+extension BlockLayers<RangeFactors> {
+  init() { self.init { _ in RangeFactors() } }
 }
 
 /// Searches a block's clipping thresholds, each by the drift of the output of the layer that reads the activations.
@@ -32,26 +31,18 @@ struct ClippingSearch {
 
   let block: FloatBlock
   /// Of each half of the samples.
-  let halves: [(seen: BlockStatistics, inputs: BlockInputs)]
+  let halves: [(seen: BlockStatistics, inputs: BlockLayers<[Float]>)]
 
   func factors() -> ClippingFactors {
-    let width = block.projection.outputs
-    let thirds = [0..<width, width..<2 * width, 2 * width..<3 * width]
-    return ClippingFactors(
-      norm1: factors(\.norm1Values, \.norm1, block.qkv, groups: thirds),
-      attention: factors(\.attentionValues, \.attention, block.projection),
-      norm2: factors(\.norm2Values, \.norm2, block.fc1),
-      gelu: factors(\.geluValues, \.gelu, block.fc2))
+    BlockLayers { factors(for: $0) }
   }
 
-  private func factors(
-    _ values: KeyPath<BlockStatistics, HistogramObserver>, _ rows: KeyPath<BlockInputs, [Float]>, _ layer: FloatLinear,
-    groups: [Range<Int>]? = nil
-  ) -> RangeFactors {
+  private func factors(for name: BlockLayer) -> RangeFactors {
+    let layer = block.layers[name]
     let trials = zip(halves, halves.reversed()).map { half, other in
       (
-        range: half.seen[keyPath: values].range(.minmax),
-        drift: LayerDrift(rows: other.inputs[keyPath: rows], layer: layer, groups: groups ?? [0..<layer.outputs])
+        range: half.seen.ranges[name].range(.minmax),
+        drift: LayerDrift(rows: other.inputs[name], layer: layer, groups: name.outputGroups(layer.outputs))
       )
     }
     func error(_ factors: RangeFactors) -> Double {
@@ -77,6 +68,15 @@ struct ClippingSearch {
       }
       if best.factors[keyPath: side] != 1 { return }
     }
+  }
+}
+
+extension BlockLayer {
+  /// Outputs whose relative errors count by themselves: queries, keys and values, or all.
+  func outputGroups(_ outputs: Int) -> [Range<Int>] {
+    guard self == .attnQKV else { return [0..<outputs] }
+    let width = outputs / 3
+    return [0..<width, width..<2 * width, 2 * width..<outputs]
   }
 }
 

@@ -9,12 +9,12 @@ extension FloatModel {
     let width = configuration.width
     let binary = Float(1.4426950408889634)
     for index in model.blocks.indices {
-      model.blocks[index].qkv.scaleOutputs(0..<width) { _ in scoreScale * binary }
-      model.blocks[index].qkv.scaleOutputs(2 * width..<3 * width) { _ in probabilityScale }
+      model.blocks[index].layers.attnQKV.scaleOutputs(0..<width) { _ in scoreScale * binary }
+      model.blocks[index].layers.attnQKV.scaleOutputs(2 * width..<3 * width) { _ in probabilityScale }
       if let scale = blocks[index].layerScale1 {
-        model.blocks[index].projection.scaleOutputs(0..<width) { scale[$0] }
+        model.blocks[index].layers.attnOut.scaleOutputs(0..<width) { scale[$0] }
       }
-      if let scale = blocks[index].layerScale2 { model.blocks[index].fc2.scaleOutputs(0..<width) { scale[$0] } }
+      if let scale = blocks[index].layerScale2 { model.blocks[index].layers.ffnDown.scaleOutputs(0..<width) { scale[$0] } }
       model.blocks[index].layerScale1 = nil
       model.blocks[index].layerScale2 = nil
     }

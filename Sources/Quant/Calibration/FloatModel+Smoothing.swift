@@ -31,20 +31,20 @@ extension FloatModel {
 extension FloatBlock {
   /// Takes out the keys' mean and the middle of the values' range.
   fileprivate mutating func center(_ seen: ChannelObserver) {
-    let width = projection.outputs
+    let width = layers.attnOut.outputs
     let means = seen.mean
     let centers = seen.center
-    for channel in width..<2 * width { qkv.bias[channel] -= means[channel] }
+    for channel in width..<2 * width { layers.attnQKV.bias[channel] -= means[channel] }
     for channel in 0..<width {
       let center = centers[2 * width + channel]
-      qkv.bias[2 * width + channel] -= center
-      for output in 0..<width { projection.bias[output] += projection.weight[output * width + channel] * center }
+      layers.attnQKV.bias[2 * width + channel] -= center
+      for output in 0..<width { layers.attnOut.bias[output] += layers.attnOut.weight[output * width + channel] * center }
     }
   }
 
   /// Gives each channel's query and (centered) key the same range; their product stays.
   fileprivate mutating func balance(_ seen: ChannelObserver) {
-    let width = projection.outputs
+    let width = layers.attnOut.outputs
     let means = seen.mean
     let factors = (0..<width).map { channel -> Float in
       let key = width + channel
@@ -52,34 +52,33 @@ extension FloatBlock {
       let centered = max(seen.maximum[key] - means[key], means[key] - seen.minimum[key])
       return query > 0 && centered > 0 ? (centered / query).squareRoot() : 1
     }
-    qkv.scaleOutputs(0..<width) { factors[$0] }
-    qkv.scaleOutputs(width..<2 * width) { 1 / factors[$0] }
+    layers.attnQKV.scaleOutputs(0..<width) { factors[$0] }
+    layers.attnQKV.scaleOutputs(width..<2 * width) { 1 / factors[$0] }
   }
 
   /// Smooths the norms' and the attention's outputs; values must have been centered.
   fileprivate mutating func smooth(
-    _ seen: BlockStatistics, _ inputs: BlockInputs, _ activations: ActivationMode, alphas: [Float]
+    _ seen: BlockStatistics, _ inputs: BlockLayers<[Float]>, _ activations: ActivationMode, alphas: [Float]
   ) {
-    let width = projection.outputs
-    let thirds = [0..<width, width..<2 * width, 2 * width..<3 * width]
-    let factors1 = qkv.bestFactors(seen.norm1.magnitude, inputs.norm1, thirds, activations, alphas)
-    norm1.divide(by: factors1)
-    qkv.scaleInputs(by: factors1)
-    let factors2 = fc1.bestFactors(
-      seen.norm2.magnitude, inputs.norm2, [0..<fc1.outputs], activations, alphas)
-    norm2.divide(by: factors2)
-    fc1.scaleInputs(by: factors2)
+    let width = layers.attnOut.outputs
+    let factors1 = layers.attnQKV.bestFactors(seen.inputs.attnQKV.magnitude, inputs.attnQKV, BlockLayer.attnQKV.outputGroups(3 * width), activations, alphas)
+    ln1.divide(by: factors1)
+    layers.attnQKV.scaleInputs(by: factors1)
+    let factors2 = layers.ffnUp.bestFactors(
+      seen.inputs.ffnUp.magnitude, inputs.ffnUp, [0..<layers.ffnUp.outputs], activations, alphas)
+    ln2.divide(by: factors2)
+    layers.ffnUp.scaleInputs(by: factors2)
 
     // Attention's weights add up to 1: its output is shifted by what was taken from the values.
     let centers = Array(seen.qkv.center[(2 * width)...])
-    var rows = inputs.attention
+    var rows = inputs.attnOut
     for index in rows.indices { rows[index] -= centers[index % width] }
     let magnitudes = (0..<width).map { channel in
-      max(seen.attention.maximum[channel] - centers[channel], centers[channel] - seen.attention.minimum[channel])
+      max(seen.inputs.attnOut.maximum[channel] - centers[channel], centers[channel] - seen.inputs.attnOut.minimum[channel])
     }
-    let factors3 = projection.bestFactors(magnitudes, rows, [0..<width], activations, alphas)
-    qkv.scaleOutputs(2 * width..<3 * width) { 1 / factors3[$0] }
-    projection.scaleInputs(by: factors3)
+    let factors3 = layers.attnOut.bestFactors(magnitudes, rows, [0..<width], activations, alphas)
+    layers.attnQKV.scaleOutputs(2 * width..<3 * width) { 1 / factors3[$0] }
+    layers.attnOut.scaleInputs(by: factors3)
   }
 }
 

@@ -158,7 +158,7 @@ struct ModelQuantizer {
 extension QuantizedModel {
   /// The most that a layer can add to the residual stream.
   fileprivate var residualBound: Int64 {
-    blocks.reduce(patchEmbedding.outputBound) { max($0, $1.compensatedProjection.outputBound, $1.fc2.outputBound) }
+    blocks.reduce(patchEmbedding.outputBound) { max($0, $1.compensatedProjection.outputBound, $1.layers.ffnDown.outputBound) }
   }
 
   /// That no integer can overflow, whatever the input, and no layer leave the residual stream's range.
@@ -166,18 +166,10 @@ extension QuantizedModel {
     guard residualBound <= Int64(FixedPoint.residualLimit) else {
       throw .overflow(layer: "residual stream of \(configuration.depth) blocks", bound: residualBound)
     }
-    var layers = [("patch_embd", patchEmbedding)]
-    for (index, block) in blocks.enumerated() {
-      layers += [
-        (ModelKey.block(index, "attn_qkv"), block.qkv),
-        (ModelKey.block(index, "attn_out"), block.compensatedProjection),
-        (ModelKey.block(index, "ffn_up"), block.fc1), (ModelKey.block(index, "ffn_down"), block.fc2),
-      ]
-    }
-    if let head { layers.append(("output", head)) }
-    if let pooler { layers.append(("pooler", pooler)) }
-    for (name, layer) in layers where max(layer.accumulatorBound, layer.outputBound) > Int64(Int32.max) {
-      throw .overflow(layer: name, bound: max(layer.accumulatorBound, layer.outputBound))
+    for name in layerNames {
+      guard let layer = fileLayer(name) else { continue }
+      let bound = max(layer.accumulatorBound, layer.outputBound)
+      if bound > Int64(Int32.max) { throw .overflow(layer: "\(name)", bound: bound) }
     }
   }
 }

@@ -1,18 +1,11 @@
 import Int8Kernels
 import ViTLite
 
-/// Sampled inputs of a block's four linear layers.
-struct BlockInputs: Sendable {
-  var norm1: [Float] = []
-  var attention: [Float] = []
-  var norm2: [Float] = []
-  var gelu: [Float] = []
-}
-
 /// Sampled inputs of every linear layer of a model.
 struct SampledInputs: Sendable {
   var patches: [Float] = []
-  var blocks: [BlockInputs]
+  /// Rows of what each layer of a block reads.
+  var blocks: [BlockLayers<[Float]>]
 
   /// Rows of each layer that weight rounding sees at the most; more only where there are more images, one of each.
   static let rowLimit = 4096
@@ -20,16 +13,13 @@ struct SampledInputs: Sendable {
   static let smoothingRowLimit = 512
 
   init(depth: Int) {
-    blocks = Array(repeating: BlockInputs(), count: depth)
+    blocks = Array(repeating: BlockLayers { _ in [] }, count: depth)
   }
 
   mutating func append(_ other: SampledInputs) {
     patches += other.patches
     for index in blocks.indices {
-      blocks[index].norm1 += other.blocks[index].norm1
-      blocks[index].attention += other.blocks[index].attention
-      blocks[index].norm2 += other.blocks[index].norm2
-      blocks[index].gelu += other.blocks[index].gelu
+      for layer in BlockLayer.allCases { blocks[index][layer] += other.blocks[index][layer] }
     }
   }
 }

@@ -3,7 +3,7 @@ import ViTLite
 
 /// How much one layer at 8 bits makes the model's output drift while all others are wide.
 public struct LayerSensitivity: Sendable, Equatable {
-  public var layer: String
+  public var layer: LayerName
   /// Of the logits, or of the final tokens without a head, on the calibration data; against the model with all layers
   /// wide, so that what attention itself loses does not hide the layer.
   public var sqnr: Double
@@ -13,7 +13,7 @@ public struct LayerSensitivity: Sendable, Equatable {
 public struct Calibration: Sendable {
   public var model: QuantizedModel
   /// Layers with int16 weights.
-  public var wideLayers: [String]
+  public var wideLayers: [LayerName]
   /// The layer that drifts most first; empty unless asked for.
   public var sensitivities: [LayerSensitivity]
 }
@@ -21,9 +21,9 @@ public struct Calibration: Sendable {
 /// Chooses, layer by layer, between 8 bits and the wide form.
 ///
 /// The head and the pooler are always wide: they see one row for each image, so it costs no time that can be measured,
-/// and what they lose is lost at the very end.
+/// and no later layer can make up for their error.
 struct WidthChoice {
-  static let alwaysWide = ["output", "pooler"]
+  static let alwaysWide: [LayerName] = [.output, .pooler]
 
   let narrow: QuantizedModel
   /// The same model in the same units, all layers wide.
@@ -33,7 +33,9 @@ struct WidthChoice {
   /// The layers that the options name.
   func calibration() throws(CalibrationError) -> Calibration {
     let names = narrow.layerNames
-    for name in options.wideLayers where !names.contains(name) { throw .unknownLayer(name, layers: names) }
+    for name in options.wideLayers where !names.contains(name) {
+      throw .unknownLayer("\(name)", layers: names.map(\.description))
+    }
     let kept = kept
     let model = widening(kept)
     try model.checkBounds()
@@ -45,18 +47,18 @@ struct WidthChoice {
     measuredBy probe: DriftProbe, progress: (Int) -> Void
   ) throws(CalibrationError) -> Calibration {
     var calibration = try calibration()
-    let baseline = try probe.outputs(of: wide)
+    let candidates = try CandidateModels(narrow: narrow, wide: wide)
+    let baseline = try probe.outputs(of: candidates.model(wide: narrow.layerNames))
     for (index, name) in narrow.layerNames.enumerated() {
-      var alone = wide
-      alone[layer: name] = narrow[layer: name]
+      let alone = candidates.model(wide: narrow.layerNames.filter { $0 != name })
       calibration.sensitivities.append(
         LayerSensitivity(layer: name, sqnr: try probe.sqnr(of: alone, against: baseline)))
       progress(index + 1)
     }
-    calibration.sensitivities.sort { ($0.sqnr, $0.layer) < ($1.sqnr, $1.layer) }
+    calibration.sensitivities.sort { ($0.sqnr, $0.layer.description) < ($1.sqnr, $1.layer.description) }
     guard let target = options.targetSQNR else { return calibration }
     let ranked = calibration.sensitivities.map(\.layer).filter { !kept.contains($0) }
-    let count = try fewest(of: ranked, reaching: target, measuredBy: probe)
+    let count = try fewest(of: ranked, reaching: target, among: candidates, measuredBy: probe)
     calibration.wideLayers = kept + ranked.prefix(count)
     calibration.model = widening(calibration.wideLayers)
     try calibration.model.checkBounds()
@@ -64,22 +66,22 @@ struct WidthChoice {
   }
 
   /// Layers that are wide whatever the target, in order.
-  private var kept: [String] {
+  private var kept: [LayerName] {
     narrow.layerNames.filter { Self.alwaysWide.contains($0) || options.wideLayers.contains($0) }
   }
 
-  private func widening(_ names: [String]) -> QuantizedModel {
+  private func widening(_ names: [LayerName]) -> QuantizedModel {
     var model = narrow
-    for name in names { model[layer: name] = wide[layer: name] }
+    for name in names { model[name] = wide[name] }
     return model
   }
 
   /// How many layers, in their order, must be wide: bisection, for which the drift must fall with each.
   private func fewest(
-    of ranked: [String], reaching target: Double, measuredBy probe: DriftProbe
+    of ranked: [LayerName], reaching target: Double, among candidates: CandidateModels, measuredBy probe: DriftProbe
   ) throws(CalibrationError) -> Int {
     func sqnr(_ count: Int) throws(CalibrationError) -> Double {
-      try probe.sqnr(of: widening(kept + ranked.prefix(count)))
+      try probe.sqnr(of: candidates.model(wide: kept + ranked.prefix(count)))
     }
     if try sqnr(0) >= target { return 0 }
     let best = try sqnr(ranked.count)
@@ -90,57 +92,5 @@ struct WidthChoice {
       if try sqnr(middle) >= target { high = middle } else { low = middle }
     }
     return high
-  }
-}
-
-/// Measures the drift of candidates against the float model on a few calibration samples.
-struct DriftProbe {
-  private static let sampleLimit = 8
-
-  private let samples: [Sample]
-  private let references: [[Float]]
-  private let threads: Int
-
-  init(_ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, threads: Int) {
-    let count = min(Self.sampleLimit, samples.count)
-    self.samples = (0..<count).map { samples[$0 * samples.count / count] }
-    self.threads = threads
-    let reference = FloatReference(model)
-    let chosen = self.samples
-    references = concurrentMap(count: count, threads: threads) { () throws(Never) in
-      FloatWorkspace(model.configuration)
-    } body: { (workspace, index) throws(Never) in
-      let values = chosen[index].values(preprocessing: preprocessing, channels: model.configuration.channels)
-      let output = reference.run(values, workspace: workspace)
-      return output.logits ?? output.lastHiddenState
-    }
-  }
-
-  /// Mean over the samples, in dB.
-  /// - Parameter outputs: what to compare with, for each sample; nil for those of the float model.
-  func sqnr(of candidate: QuantizedModel, against outputs: [[Float]]? = nil) throws(CalibrationError) -> Double {
-    var total = 0.0
-    for (expected, got) in zip(outputs ?? references, try self.outputs(of: candidate)) {
-      var comparison = Comparison()
-      comparison.add(reference: expected.span, got: got.span)
-      total += comparison.sqnr
-    }
-    return total / Double(max(samples.count, 1))
-  }
-
-  /// What an int8 model gives for each sample.
-  func outputs(of candidate: QuantizedModel) throws(CalibrationError) -> [[Float]] {
-    let samples = samples
-    let model: IntegerModel
-    do throws(IntegerModelError) { model = try IntegerModel(candidate.bytes) } catch { throw .candidate("\(error)") }
-    do throws(InferenceError) {
-      return try concurrentMap(count: samples.count, threads: threads) {
-        () throws(InferenceError) -> InferenceSession in
-        try InferenceSession(model: model)
-      } body: { (session: inout InferenceSession, index) throws(InferenceError) -> [Float] in
-        let output = try session.run(model.pixels(of: samples[index]))
-        return output.dequantizedLogits ?? output.dequantizedFinalTokens
-      }
-    } catch { throw .candidate("\(error)") }
   }
 }

@@ -102,12 +102,16 @@ private struct CheckpointLoader {
 
   private mutating func block(_ block: TensorNames.Block) throws(CheckpointError) -> FloatBlock {
     FloatBlock(
-      norm1: try norm(block.norm1), qkv: try qkv(block.qkv),
-      projection: try linear(block.projection, outputs: width, inputs: width),
-      layerScale1: try layerScale(block.layerScale1), norm2: try norm(block.norm2),
-      fc1: try linear(block.fc1, outputs: configuration.mlpWidth, inputs: width),
-      fc2: try linear(block.fc2, outputs: width, inputs: configuration.mlpWidth),
-      layerScale2: try layerScale(block.layerScale2))
+      ln1: try norm(block.norm1), ln2: try norm(block.norm2),
+      layers: try BlockLayers { (layer) throws(CheckpointError) in
+        switch layer {
+        case .attnQKV: try qkv(block.qkv)
+        case .attnOut: try linear(block.projection, outputs: width, inputs: width)
+        case .ffnUp: try linear(block.fc1, outputs: configuration.mlpWidth, inputs: width)
+        case .ffnDown: try linear(block.fc2, outputs: width, inputs: configuration.mlpWidth)
+        }
+      },
+      layerScale1: try layerScale(block.layerScale1), layerScale2: try layerScale(block.layerScale2))
   }
 
   /// DINOv2 always has LayerScale, timm's models where the tensor is there.

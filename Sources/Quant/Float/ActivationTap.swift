@@ -2,26 +2,17 @@ import Int8Kernels
 import ViTLite
 
 /// A place in the forward pass whose values can be watched. The shapes are rows x columns.
-public enum ActivationSite: String, Sendable, CaseIterable {
+public enum ActivationSite: Sendable, Hashable {
   /// The patches of the image: `patches x (channels, patch rows, patch columns)`.
   case patches
   /// The residual stream entering a block: `tokens x width`.
   case residual
-  case norm1Output
-  /// `tokens x 3 width`: queries, keys, values.
-  case qkv
-  /// The heads' results side by side, before the projection.
-  case attentionOutput
-  /// What the projection gives, before LayerScale.
-  case projectionOutput
+  /// What a layer of a block reads: the output of a norm, of attention or of GELU.
+  case input(BlockLayer)
+  /// What a layer of a block gives, before LayerScale.
+  case output(BlockLayer)
   /// The residual stream between attention and MLP.
   case residualMiddle
-  case norm2Output
-  /// The MLP's hidden layer before GELU: `tokens x MLP width`.
-  case mlpInput
-  case geluOutput
-  /// What the MLP gives, before LayerScale.
-  case mlpOutput
   /// What the final norm reads: the residual stream leaving the last block, or one row of means where the norm follows
   /// the mean.
   case finalNormInput
@@ -29,6 +20,12 @@ public enum ActivationSite: String, Sendable, CaseIterable {
   /// The one row that the head reads.
   case headInput
   case logits
+
+  /// Those of a block, in order.
+  public static let ofBlock: [ActivationSite] = [
+    .residual, .input(.attnQKV), .output(.attnQKV), .input(.attnOut), .output(.attnOut), .residualMiddle,
+    .input(.ffnUp), .output(.ffnUp), .input(.ffnDown), .output(.ffnDown),
+  ]
 }
 
 /// Watches activations as the reference computes them: for calibration, and for comparisons layer by layer.

@@ -47,9 +47,11 @@ extension FloatModel {
     let positions = values(configuration.patches * width, deviation: 0.5)
     let blocks = (0..<configuration.depth).map { _ in
       FloatBlock(
-        norm1: norm, qkv: linear(outputs: 3 * width, inputs: width), projection: linear(outputs: width, inputs: width),
-        layerScale1: nil, norm2: norm, fc1: linear(outputs: configuration.mlpWidth, inputs: width),
-        fc2: linear(outputs: width, inputs: configuration.mlpWidth), layerScale2: nil)
+        ln1: norm, ln2: norm,
+        layers: BlockLayers { layer in
+          let shape = layer.shape(in: configuration)
+          return linear(outputs: shape.outputs, inputs: shape.inputs)
+        })
     }
     let head = configuration.classes > 0 ? linear(outputs: configuration.classes, inputs: width) : nil
     return FloatModel(

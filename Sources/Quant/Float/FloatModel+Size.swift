@@ -8,9 +8,9 @@ extension FloatModel {
     linears += [head, pooler].compactMap { $0 }
     var count = prefixTokens.count + positions.count + finalNorm.gain.count + finalNorm.bias.count
     for block in blocks {
-      linears += [block.qkv, block.projection, block.fc1, block.fc2]
+      linears += BlockLayer.allCases.map { block.layers[$0] }
       let vectors = [
-        block.norm1.gain, block.norm1.bias, block.norm2.gain, block.norm2.bias, block.layerScale1 ?? [],
+        block.ln1.gain, block.ln1.bias, block.ln2.gain, block.ln2.bias, block.layerScale1 ?? [],
         block.layerScale2 ?? [],
       ]
       count += vectors.reduce(0) { $0 + $1.count }

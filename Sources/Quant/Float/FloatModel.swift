@@ -1,4 +1,3 @@
-import Int8Kernels
 import ViTLite
 
 /// A fully connected layer: `y = W x + b`.
@@ -29,29 +28,23 @@ public struct FloatNorm: Sendable {
   }
 }
 
-/// One transformer block: `x += layerScale1 * proj(attention(norm1(x)))`, `x += layerScale2 * fc2(gelu(fc1(norm2(x))))`.
+/// One transformer block: `x += layerScale1 * attnOut(attention(ln1(x)))`, `x += layerScale2 * ffnDown(gelu(ffnUp(ln2(x))))`.
 public struct FloatBlock: Sendable {
-  public var norm1: FloatNorm
-  /// `3 width x width`: the rows of all queries, then keys, then values; within each, head by head.
-  public var qkv: FloatLinear
-  public var projection: FloatLinear
+  public var ln1: FloatNorm
+  public var ln2: FloatNorm
+  /// The outputs of `attnQKV` are the rows of all queries, then keys, then values; within each, head by head.
+  public var layers: BlockLayers<FloatLinear>
   public var layerScale1: [Float]?
-  public var norm2: FloatNorm
-  public var fc1: FloatLinear
-  public var fc2: FloatLinear
   public var layerScale2: [Float]?
 
   public init(
-    norm1: FloatNorm, qkv: FloatLinear, projection: FloatLinear, layerScale1: [Float]?, norm2: FloatNorm,
-    fc1: FloatLinear, fc2: FloatLinear, layerScale2: [Float]?
+    ln1: FloatNorm, ln2: FloatNorm, layers: BlockLayers<FloatLinear>, layerScale1: [Float]? = nil,
+    layerScale2: [Float]? = nil
   ) {
-    self.norm1 = norm1
-    self.qkv = qkv
-    self.projection = projection
+    self.ln1 = ln1
+    self.ln2 = ln2
+    self.layers = layers
     self.layerScale1 = layerScale1
-    self.norm2 = norm2
-    self.fc1 = fc1
-    self.fc2 = fc2
     self.layerScale2 = layerScale2
   }
 }

@@ -54,7 +54,8 @@ import ViTLite
     embed(pixels, workspace, &tap)
     for index in blocks.indices {
       if keepsHiddenStates { hiddenStates.append(workspace.residual.array(tokens * width)) }
-      runBlock(index, workspace, &tap)
+      attention(index, workspace, &tap)
+      mlp(index, workspace, &tap)
     }
     if keepsHiddenStates { hiddenStates.append(workspace.residual.array(tokens * width)) }
     return readOut(workspace, hiddenStates, &tap)
@@ -72,7 +73,8 @@ import ViTLite
   ) -> [Float] {
     precondition(residual.count == configuration.tokens * configuration.width, "a residual stream of tokens x width")
     workspace.residual.copy(from: residual)
-    runBlock(index, workspace, &tap)
+    attention(index, workspace, &tap)
+    mlp(index, workspace, &tap)
     return workspace.residual.array(residual.count)
   }
 
@@ -88,35 +90,42 @@ import ViTLite
       workspace.branch.base, scale: nil, to: workspace.residual.base + prefix, count: patches * width)
   }
 
-  /// x += layerScale1 * projection(attention(norm1(x))), x += layerScale2 * fc2(gelu(fc1(norm2(x))))
-  private func runBlock<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+  /// residual += layerScale1 * attnOut(attention(ln1(residual)))
+  private func attention<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     let block = blocks[index]
-    let (tokens, width, mlpWidth) = (configuration.tokens, configuration.width, configuration.mlpWidth)
+    let (tokens, width) = (configuration.tokens, configuration.width)
     observe(.residual, index, workspace.residual, tokens, width, &tap)
-
-    normalize(workspace.residual, block.norm1, rows: tokens, into: workspace.normed)
-    observe(.norm1Output, index, workspace.normed, tokens, width, &tap)
-    block.qkv.apply(workspace.normed, rows: tokens, into: workspace.qkv, with: gemm)
-    observe(.qkv, index, workspace.qkv, tokens, 3 * width, &tap)
+    normalize(workspace.residual, block.ln1, rows: tokens, into: workspace.normed)
+    apply(.attnQKV, index, to: workspace.normed, into: workspace.qkv, &tap)
     attend(workspace)
-    observe(.attentionOutput, index, workspace.attention, tokens, width, &tap)
-    block.projection.apply(workspace.attention, rows: tokens, into: workspace.branch, with: gemm)
-    observe(.projectionOutput, index, workspace.branch, tokens, width, &tap)
+    apply(.attnOut, index, to: workspace.attention, into: workspace.branch, &tap)
     addBranch(workspace, scale: block.layerScale1)
-    observe(.residualMiddle, index, workspace.residual, tokens, width, &tap)
+  }
 
-    normalize(workspace.residual, block.norm2, rows: tokens, into: workspace.normed)
-    observe(.norm2Output, index, workspace.normed, tokens, width, &tap)
-    block.fc1.apply(workspace.normed, rows: tokens, into: workspace.hidden, with: gemm)
-    observe(.mlpInput, index, workspace.hidden, tokens, mlpWidth, &tap)
-    unsafe FloatRows.gelu(workspace.hidden.base, count: tokens * mlpWidth)
-    observe(.geluOutput, index, workspace.hidden, tokens, mlpWidth, &tap)
-    block.fc2.apply(workspace.hidden, rows: tokens, into: workspace.branch, with: gemm)
-    observe(.mlpOutput, index, workspace.branch, tokens, width, &tap)
+  /// residual += layerScale2 * ffnDown(gelu(ffnUp(ln2(residual))))
+  private func mlp<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+    let block = blocks[index]
+    let (tokens, width) = (configuration.tokens, configuration.width)
+    observe(.residualMiddle, index, workspace.residual, tokens, width, &tap)
+    normalize(workspace.residual, block.ln2, rows: tokens, into: workspace.normed)
+    apply(.ffnUp, index, to: workspace.normed, into: workspace.hidden, &tap)
+    unsafe FloatRows.gelu(workspace.hidden.base, count: tokens * configuration.mlpWidth)
+    apply(.ffnDown, index, to: workspace.hidden, into: workspace.branch, &tap)
     addBranch(workspace, scale: block.layerScale2)
   }
 
-  /// Each head: softmax(q k^T scoreScale) probabilityScale v.
+  /// A linear layer of a block on all tokens.
+  private func apply<Tap: ActivationTap>(
+    _ name: BlockLayer, _ index: Int, to x: FloatBuffer, into y: FloatBuffer, _ tap: inout Tap
+  ) {
+    let layer = blocks[index].layers[name]
+    let tokens = configuration.tokens
+    observe(.input(name), index, x, tokens, layer.inputs, &tap)
+    layer.apply(x, rows: tokens, into: y, with: gemm)
+    observe(.output(name), index, y, tokens, layer.outputs, &tap)
+  }
+
+  /// attention (tokens x width) = softmax(queries x keys) x values, head by head.
   private func attend(_ workspace: FloatWorkspace) {
     let (tokens, width, headWidth) = (configuration.tokens, configuration.width, configuration.headWidth)
     for head in 0..<configuration.heads {
@@ -275,23 +284,17 @@ private struct PackedNorm: Sendable {
 }
 
 private struct PackedBlock: Sendable {
-  let norm1: PackedNorm
-  let qkv: PackedFloatLinear
-  let projection: PackedFloatLinear
+  let ln1: PackedNorm
+  let ln2: PackedNorm
+  let layers: BlockLayers<PackedFloatLinear>
   let layerScale1: FloatBuffer?
-  let norm2: PackedNorm
-  let fc1: PackedFloatLinear
-  let fc2: PackedFloatLinear
   let layerScale2: FloatBuffer?
 
   init(_ block: FloatBlock) {
-    norm1 = PackedNorm(block.norm1)
-    qkv = PackedFloatLinear(block.qkv)
-    projection = PackedFloatLinear(block.projection)
+    ln1 = PackedNorm(block.ln1)
+    ln2 = PackedNorm(block.ln2)
+    layers = block.layers.map { PackedFloatLinear($0) }
     layerScale1 = block.layerScale1.map { FloatBuffer($0) }
-    norm2 = PackedNorm(block.norm2)
-    fc1 = PackedFloatLinear(block.fc1)
-    fc2 = PackedFloatLinear(block.fc2)
     layerScale2 = block.layerScale2.map { FloatBuffer($0) }
   }
 }

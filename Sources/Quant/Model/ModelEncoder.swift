@@ -6,12 +6,12 @@ extension QuantizedModel {
   public func encoded() -> GGUFWriter {
     var encoder = ModelEncoder()
     encoder.describe(self)
-    encoder.add("patch_embd", patchEmbedding)
+    encoder.add(LayerName.patchEmbedding.description, patchEmbedding)
     encoder.add("position_embd", positions)
     for (index, block) in blocks.enumerated() { encoder.add(block, index: index) }
     encoder.add("output_norm", finalNorm)
-    if let head { encoder.add("output", head) }
-    if let pooler { encoder.add("pooler", pooler) }
+    if let head { encoder.add(LayerName.output.description, head) }
+    if let pooler { encoder.add(LayerName.pooler.description, pooler) }
     encoder.writer.set(ModelKey.checksums, .uint32s(encoder.writer.tensorChecksums))
     return encoder.writer
   }
@@ -71,12 +71,9 @@ private struct ModelEncoder {
     set("block.score_shift", .int32s(blocks.map(\.scoreShift)))
     set("block.value_shift", .int32s(blocks.map(\.valueShift)))
     set("block.gelu_fraction_bits", .int32s(blocks.map(\.geluFractionBits)))
-    set("block.norm1_range", blocks.map(\.norm1Quantizer))
     set("block.query_range", blocks.flatMap(\.queryQuantizers))
     set("block.key_range", blocks.flatMap(\.keyQuantizers))
-    set("block.attention_range", blocks.map(\.attentionQuantizer))
-    set("block.norm2_range", blocks.map(\.norm2Quantizer))
-    set("block.gelu_range", blocks.map(\.geluQuantizer))
+    for layer in BlockLayer.allCases { set(ModelKey.inputRange(of: layer), blocks.map { $0.quantizers[layer] }) }
   }
 
   private mutating func describe(_ preprocessing: Preprocessing) {
@@ -137,12 +134,12 @@ private struct ModelEncoder {
   }
 
   mutating func add(_ block: QuantizedBlock, index: Int) {
-    add(ModelKey.block(index, "ln1"), block.norm1)
-    add(ModelKey.block(index, "attn_qkv"), block.qkv)
+    add(ModelKey.block(index, "ln1"), block.ln1)
+    add(ModelKey.block(index, "ln2"), block.ln2)
     add(ModelKey.block(index, "attn_v.multiplier"), block.valueMultiplier)
-    add(ModelKey.block(index, "attn_out"), block.compensatedProjection)
-    add(ModelKey.block(index, "ln2"), block.norm2)
-    add(ModelKey.block(index, "ffn_up"), block.fc1)
-    add(ModelKey.block(index, "ffn_down"), block.fc2)
+    for layer in BlockLayer.allCases {
+      let linear = layer == .attnOut ? block.compensatedProjection : block.layers[layer]
+      add(LayerName.block(index, layer).description, linear)
+    }
   }
 }

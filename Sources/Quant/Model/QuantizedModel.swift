@@ -33,10 +33,13 @@ public struct QuantizedNorm: Sendable, Equatable {
 
 /// One block; every number is an integer in the units that the fields before it define.
 public struct QuantizedBlock: Sendable, Equatable {
-  public var norm1: QuantizedNorm
-  public var norm1Quantizer: ActivationQuantizer
-  /// Queries, keys and values; the queries carry the attention scale, so that scores are in base 2.
-  public var qkv: QuantizedLinear
+  public var ln1: QuantizedNorm
+  public var ln2: QuantizedNorm
+  /// The queries carry the attention scale, so that scores are in base 2. The projection is without what it makes up for,
+  /// which depends on whether the queries, keys and values are wide; see `compensatedProjection`.
+  public var layers: BlockLayers<QuantizedLinear>
+  /// Of what each layer reads.
+  public var quantizers: BlockLayers<ActivationQuantizer>
   /// One for each head.
   public var queryQuantizers: [ActivationQuantizer]
   public var keyQuantizers: [ActivationQuantizer]
@@ -44,16 +47,8 @@ public struct QuantizedBlock: Sendable, Equatable {
   /// Scale of each value channel in units of the attention output, times `2^valueShift`; padded to whole panels.
   public var valueMultiplier: [Int32]
   public var valueShift: Int32
-  public var attentionQuantizer: ActivationQuantizer
-  /// Without what it makes up for, which depends on whether `qkv` is wide.
-  public var projection: QuantizedLinear
-  public var norm2: QuantizedNorm
-  public var norm2Quantizer: ActivationQuantizer
-  public var fc1: QuantizedLinear
   /// Fraction bits of the MLP's hidden layer, before and after GELU.
   public var geluFractionBits: Int32
-  public var geluQuantizer: ActivationQuantizer
-  public var fc2: QuantizedLinear
 }
 
 /// A calibrated int8 model, ready to be written.
@@ -85,76 +80,48 @@ public struct QuantizedModel: Sendable {
 }
 
 extension QuantizedModel {
-  /// Names of the linear layers, in order.
-  public var layerNames: [String] {
-    var names = ["patch_embd"]
-    for index in blocks.indices {
-      names += ["attn_qkv", "attn_out", "ffn_up", "ffn_down"].map { ModelKey.block(index, $0) }
-    }
-    if head != nil { names.append("output") }
-    if pooler != nil { names.append("pooler") }
-    return names
+  /// The names of the linear layers, in order.
+  public var layerNames: [LayerName] {
+    LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
   }
 
-  /// A linear layer by its name; nil where there is none of that name, and setting such does nothing.
-  public subscript(layer name: String) -> QuantizedLinear? {
+  /// A linear layer; nil where the model has none of that name, and setting such does nothing.
+  public subscript(layer: LayerName) -> QuantizedLinear? {
     get {
-      switch name {
-      case "patch_embd": return patchEmbedding
-      case "output": return head
-      case "pooler": return pooler
-      default:
-        guard let (index, part) = Self.blockPart(name), blocks.indices.contains(index) else { return nil }
-        return blocks[index][part: part]
+      switch layer {
+      case .patchEmbedding: patchEmbedding
+      case .block(let index, let layer): blocks.indices.contains(index) ? blocks[index].layers[layer] : nil
+      case .output: head
+      case .pooler: pooler
       }
     }
     set {
-      guard let newValue, self[layer: name] != nil else { return }
-      switch name {
-      case "patch_embd": patchEmbedding = newValue
-      case "output": head = newValue
-      case "pooler": pooler = newValue
-      default: if let (index, part) = Self.blockPart(name) { blocks[index][part: part] = newValue }
+      guard let newValue, self[layer] != nil else { return }
+      switch layer {
+      case .patchEmbedding: patchEmbedding = newValue
+      case .block(let index, let layer): blocks[index].layers[layer] = newValue
+      case .output: head = newValue
+      case .pooler: pooler = newValue
       }
     }
   }
 
-  /// Splits `blk.3.ffn_up`.
-  private static func blockPart(_ name: String) -> (index: Int, part: String)? {
-    let parts = name.split(separator: ".")
-    guard parts.count == 3, parts[0] == "blk", let index = Int(parts[1]) else { return nil }
-    return (index, String(parts[2]))
+  /// A linear layer as the file has it; nil where the model has none of that name.
+  public func fileLayer(_ layer: LayerName) -> QuantizedLinear? {
+    if case .block(let index, .attnOut) = layer, blocks.indices.contains(index) {
+      return blocks[index].compensatedProjection
+    }
+    return self[layer]
   }
 }
 
 extension QuantizedBlock {
   /// The projection with what it makes up for, as the file has it.
   public var compensatedProjection: QuantizedLinear {
-    var layer = projection
-    for output in qkv.projectionBias.indices { layer.bias[output] &+= qkv.projectionBias[output] }
-    layer.outputBound += qkv.projectionBias.reduce(0) { max($0, Int64($1.magnitude)) }
+    var layer = layers.attnOut
+    let added = layers.attnQKV.projectionBias
+    for output in added.indices { layer.bias[output] &+= added[output] }
+    layer.outputBound += added.reduce(0) { max($0, Int64($1.magnitude)) }
     return layer
-  }
-
-  fileprivate subscript(part name: String) -> QuantizedLinear? {
-    get {
-      switch name {
-      case "attn_qkv": qkv
-      case "attn_out": projection
-      case "ffn_up": fc1
-      case "ffn_down": fc2
-      default: nil
-      }
-    }
-    set {
-      guard let newValue else { return }
-      switch name {
-      case "attn_qkv": qkv = newValue
-      case "attn_out": projection = newValue
-      case "ffn_up": fc1 = newValue
-      case "ffn_down": fc2 = newValue
-      default: break
-      }
-    }
   }
 }

@@ -20,21 +20,19 @@ public struct IntegerOutput: Sendable {
   private let normsTheMean: Bool
   private let residualScale: Float
 
-  init(_ model: IntegerModel, _ arena: InferenceArena, hiddenStates: [Int32], hasFinalTokens: Bool) {
+  /// - Parameter hiddenStates: what a pass kept in `HiddenStates`; empty when nothing was kept.
+  init(_ model: IntegerModel, _ arena: InferenceArena, hiddenStates: [Int32]) {
     let configuration = model.configuration
     normsTheMean = model.readout.normsTheMean
     stateCount = configuration.tokens * configuration.width
-    states = hiddenStates
+    states = Array(hiddenStates.prefix((configuration.depth + 1) * stateCount))
     logitScale = Self.scale(model.outputFractionBits)
     finalTokenScale = Self.scale(model.finalFractionBits)
     residualScale = Self.scale(model.residualFractionBits)
-    let hasHead = unsafe model.head != nil
-    logits = unsafe hasHead ? Array(UnsafeBufferPointer(start: arena.outputs, count: configuration.classes)) : nil
-    finalTokens =
-      unsafe hasFinalTokens ? Array(UnsafeBufferPointer(start: arena.final, count: stateCount)) : []
-    classToken = hasHead ? nil : Array(finalTokens.prefix(configuration.width))
-    pooled =
-      unsafe model.pooler != nil ? Array(UnsafeBufferPointer(start: arena.outputs, count: configuration.width)) : nil
+    finalTokens = hiddenStates.isEmpty ? arena.finalTokens.array() : Array(hiddenStates.suffix(stateCount))
+    logits = model.head.map { arena.outputs.columns(0..<$0.outputs).array() }
+    classToken = model.head == nil ? Array(finalTokens.prefix(configuration.width)) : nil
+    pooled = model.head == nil ? model.pooler.map { arena.outputs.columns(0..<$0.outputs).array() } : nil
   }
 
   private static func scale(_ fractionBits: Int) -> Float {

@@ -1,90 +1,69 @@
 import Int8Kernels
 
-// From the residual stream to the logits: the final norm, pooling and the head.
+// From the residual stream to the logits: pooling and the head. One worker does it.
 extension ForwardPass {
-  /// Runs on one worker.
-  /// - Parameter normsAllTokens: whether every token's final norm is wanted, beside those that the head reads.
-  func readOut(normsAllTokens: Bool) {
-    let configuration = unsafe model.configuration
-    let width = configuration.width
+  /// The readout's tokens, normed and averaged, as the head's input.
+  ///
+  /// - Parameter finalTokens: all tokens after the final norm, where the readout averages them.
+  func pool(_ finalTokens: Matrix<Int32>) {
+    let configuration = model.configuration
     let patches = configuration.prefixTokens..<configuration.tokens
-    if normsAllTokens {
-      for token in 0..<configuration.tokens {
-        unsafe kernels.normalize(
-          arena.residual + token * width, model.finalNorm, into: arena.final + token * width)
-      }
-    }
-    switch unsafe model.readout {
-    case .tokenMeanThenNorm: unsafe normalizeMean(of: 0..<configuration.tokens)
-    case .patchMeanThenNorm: unsafe normalizeMean(of: patches)
-    case .classToken: unsafe normalizeToken(0, segment: 0)
-    case .normThenPatchMean: unsafe averageFinal(patches, segment: 0)
+    switch model.readout {
+    case .tokenMeanThenNorm: normalizeMean(of: 0..<configuration.tokens)
+    case .patchMeanThenNorm: normalizeMean(of: patches)
+    case .classToken: normalizeToken(0, segment: 0)
+    case .normThenPatchMean: average(finalTokens, patches, segment: 0)
     case .classTokenAndPatchMean:
-      unsafe normalizeToken(0, segment: 0)
-      unsafe averageFinal(patches, segment: 1)
+      normalizeToken(0, segment: 0)
+      average(finalTokens, patches, segment: 1)
     case .classAndDistillationToken:
-      unsafe normalizeToken(0, segment: 0)
-      unsafe normalizeToken(1, segment: 1)
+      normalizeToken(0, segment: 0)
+      normalizeToken(1, segment: 1)
     }
-    if let head = unsafe model.head { unsafe applyHead(head) }
-    if let pooler = unsafe model.pooler { unsafe applyHead(pooler) }
+  }
+
+  /// The head, or the pooler, on the head's input: outputs (1 x outputs).
+  func applyHead(_ layer: LinearLayer) {
+    let input = arena.headInput(of: layer)
+    let outputs = 0..<layer.outputs
+    kernels.quantize(arena.headInput.columns(0..<layer.inputs), rows: 0..<1, model.headInputQuantizer, into: input)
+    kernels.multiply(
+      input, by: layer.panels(outputs), into: arena.outputs.columns(outputs), arena.scratch(of: layer, outputs))
   }
 
   /// One token through the final norm, as a segment of the head's input.
   private func normalizeToken(_ token: Int, segment: Int) {
-    let width = unsafe model.configuration.width
-    let row = unsafe arena.final + token * width
-    unsafe kernels.normalize(arena.residual + token * width, model.finalNorm, into: row)
-    for channel in 0..<width {
-      unsafe setHeadInput(row[channel], at: segment * width + channel)
-    }
+    kernels.normalize(arena.residual, row: token, model.finalNorm, into: arena.readoutRows, at: 1)
+    setHeadInput(arena.readoutRows, row: 1, segment: segment)
+  }
+
+  /// The final norm of a mean of tokens.
+  private func normalizeMean(of tokens: Range<Int>) {
+    setMean(of: arena.residual, tokens)
+    kernels.normalize(arena.readoutRows, row: 0, model.finalNorm, into: arena.readoutRows, at: 1)
+    setHeadInput(arena.readoutRows, row: 1, segment: 0)
   }
 
   /// The mean of normed tokens, as a segment of the head's input.
-  private func averageFinal(_ tokens: Range<Int>, segment: Int) {
-    let width = unsafe model.configuration.width
-    for channel in 0..<width {
+  private func average(_ finalTokens: Matrix<Int32>, _ tokens: Range<Int>, segment: Int) {
+    setMean(of: finalTokens, tokens)
+    setHeadInput(arena.readoutRows, row: 0, segment: segment)
+  }
+
+  /// The mean of some rows becomes the first readout row.
+  private func setMean(of rows: Matrix<Int32>, _ tokens: Range<Int>) {
+    for channel in 0..<rows.columns {
       var sum: Int64 = 0
-      for token in tokens { unsafe sum &+= Int64(arena.final[token * width + channel]) }
-      let mean = FixedPoint.mean(ofSum: sum, count: Int32(truncatingIfNeeded: tokens.count))
-      unsafe setHeadInput(mean, at: segment * width + channel)
+      for token in tokens { sum &+= Int64(rows[token, channel]) }
+      arena.readoutRows[0, channel] = FixedPoint.mean(ofSum: sum, count: Int32(truncatingIfNeeded: tokens.count))
     }
   }
 
-  /// The final norm of a mean of tokens, as the head's input; the residual stream's first row is overwritten.
-  private func normalizeMean(of tokens: Range<Int>) {
-    let width = unsafe model.configuration.width
-    for channel in 0..<width {
-      var sum: Int64 = 0
-      for token in tokens { unsafe sum &+= Int64(arena.residual[token * width + channel]) }
-      unsafe arena.residual[channel] = FixedPoint.mean(
-        ofSum: sum, count: Int32(truncatingIfNeeded: tokens.count))
+  private func setHeadInput(_ rows: Matrix<Int32>, row: Int, segment: Int) {
+    for channel in 0..<rows.columns {
+      let narrowed = FixedPoint.roundHalfUp(Int64(rows[row, channel]), shift: model.headInputShift)
+      arena.headInput[0, segment * rows.columns + channel] = FixedPoint.saturateToInt16(
+        Int32(truncatingIfNeeded: narrowed))
     }
-    unsafe kernels.normalize(arena.residual, model.finalNorm, into: arena.pooled(model))
-    for channel in 0..<width {
-      unsafe setHeadInput(arena.pooled(model)[channel], at: channel)
-    }
-  }
-
-  private func setHeadInput(_ value: Int32, at index: Int) {
-    let narrowed = unsafe FixedPoint.roundHalfUp(Int64(value), shift: model.headInputShift)
-    unsafe arena.headInput[index] = FixedPoint.saturateToInt16(Int32(truncatingIfNeeded: narrowed))
-  }
-
-  /// The head, or the pooler, on the head's input.
-  private func applyHead(_ layer: PackedLinear) {
-    if let plane = unsafe layer.low {
-      unsafe kernels.quantizeWide(
-        arena.headInput, count: layer.inputs, model.headInputQuantizer, high: arena.headRow, low: arena.lowHeadRow,
-        at: 0)
-      unsafe kernels.multiplyWide(
-        arena.headRow, low: arena.lowHeadRow, rows: 1, layer, plane, columns: 0..<layer.outputs, into: arena.outputs,
-        stride: layer.outputs, isFirst: true, zeros: arena.zeros)
-      return
-    }
-    unsafe kernels.quantize(
-      arena.headInput, count: layer.inputs, model.headInputQuantizer, into: arena.headRow, at: 0)
-    unsafe kernels.multiply(
-      arena.headRow, rows: 1, layer, columns: 0..<layer.outputs, into: .int32(arena.outputs, stride: layer.outputs))
   }
 }

@@ -2,259 +2,212 @@ import Int8Kernels
 
 /// The int8 model's forward pass: from 8-bit pixels to integer logits without a floating-point number.
 ///
-/// All workers run it together; between the barriers each does its share, and no result depends on how many they are.
-@unsafe
-struct ForwardPass<Observer: StageObserver> {
+/// All workers run it together, each its share of every phase, and meet where the plan says; no result depends on how
+/// many they are. The float reference has the same four functions in the same order.
+struct ForwardPass<Observer: PhaseObserver> {
   let model: IntegerModel
   let arena: InferenceArena
   let kernels: Kernels
   let worker: Worker
-  let stages: Observer
-
-  private var scratch: WorkerScratch { unsafe arena.scratch[worker.index] }
-  private var tokens: Int { unsafe model.configuration.tokens }
-  private var width: Int { unsafe model.configuration.width }
+  let observer: Observer
 
   /// - Parameters:
-  ///   - pixels: `channels x height x width`.
-  ///   - hiddenStates: receives the residual stream entering block 0, ... leaving the last; nil when not wanted.
-  func run(pixels: UnsafePointer<UInt8>, hiddenStates: UnsafeMutablePointer<Int32>?) {
-    unsafe embedPatches(pixels)
-    for index in unsafe model.blocks.indices {
-      unsafe keepResidual(in: hiddenStates, at: index)
-      unsafe attend(model.blocks[index])
-      unsafe feedForward(model.blocks[index])
+  ///   - pixels: channels x height x width.
+  ///   - states: receives the residual stream around every block and all final tokens; nil when not wanted.
+  func run(pixels: Vector<UInt8>, states: HiddenStates?) {
+    embed(pixels)
+    for index in model.blocks.indices {
+      states?.keep(arena.residual, index, share(of: .positions))
+      attention(model.blocks[index])
+      mlp(model.blocks[index])
     }
-    unsafe keepResidual(in: hiddenStates, at: model.blocks.count)
-    if unsafe worker.index == 0 {
-      unsafe readOut(normsAllTokens: model.normsAllTokens || hiddenStates != nil)
-      unsafe stages.finish(.readout)
-    }
+    states?.keep(arena.residual, model.blocks.count, share(of: .positions))
+    readOut(states)
   }
 
-  /// Waits until all workers have come here.
-  private func meet() {
-    unsafe worker.barrier()
-    unsafe stages.finish(.barrier)
+  /// residual (tokens x width) = positions with prefix tokens, plus patches (patches x inputs) times the embedding.
+  private func embed(_ pixels: Vector<UInt8>) {
+    phase(.positions) { tokens in arena.residual.copyRows(tokens, from: model.positions) }
+    phase(.patches) { patches in gather(patches, of: pixels) }
+    product(.patchEmbedding, model.patchEmbedding)
   }
 
-  /// Residual stream = positions (with the prefix tokens) + patch embedding.
-  private func embedPatches(_ pixels: UnsafePointer<UInt8>) {
-    let configuration = unsafe model.configuration
-    for token in unsafe worker.share(of: tokens) {
-      unsafe (arena.residual + token * width).update(from: model.positions + token * width, count: width)
+  /// residual += projection(attention(ln1(residual)))
+  private func attention(_ block: IntegerBlock) {
+    let layers = block.layers
+    let input = arena.input(of: layers.attnQKV)
+    phase(.ln1) { tokens in
+      kernels.normalize(
+        arena.residual, rows: tokens, block.ln1, block.quantizers.attnQKV, through: scratch.normalized, into: input)
     }
-    for patch in unsafe worker.share(of: configuration.patches) {
-      unsafe gatherPatch(patch, of: pixels, configuration)
-    }
-    unsafe stages.finish(.patchEmbedding)
-    unsafe meet()
-    let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
-    unsafe addProduct(
-      arena.patches, low: nil, rows: configuration.patches, model.patchEmbedding, columns: columns,
-      to: arena.residual + configuration.prefixTokens * width)
-    unsafe stages.finish(.patchEmbedding)
-    unsafe meet()
-  }
-
-  /// Copies one patch's pixels, channel by channel and row by row; pixels are exact, so every row's scale is 1.
-  private func gatherPatch(_ patch: Int, of pixels: UnsafePointer<UInt8>, _ configuration: ModelConfiguration) {
-    let size = configuration.patchSize
-    let top = patch / configuration.gridWidth * size
-    let left = patch % configuration.gridWidth * size
-    var out = unsafe arena.patches.values + patch * arena.patches.stride
-    for channel in 0..<configuration.channels {
-      for row in 0..<size {
-        let line = (channel * configuration.imageHeight + top + row) * configuration.imageWidth + left
-        unsafe out.update(from: pixels + line, count: size)
-        unsafe out += size
+    product(.attnQKV, layers.attnQKV)
+    phase(.attnPack) { heads in
+      for head in heads {
+        kernels.packKeys(keys(head), block.keyQuantizers[head], into: arena.keys(head))
+        kernels.packValues(values(head), into: arena.values(head))
       }
     }
-    unsafe arena.patches.multiplier[patch] = 1
-    unsafe arena.patches.zeroPoint[patch] = 0
+    attend(block)
+    let output = arena.input(of: layers.attnOut)
+    phase(.attnQuantize) { tokens in
+      kernels.quantize(arena.attention, rows: tokens, block.quantizers.attnOut, into: output)
+    }
+    product(.attnOut, layers.attnOut)
   }
 
-  /// `x += projection(attention(norm1(x)))`
+  /// attention (tokens x width) = softmax(queries x keys) x values, for each head and block of query rows.
   private func attend(_ block: IntegerBlock) {
-    unsafe normalize(block.norm1, block.norm1Quantizer, for: block.qkv)
-    let qkvColumns = unsafe worker.share(of: 3 * width, unit: WeightLayout.panelColumns)
-    unsafe multiply(arena.rows, block.qkv, columns: qkvColumns, into: arena.qkv)
-    unsafe stages.finish(.queriesKeysValues)
-    unsafe meet()
-    unsafe packKeysAndValues(block)
-    unsafe stages.finish(.pack)
-    unsafe meet()
-    let blocksPerHead = unsafe (tokens + InferenceArena.queryRows - 1) / InferenceArena.queryRows
-    for unit in unsafe worker.share(of: model.configuration.heads * blocksPerHead) {
-      unsafe attendQueries(block, head: unit / blocksPerHead, first: unit % blocksPerHead * InferenceArena.queryRows)
+    let headWidth = model.configuration.headWidth
+    for unit in share(of: .attnScores) {
+      let (head, rows) = queryBlock(unit)
+      let channels = head * headWidth..<(head + 1) * headWidth
+      let queries = scratch.queries.rows(0..<rows.count)
+      let scores = scratch.scores.rows(0..<rows.count).columns(0..<model.configuration.tokens)
+      kernels.quantizeQueries(arena.qkv.rows(rows).columns(channels), block.queryQuantizers[head], into: queries)
+      kernels.multiply(queries, by: arena.keys(head).matrix(shift: block.scoreShift), into: scores, noScratch)
+      observer.finish(.attnScores)
+      // A second plane's rows, where there are two, follow the first's: one product takes both.
+      let planeRows = 0..<model.softmaxPlanes * rows.count
+      let probabilities = scratch.probabilities.reshaped(columns: model.configuration.tokens, isWide: false)
+        .rows(planeRows)
+      kernels.softmax(scores, into: probabilities, sums: scratch.rowSums)
+      observer.finish(.attnSoftmax)
+      let weighted = scratch.weightedSums.rows(planeRows)
+      kernels.sumProducts(probabilities, with: arena.values(head).matrix(shift: 0), into: weighted)
+      observer.finish(.attnValues)
+      kernels.combine(
+        weighted, sums: scratch.rowSums, block.valueScales.dropFirst(channels.lowerBound),
+        into: arena.attention.rows(rows).columns(channels))
+      observer.finish(.attnCombine)
     }
-    unsafe meet()
-    for token in unsafe worker.share(of: tokens) {
-      unsafe quantize(arena.attention + token * width, block.attentionQuantizer, at: token, for: block.projection)
-    }
-    unsafe stages.finish(.combine)
-    unsafe meet()
-    let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
-    unsafe addProduct(
-      arena.rows, low: arena.lowRows, rows: tokens, block.projection, columns: columns, to: arena.residual)
-    unsafe stages.finish(.projection)
-    unsafe meet()
+    meet(after: .attnCombine)
   }
 
-  /// Every head's keys and values as packed weights, the keys with a scale for each token.
-  private func packKeysAndValues(_ block: IntegerBlock) {
-    let headWidth = unsafe model.configuration.headWidth
-    let stride = unsafe 3 * width
-    for head in unsafe worker.share(of: model.configuration.heads) {
-      let keys = unsafe arena.qkv + width + head * headWidth
-      let scales = unsafe head * arena.paddedTokens
-      unsafe kernels.packKeys(
-        keys, stride: stride, tokens: tokens, count: headWidth, block.keyQuantizers[head],
-        into: arena.keys + head * arena.keyBytes, multipliers: arena.keyMultipliers + scales,
-        sums: arena.keySums + scales)
-      unsafe kernels.packValues(
-        keys + width, stride: stride, tokens: tokens, channels: headWidth, into: arena.values + head * arena.valueBytes)
+  /// residual += ffnDown(gelu(ffnUp(ln2(residual))))
+  private func mlp(_ block: IntegerBlock) {
+    let layers = block.layers
+    let input = arena.input(of: layers.ffnUp)
+    phase(.ln2) { tokens in
+      kernels.normalize(
+        arena.residual, rows: tokens, block.ln2, block.quantizers.ffnUp, through: scratch.normalized, into: input)
     }
+    product(.ffnUp, layers.ffnUp)
+    let hidden = arena.input(of: layers.ffnDown)
+    phase(.ffnActivation) { tokens in
+      kernels.gelu(
+        arena.hidden, rows: tokens, fractionBits: block.geluFractionBits, block.quantizers.ffnDown, into: hidden)
+    }
+    product(.ffnDown, layers.ffnDown)
   }
 
-  /// Scores, softmax and weighted values for a block of one head's queries.
-  private func attendQueries(_ block: IntegerBlock, head: Int, first: Int) {
-    let scratch = unsafe scratch
-    let headWidth = unsafe model.configuration.headWidth
-    let count = unsafe min(InferenceArena.queryRows, tokens - first)
-    let channel = head * headWidth
-    unsafe kernels.quantizeQueries(
-      arena.qkv + first * 3 * width + channel, stride: 3 * width, tokens: count, count: headWidth,
-      block.queryQuantizers[head], into: scratch.queries)
-    let scales = unsafe head * arena.paddedTokens
-    let keys = unsafe PackedLinear(
-      weights: arena.keys + head * arena.keyBytes, multiplier: arena.keyMultipliers + scales,
-      columnSum: arena.keySums + scales, bias: arena.zeros, outputs: tokens, inputs: headWidth, shift: block.scoreShift)
-    unsafe kernels.multiply(
-      scratch.queries, rows: count, keys, columns: 0..<tokens, into: .int32(scratch.scores, stride: arena.paddedTokens))
-    unsafe stages.finish(.scores)
-
-    // The second plane's rows, where there are two, follow the first's: one product takes both.
-    let planes = unsafe model.softmaxPlanes
-    let probabilities = unsafe scratch.probabilities
-    for row in 0..<count {
-      let high = unsafe probabilities.values + row * probabilities.stride
-      unsafe scratch.rowSums[row] = kernels.softmax(
-        scratch.scores + row * arena.paddedTokens, count: tokens, high: high,
-        low: planes == 2 ? high + count * probabilities.stride : nil)
-    }
-    unsafe stages.finish(.softmax)
-
-    let values = unsafe PackedLinear(
-      weights: arena.values + head * arena.valueBytes, multiplier: arena.zeros, columnSum: arena.zeros,
-      bias: arena.zeros, outputs: headWidth, inputs: tokens, shift: 0)
-    unsafe kernels.multiply(
-      probabilities, rows: planes * count, values, columns: 0..<headWidth,
-      into: .sums(scratch.weightedSums, stride: headWidth))
-    unsafe stages.finish(.weightedValues)
-    for row in 0..<count {
-      let high = unsafe scratch.weightedSums + row * headWidth
-      unsafe kernels.combine(
-        high: high, low: planes == 2 ? high + count * headWidth : nil,
-        count: headWidth, sum: scratch.rowSums[row], columnMultiplier: block.valueMultiplier + channel,
-        shift: block.valueShift, into: arena.attention + (first + row) * width + channel)
-    }
-    unsafe stages.finish(.combine)
-  }
-
-  /// `x += fc2(gelu(fc1(norm2(x))))`
-  private func feedForward(_ block: IntegerBlock) {
-    unsafe normalize(block.norm2, block.norm2Quantizer, for: block.fc1)
-    let mlpWidth = unsafe model.configuration.mlpWidth
-    let hiddenColumns = unsafe worker.share(of: mlpWidth, unit: WeightLayout.panelColumns)
-    unsafe multiply(arena.rows, block.fc1, columns: hiddenColumns, into: arena.hidden)
-    unsafe stages.finish(.fc1)
-    unsafe meet()
-    for token in unsafe worker.share(of: tokens) {
-      let row = unsafe arena.hidden + token * mlpWidth
-      let range = unsafe kernels.gelu(row, count: mlpWidth, fractionBits: block.geluFractionBits)
-      if unsafe block.fc2.low == nil {
-        unsafe kernels.quantize(
-          row, count: mlpWidth, block.geluQuantizer, range: range, into: arena.hiddenRows, at: token)
-      } else {
-        unsafe kernels.quantizeWide(
-          row, count: mlpWidth, block.geluQuantizer, range: range, high: arena.hiddenRows, low: arena.lowHiddenRows,
-          at: token)
+  /// outputs = head(pool(finalNorm(residual))), and the final tokens where they are wanted.
+  private func readOut(_ states: HiddenStates?) {
+    let finalTokens = states?.finalTokens ?? arena.finalTokens
+    phase(.finalNorm) { tokens in
+      for token in tokens where token < finalTokens.rows {
+        kernels.normalize(arena.residual, row: token, model.finalNorm, into: finalTokens, at: token)
       }
     }
-    unsafe stages.finish(.gelu)
-    unsafe meet()
-    let columns = unsafe worker.share(of: width, unit: WeightLayout.panelColumns)
-    unsafe addProduct(
-      arena.hiddenRows, low: arena.lowHiddenRows, rows: tokens, block.fc2, columns: columns, to: arena.residual)
-    unsafe stages.finish(.fc2)
-    unsafe meet()
+    phase(.output) { _ in
+      pool(finalTokens)
+      if let layer = model.head ?? model.pooler { applyHead(layer) }
+    }
+  }
+}
+
+// MARK: - Phases
+
+extension ForwardPass {
+  /// A phase: this worker's share of it, and the meeting after it where there is one.
+  @inline(__always)
+  private func phase(_ phase: Phase, _ body: (Range<Int>) -> Void) {
+    let share = share(of: phase)
+    if !share.isEmpty { body(share) }
+    observer.finish(phase)
+    meet(after: phase)
   }
 
-  /// LayerNorm of the residual stream into quantized rows.
-  private func normalize(_ norm: IntegerNorm, _ quantizer: ActivationQuantizer, for layer: PackedLinear) {
-    let normalized = unsafe scratch.normalized
-    let share = unsafe worker.share(of: tokens)
-    for first in stride(from: share.lowerBound, to: share.upperBound, by: Kernels.normalizedRows) {
-      let count = min(Kernels.normalizedRows, share.upperBound - first)
-      unsafe kernels.normalize(arena.residual + first * width, count: count, norm, into: normalized)
-      for row in 0..<count {
-        unsafe quantize(normalized + row * width, quantizer, at: first + row, for: layer)
+  private func share(of phase: Phase) -> Range<Int> {
+    let (count, unit) = arena.plan.share(of: phase)
+    return worker.share(of: count, unit: unit)
+  }
+
+  @inline(__always)
+  private func meet(after phase: Phase) {
+    guard arena.plan.meets(after: phase) else { return }
+    worker.barrier()
+    observer.met(after: phase)
+  }
+
+  /// A phase that is a linear layer's product: each worker takes some of the outputs, for all rows.
+  func product(_ current: Phase, _ layer: LinearLayer) {
+    phase(current) { outputs in multiply(current, layer, outputs) }
+  }
+
+  /// Some outputs of a linear layer.
+  private func multiply(_ phase: Phase, _ layer: LinearLayer, _ outputs: Range<Int>) {
+    let panels = layer.panels(outputs)
+    let scratch = arena.scratch(of: layer, outputs)
+    switch phase {
+    case .patchEmbedding:
+      kernels.multiply(arena.patches, by: panels, addingTo: arena.patchTokens.columns(outputs), scratch)
+    case .attnQKV:
+      kernels.multiply(arena.input(of: layer), by: panels, into: arena.qkv.columns(outputs), scratch)
+    case .ffnUp:
+      kernels.multiply(arena.input(of: layer), by: panels, into: arena.hidden.columns(outputs), scratch)
+    default:
+      kernels.multiply(arena.input(of: layer), by: panels, addingTo: arena.residual.columns(outputs), scratch)
+    }
+  }
+
+  /// All linear layers that see every token, in order, on whatever the buffers hold; for measurements.
+  func runProducts() {
+    product(.patchEmbedding, model.patchEmbedding)
+    for block in model.blocks {
+      for phase in Phase.allCases {
+        if case .layer(let layer) = phase.description.product { product(phase, block.layers[layer]) }
       }
     }
-    unsafe stages.finish(.norm)
-    unsafe meet()
+  }
+}
+
+// MARK: - Places
+
+extension ForwardPass {
+  private var scratch: WorkerScratch { arena.workers[worker.index] }
+
+  private var noScratch: WideScratch { WideScratch(sums: scratch.scores.rows(0..<0), zeros: arena.zeros) }
+
+  /// Tokens x head width.
+  private func keys(_ head: Int) -> Matrix<Int16> { part(1, of: head) }
+  private func values(_ head: Int) -> Matrix<Int16> { part(2, of: head) }
+
+  private func part(_ part: Int, of head: Int) -> Matrix<Int16> {
+    let first = part * model.configuration.width + head * model.configuration.headWidth
+    return arena.qkv.columns(first..<first + model.configuration.headWidth)
   }
 
-  /// One row of activations, as the layer that reads it wants them.
-  private func quantize(
-    _ row: UnsafePointer<Int16>, _ quantizer: ActivationQuantizer, at token: Int, for layer: PackedLinear
-  ) {
-    if unsafe layer.low == nil {
-      unsafe kernels.quantize(row, count: width, quantizer, into: arena.rows, at: token)
-    } else {
-      unsafe kernels.quantizeWide(row, count: width, quantizer, high: arena.rows, low: arena.lowRows, at: token)
-    }
+  /// The head and the query rows of a unit of work.
+  private func queryBlock(_ unit: Int) -> (head: Int, rows: Range<Int>) {
+    let blocks = arena.plan.queryBlocks
+    let first = unit % blocks * ForwardPlan.queryRows
+    return (unit / blocks, first..<min(first + ForwardPlan.queryRows, model.configuration.tokens))
   }
 
-  /// All tokens through a layer, saturated to int16.
-  private func multiply(
-    _ x: QuantizedRows, _ layer: PackedLinear, columns: Range<Int>, into out: UnsafeMutablePointer<Int16>
-  ) {
-    guard let plane = unsafe layer.low else {
-      unsafe kernels.multiply(x, rows: tokens, layer, columns: columns, into: .int16(out, stride: layer.outputs))
-      return
+  /// Copies patches' pixels, channel by channel and row by row; pixels are exact, so every row's scale is 1.
+  private func gather(_ patches: Range<Int>, of pixels: Vector<UInt8>) {
+    let configuration = model.configuration
+    let size = configuration.patchSize
+    for patch in patches {
+      let top = patch / configuration.gridWidth * size
+      let left = patch % configuration.gridWidth * size
+      for channel in 0..<configuration.channels {
+        for row in 0..<size {
+          let line = (channel * configuration.imageHeight + top + row) * configuration.imageWidth + left
+          arena.patches.setExact(
+            row: patch, column: (channel * size + row) * size, pixels.extracting(line..<line + size))
+        }
+      }
     }
-    let outputs = unsafe layer.outputs
-    unsafe kernels.multiplyWide(
-      x, low: arena.lowRows, rows: tokens, layer, plane, columns: columns, into: arena.wideSums, stride: outputs,
-      isFirst: true, zeros: arena.zeros)
-    for token in unsafe 0..<tokens {
-      let first = token * outputs + columns.lowerBound
-      unsafe kernels.narrow(arena.wideSums + first, count: columns.count, into: out + first)
-    }
-  }
-
-  /// Rows through a layer, added to the residual stream.
-  private func addProduct(
-    _ x: QuantizedRows, low: QuantizedRows?, rows: Int, _ layer: PackedLinear, columns: Range<Int>,
-    to out: UnsafeMutablePointer<Int32>
-  ) {
-    if let plane = unsafe layer.low {
-      unsafe kernels.multiplyWide(
-        x, low: low, rows: rows, layer, plane, columns: columns, into: out, stride: width, isFirst: false,
-        zeros: arena.zeros)
-    } else {
-      unsafe kernels.multiply(x, rows: rows, layer, columns: columns, into: .accumulate(out, stride: width))
-    }
-  }
-
-  private func keepResidual(in states: UnsafeMutablePointer<Int32>?, at index: Int) {
-    guard let states = unsafe states else { return }
-    for token in unsafe worker.share(of: tokens) {
-      let state = unsafe states + (index * tokens + token) * width
-      unsafe state.update(from: arena.residual + token * width, count: width)
-    }
-    unsafe meet()
   }
 }

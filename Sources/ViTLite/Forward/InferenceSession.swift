@@ -29,9 +29,9 @@ public final class InferenceSession {
 
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
-  ///   - measuresStages: whether each run is timed stage by stage, for `stageMilliseconds`.
+  ///   - measuresPhases: whether each run is timed phase by phase, for `milliseconds(of:)`.
   public init(
-    model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, measuresStages: Bool = false
+    model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, measuresPhases: Bool = false
   ) throws(InferenceError) {
     guard let kernels = instructionSet.kernels else {
       throw .unavailable(instructionSet, available: InstructionSet.available)
@@ -40,8 +40,8 @@ public final class InferenceSession {
     self.instructionSet = instructionSet
     let workers = max(1, min(threads, 256))
     let task = InferenceTask(
-      model: model, arena: InferenceArena(model, workers: workers), kernels: kernels,
-      timer: measuresStages ? StageTimer() : nil)
+      model: model, arena: InferenceArena(ForwardPlan(model.outline, kind: .fast, workers: workers)),
+      kernels: kernels, timer: measuresPhases ? PhaseTimer(now: { MonotonicClock.nanoseconds }) : nil)
     self.task = task
     pool = WorkerPool(count: workers) { worker in task.run(worker) }
   }
@@ -49,16 +49,19 @@ public final class InferenceSession {
   /// Workers on one image.
   public var threads: Int { pool.count }
 
-  /// Where each buffer lies.
-  public var memoryPlan: MemoryPlan { task.arena.plan }
+  /// How an inference goes, and where each buffer lies.
+  public var plan: ForwardPlan { task.arena.plan }
 
   /// Bytes of activations.
-  public var arenaByteCount: Int { memoryPlan.byteCount }
+  public var arenaByteCount: Int { plan.memory.byteCount }
 
-  /// The time that the last run spent in a stage, on the calling thread; 0 when stages are not measured.
-  public func stageMilliseconds(_ stage: ForwardStage) -> Double {
-    Double(task.timer?.times[stage.rawValue] ?? 0) / 1e6
+  /// The time that the last run spent in a phase, on the calling thread; 0 when phases are not measured.
+  public func milliseconds(of phase: Phase) -> Double {
+    Double(task.timer?.times[phase.rawValue] ?? 0) / 1e6
   }
+
+  /// The time that the last run spent waiting for the other workers, on the calling thread.
+  public var waitingMilliseconds: Double { Double(task.timer?.waiting ?? 0) / 1e6 }
 
   /// One inference; allocates nothing but the result.
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
@@ -66,20 +69,20 @@ public final class InferenceSession {
     let configuration = model.configuration
     let expected = configuration.channels * configuration.imageHeight * configuration.imageWidth
     guard pixels.count == expected else { throw .pixelCount(found: pixels.count, expected: expected) }
-    let stateCount = configuration.tokens * configuration.width
-    var states = [Int32](
-      repeating: 0, count: keepingHiddenStates ? (configuration.depth + 1) * stateCount : 0)
+    var states = [Int32](repeating: 0, count: keepingHiddenStates ? HiddenStates.count(configuration) : 0)
     unsafe pixels.withUnsafeBufferPointer { pixels in
       unsafe states.withUnsafeMutableBufferPointer { states in
-        unsafe task.pixels = pixels.baseAddress
-        unsafe task.hiddenStates = keepingHiddenStates ? states.baseAddress : nil
+        guard let base = pixels.baseAddress else { return }
+        task.pixels = unsafe Vector(base: base, count: pixels.count)
+        if keepingHiddenStates, let base = states.baseAddress {
+          task.states = unsafe HiddenStates(base: base, configuration)
+        }
         pool.run()
-        unsafe task.pixels = nil
-        unsafe task.hiddenStates = nil
+        task.pixels = nil
+        task.states = nil
       }
     }
-    return IntegerOutput(
-      model, task.arena, hiddenStates: states, hasFinalTokens: model.normsAllTokens || keepingHiddenStates)
+    return IntegerOutput(model, task.arena, hiddenStates: states)
   }
 }
 
@@ -89,13 +92,13 @@ private final class InferenceTask: @unchecked Sendable {
   let model: IntegerModel
   let arena: InferenceArena
   let kernels: Kernels
-  /// Of the first worker; nil when stages are not measured.
-  let timer: StageTimer?
+  /// Of the first worker; nil when phases are not measured.
+  let timer: PhaseTimer?
   /// Set for the time of a run.
-  var pixels: UnsafePointer<UInt8>?
-  var hiddenStates: UnsafeMutablePointer<Int32>?
+  var pixels: Vector<UInt8>?
+  var states: HiddenStates?
 
-  init(model: IntegerModel, arena: InferenceArena, kernels: Kernels, timer: StageTimer?) {
+  init(model: IntegerModel, arena: InferenceArena, kernels: Kernels, timer: PhaseTimer?) {
     self.model = model
     self.arena = arena
     self.kernels = kernels
@@ -105,15 +108,15 @@ private final class InferenceTask: @unchecked Sendable {
   func run(_ worker: Worker) {
     if worker.index == 0, let timer {
       timer.start()
-      run(worker, stages: timer)
+      run(worker, timer)
     } else {
-      run(worker, stages: UnobservedStages())
+      run(worker, NoObserver())
     }
   }
 
-  private func run(_ worker: Worker, stages: some StageObserver) {
-    guard let pixels = unsafe pixels else { return }
-    unsafe ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, stages: stages)
-      .run(pixels: pixels, hiddenStates: hiddenStates)
+  private func run(_ worker: Worker, _ observer: some PhaseObserver) {
+    guard let pixels else { return }
+    ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: observer)
+      .run(pixels: pixels, states: states)
   }
 }

@@ -17,8 +17,9 @@ struct Worker {
   /// This worker's share of `total` items, in whole units of `unit` items; the shares are contiguous and cover all.
   func share(of total: Int, unit: Int = 1) -> Range<Int> {
     let units = (total + unit - 1) / unit
-    let low = units * index / count * unit
-    let high = units * (index + 1) / count * unit
+    // Rounded up, so that the first worker gets what cannot be shared.
+    let low = (units * index + count - 1) / count * unit
+    let high = (units * (index + 1) + count - 1) / count * unit
     return min(low, total)..<min(high, total)
   }
 

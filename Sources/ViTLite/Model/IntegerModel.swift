@@ -1,24 +1,20 @@
 import Int8Kernels
 
-/// One block of an integer model, its tensors in place in the model's bytes.
-@unsafe
-struct IntegerBlock {
-  var norm1: IntegerNorm
-  var norm1Quantizer: ActivationQuantizer
-  var qkv: PackedLinear
+/// One block of an integer model; its tensors lie where the model's bytes do.
+struct IntegerBlock: Sendable {
+  var ln1: IntegerNorm
+  var ln2: IntegerNorm
+  var layers: BlockLayers<LinearLayer>
+  /// How the activations that each linear layer reads get their scales.
+  var quantizers: BlockLayers<ActivationQuantizer>
+  /// One for each head.
   var queryQuantizers: [ActivationQuantizer]
   var keyQuantizers: [ActivationQuantizer]
   var scoreShift: Int32
-  var valueMultiplier: UnsafePointer<Int32>
-  var valueShift: Int32
-  var attentionQuantizer: ActivationQuantizer
-  var projection: PackedLinear
-  var norm2: IntegerNorm
-  var norm2Quantizer: ActivationQuantizer
-  var fc1: PackedLinear
+  /// Of all heads' channels.
+  var valueScales: ChannelScales
+  /// Fraction bits of the MLP's hidden layer, before and after GELU.
   var geluFractionBits: Int32
-  var geluQuantizer: ActivationQuantizer
-  var fc2: PackedLinear
 }
 
 /// An int8 model: immutable bytes, read in place, that any number of sessions share.
@@ -37,35 +33,39 @@ public final class IntegerModel: @unchecked Sendable {
   public let finalFractionBits: Int
   /// Fraction bits of logits and pooler outputs.
   public let outputFractionBits: Int
-  /// The file's directory.
-  public let file: GGUFReader
+  /// The names, shapes and places of what the file holds.
+  public let contents: GGUFReader
 
-  let bytes: ModelBytes
-  let patchEmbedding: PackedLinear
-  let positions: UnsafePointer<Int32>
+  /// Kept alive as long as the model: the views below point into them.
+  let bytes: [ModelBytes]
+  let patchEmbedding: LinearLayer
+  /// Tokens x width: what the residual stream is before the patches are added. Only read.
+  let positions: Matrix<Int32>
   let blocks: [IntegerBlock]
   let finalNorm: IntegerNorm
   let headInputShift: Int32
   let headInputQuantizer: ActivationQuantizer
-  let head: PackedLinear?
-  let pooler: PackedLinear?
-
-  /// Maps a model file; nothing is copied.
-  public convenience init(path: String) throws(IntegerModelError) {
-    let mapped: MappedFile
-    do throws(FileError) { mapped = try MappedFile(path: path) } catch { throw .file(error) }
-    try self.init(ModelBytes(mapped))
-  }
+  let head: LinearLayer?
+  let pooler: LinearLayer?
 
   /// A model from the bytes of its file, which are copied.
   public convenience init(_ bytes: [UInt8]) throws(IntegerModelError) {
     try self.init(ModelBytes(copying: bytes))
   }
 
-  private init(_ bytes: ModelBytes) throws(IntegerModelError) {
+  /// A model that reads the bytes of its file in place, wherever they lie: in flash, or in memory that the caller owns.
+  ///
+  /// - Parameter bytes: at an address that is a multiple of 64. They must stay where they are, unchanged, as long as the
+  ///   model or a session of it exists.
+  @unsafe
+  public convenience init(borrowing bytes: UnsafeRawBufferPointer) throws(IntegerModelError) {
+    try unsafe self.init(ModelBytes(borrowing: bytes))
+  }
+
+  init(_ bytes: ModelBytes) throws(IntegerModelError) {
     let decoder = try ModelDecoder(bytes)
-    self.bytes = bytes
-    file = decoder.file
+    self.bytes = [bytes]
+    contents = decoder.file
     configuration = decoder.configuration
     preprocessing = try decoder.preprocessing()
     readout = decoder.readout
@@ -75,39 +75,102 @@ public final class IntegerModel: @unchecked Sendable {
     residualFractionBits = try decoder.integer("residual_fraction_bits", in: 0...24)
     finalFractionBits = try decoder.integer("final_fraction_bits", in: 0...30)
     outputFractionBits = try decoder.integer("output_fraction_bits", in: 0...30)
-    unsafe patchEmbedding = try decoder.linear(
-      "patch_embd", outputs: configuration.width, inputs: configuration.patchInputs)
-    unsafe positions = try decoder.int32s("position_embd", count: configuration.tokens * configuration.width)
-    var blocks: [IntegerBlock] = unsafe []
-    for index in 0..<configuration.depth {
-      unsafe blocks.append(try decoder.block(index))
-    }
-    unsafe self.blocks = unsafe blocks
-    unsafe finalNorm = try decoder.norm("output_norm")
+    patchEmbedding = try decoder.linear(
+      .patchEmbedding, outputs: configuration.width, inputs: configuration.patchInputs)
+    positions = try decoder.positions()
+    blocks = try decoder.blocks()
+    finalNorm = try decoder.norm("output_norm")
     headInputShift = Int32(try decoder.integer("head.input_shift", in: 0...24))
-    headInputQuantizer = try decoder.quantizer("head.input_range", index: 0, count: 1)
+    headInputQuantizer = try decoder.quantizers("head.input_range", count: 1)[0]
     let segments = configuration.width * readout.segments
-    unsafe head =
+    head =
       configuration.classes > 0
-      ? try decoder.linear("output", outputs: configuration.classes, inputs: segments) : nil
-    unsafe pooler =
+      ? try decoder.linear(.output, outputs: configuration.classes, inputs: segments) : nil
+    pooler =
       decoder.hasTensor("pooler.weight")
-      ? try decoder.linear("pooler", outputs: configuration.width, inputs: configuration.width) : nil
+      ? try decoder.linear(.pooler, outputs: configuration.width, inputs: configuration.width) : nil
   }
 
-  /// Whether any layer that all tokens pass through reads 15-bit activations.
-  var hasWideBlocks: Bool {
-    file.tensors.contains { $0.name.hasPrefix("blk.") && $0.name.hasSuffix(".weight_low") }
+  /// Another model's parts with other linear layers.
+  private init(
+    _ other: IntegerModel, bytes: [ModelBytes], patchEmbedding: LinearLayer, blocks: [IntegerBlock],
+    head: LinearLayer?, pooler: LinearLayer?
+  ) {
+    configuration = other.configuration
+    preprocessing = other.preprocessing
+    readout = other.readout
+    activations = other.activations
+    pixelMapping = other.pixelMapping
+    softmaxPlanes = other.softmaxPlanes
+    residualFractionBits = other.residualFractionBits
+    finalFractionBits = other.finalFractionBits
+    outputFractionBits = other.outputFractionBits
+    contents = other.contents
+    self.bytes = bytes
+    self.patchEmbedding = patchEmbedding
+    positions = other.positions
+    self.blocks = blocks
+    finalNorm = other.finalNorm
+    headInputShift = other.headInputShift
+    headInputQuantizer = other.headInputQuantizer
+    self.head = head
+    self.pooler = pooler
   }
 
-  /// Whether the final norm is applied to every token: where the head reads them, or where there is no head.
-  public var normsAllTokens: Bool {
-    switch readout {
-    case .normThenPatchMean, .classTokenAndPatchMean: true
-    default: configuration.classes == 0
+  /// A linear layer; nil where the model has none of that name.
+  func layer(_ name: LayerName) -> LinearLayer? {
+    switch name {
+    case .patchEmbedding: patchEmbedding
+    case .block(let index, let layer): blocks.indices.contains(index) ? blocks[index].layers[layer] : nil
+    case .output: head
+    case .pooler: pooler
     }
+  }
+
+  /// This model with some linear layers of another that was made of the same float model, in the same units. Nothing is
+  /// copied but the biases: calibration tries many such candidates.
+  ///
+  /// - Parameters:
+  ///   - names: layers that both models have.
+  ///   - biases: of layers whose bias is another's than either model's; as many numbers as the layer's padded outputs.
+  package func replacing(
+    _ names: [LayerName], from other: IntegerModel, biases: [LayerName: [Int32]]
+  ) -> IntegerModel {
+    var bytes = bytes + other.bytes
+    func chosen(_ name: LayerName) -> LinearLayer? {
+      let layer = names.contains(name) ? other.layer(name) : self.layer(name)
+      guard let layer, let bias = biases[name] else { return layer }
+      let copy = ModelBytes(copying: LittleEndian.bytes(of: bias))
+      bytes.append(copy)
+      return layer.replacing(bias: copy.int32s)
+    }
+    let newBlocks = blocks.enumerated().map { index, block in
+      var block = block
+      block.layers = BlockLayers { layer in chosen(.block(index, layer)) ?? block.layers[layer] }
+      return block
+    }
+    let embedding = chosen(.patchEmbedding) ?? patchEmbedding
+    let (head, pooler) = (chosen(.output), chosen(.pooler))
+    return IntegerModel(
+      self, bytes: bytes, patchEmbedding: embedding, blocks: newBlocks, head: head, pooler: pooler)
+  }
+
+  /// What a plan for this model depends on.
+  public var outline: ModelOutline {
+    ModelOutline(
+      configuration: configuration, readout: readout, softmaxPlanes: softmaxPlanes,
+      wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
+      hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: (head ?? pooler)?.isWide ?? false)
+  }
+
+  /// Whether the final norm is applied to every token: where the readout averages them, or where there is no head.
+  public var normsAllTokens: Bool { outline.normsAllTokens }
+
+  /// The names of the linear layers, in the order of the forward pass.
+  public var layerNames: [LayerName] {
+    LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
   }
 
   /// Size of the file.
-  public var byteCount: Int { unsafe bytes.buffer.count }
+  public var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }
 }

@@ -1,24 +1,47 @@
-/// The bytes of a model, at an address that does not move: a mapped file, or an aligned copy.
+import Int8Kernels
+
+/// The bytes of a model, at an address that does not move: a mapped file, an aligned copy, or bytes that the caller lends.
 @safe final class ModelBytes: @unchecked Sendable {
   let buffer: UnsafeRawBufferPointer
-  private let file: MappedFile?
+  /// Who keeps the bytes where they are; nil for a copy, which this object frees, and for borrowed bytes.
+  private let owner: AnyObject?
+  private let isCopy: Bool
 
-  /// Uses a mapped file in place.
-  init(_ file: MappedFile) {
-    self.file = file
-    unsafe buffer = file.unsafeBytes
+  var count: Int { unsafe buffer.count }
+
+  /// Uses bytes that an object keeps alive, such as a mapped file.
+  @unsafe
+  init(_ bytes: UnsafeRawBufferPointer, keptBy owner: AnyObject) {
+    unsafe buffer = bytes
+    self.owner = owner
+    isCopy = false
+  }
+
+  /// Uses bytes that the caller keeps alive.
+  @unsafe
+  init(borrowing bytes: UnsafeRawBufferPointer) {
+    unsafe buffer = bytes
+    owner = nil
+    isCopy = false
   }
 
   /// Copies bytes to where the kernels can read them.
   init(copying bytes: [UInt8]) {
-    file = nil
+    owner = nil
+    isCopy = true
     let copy = UnsafeMutableRawBufferPointer.allocate(
       byteCount: max(bytes.count, 1), alignment: MemoryPlan.alignment)
     unsafe copy.copyBytes(from: bytes)
     unsafe buffer = UnsafeRawBufferPointer(rebasing: copy[..<bytes.count])
   }
 
+  /// All bytes as integers.
+  var int32s: Vector<Int32> {
+    guard let base = unsafe buffer.baseAddress else { preconditionFailure("bytes have an address") }
+    return unsafe Vector(base: base.assumingMemoryBound(to: Int32.self), count: buffer.count / 4)
+  }
+
   deinit {
-    if file == nil { unsafe buffer.deallocate() }
+    if isCopy { unsafe buffer.deallocate() }
   }
 }

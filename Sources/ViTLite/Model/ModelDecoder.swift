@@ -174,30 +174,34 @@ struct ModelDecoder {
     return size
   }
 
-  /// Number `index` of `count` quantizers that a key holds: ranges in static mode, none in dynamic mode.
-  func quantizer(_ name: String, index: Int, count: Int) throws(IntegerModelError) -> ActivationQuantizer {
-    guard activations == .static else { return .dynamic }
+  /// `count` quantizers that a key holds: ranges in static mode, none in dynamic mode.
+  func quantizers(_ name: String, count: Int) throws(IntegerModelError) -> [ActivationQuantizer] {
+    guard activations == .static else { return Array(repeating: .dynamic, count: count) }
     let ranges = try integers(name, count: (2 * count)...(2 * count))
-    let low = ranges[2 * index]
-    let high = ranges[2 * index + 1]
-    guard (-32768...0).contains(low), (0...32767).contains(high) else {
-      throw .invalid(
-        what: "a range of \(low) to \(high)", where: "key \(ModelKey.metadata(name))",
-        expected: "a range around 0 within 16 bits")
+    var quantizers: [ActivationQuantizer] = []
+    quantizers.reserveCapacity(count)
+    for index in 0..<count {
+      let low = ranges[2 * index]
+      let high = ranges[2 * index + 1]
+      guard (-32768...0).contains(low), (0...32767).contains(high) else {
+        throw .invalid(
+          what: "a range of \(low) to \(high)", where: "key \(ModelKey.metadata(name))",
+          expected: "a range around 0 within 16 bits")
+      }
+      quantizers.append(.fixed(RowQuantizer(minimum: Int32(low), maximum: Int32(high))))
     }
-    return .fixed(RowQuantizer(minimum: Int32(low), maximum: Int32(high)))
+    return quantizers
   }
 
-  private func scalar(
-    _ name: String, block: Int, in range: ClosedRange<Int>
-  ) throws(IntegerModelError) -> Int32 {
+  /// A number for each block.
+  private func scalars(_ name: String, in range: ClosedRange<Int>) throws(IntegerModelError) -> [Int32] {
     let values = try integers(name, count: configuration.depth...configuration.depth)
-    guard range.contains(values[block]) else {
+    for (block, value) in values.enumerated() where !range.contains(value) {
       throw .invalid(
-        what: "\(values[block]) for block \(block)", where: "key \(ModelKey.metadata(name))",
+        what: "\(value) for block \(block)", where: "key \(ModelKey.metadata(name))",
         expected: "\(range.lowerBound) to \(range.upperBound)")
     }
-    return Int32(values[block])
+    return values.map { Int32(truncatingIfNeeded: $0) }
   }
 }
 
@@ -205,6 +209,7 @@ struct ModelDecoder {
 
 extension ModelDecoder {
   /// The bytes of a tensor, after checking its type, size and alignment.
+  @unsafe
   private func data(
     _ name: String, _ type: GGUF.TensorType, count: Int
   ) throws(IntegerModelError) -> UnsafeRawPointer {
@@ -223,83 +228,103 @@ extension ModelDecoder {
     return unsafe base + tensor.range.lowerBound
   }
 
-  func int32s(_ name: String, count: Int) throws(IntegerModelError) -> UnsafePointer<Int32> {
-    try unsafe data(name, .int32, count: count).assumingMemoryBound(to: Int32.self)
+  private func int32s(_ name: String, count: Int) throws(IntegerModelError) -> Vector<Int32> {
+    try unsafe Vector(base: data(name, .int32, count: count).assumingMemoryBound(to: Int32.self), count: count)
+  }
+
+  @unsafe
+  private func int8s(_ name: String, count: Int) throws(IntegerModelError) -> UnsafePointer<Int8> {
+    try unsafe data(name, .int8, count: count).assumingMemoryBound(to: Int8.self)
   }
 
   /// Multipliers, none larger than 15 bits.
-  private func multipliers(_ name: String, count: Int) throws(IntegerModelError) -> UnsafePointer<Int32> {
-    let values = try unsafe int32s(name, count: count)
-    for index in 0..<count where unsafe !(-32767...32767).contains(values[index]) {
-      throw unsafe .invalid(
+  private func multipliers(_ name: String, count: Int) throws(IntegerModelError) -> Vector<Int32> {
+    let values = try int32s(name, count: count)
+    for index in 0..<count where !(-32767...32767).contains(values[index]) {
+      throw .invalid(
         what: "multiplier \(values[index])", where: "tensor \"\(name)\", element \(index)",
         expected: "-32767 to 32767")
     }
-    return unsafe values
+    return values
   }
 
-  func linear(_ name: String, outputs: Int, inputs: Int) throws(IntegerModelError) -> PackedLinear {
+  /// `tokens x width`
+  func positions() throws(IntegerModelError) -> Matrix<Int32> {
+    let values = try int32s("position_embd", count: configuration.tokens * configuration.width)
+    return unsafe Matrix(reading: values, rows: configuration.tokens, columns: configuration.width)
+  }
+
+  func linear(_ layer: LayerName, outputs: Int, inputs: Int) throws(IntegerModelError) -> LinearLayer {
+    let name = layer.description
     let columns = WeightLayout.paddedOutputs(outputs)
-    let bounds = try (integer64("\(name).accumulator_bound"), integer64("\(name).output_bound"))
-    guard (0...Int(Int32.max)).contains(bounds.0), (0...Int(Int32.max)).contains(bounds.1) else {
-      throw .invalid(
-        what: "an accumulator that can reach \(bounds.0) and an output that can reach \(bounds.1)",
-        where: "layer \(name)", expected: "at most \(Int32.max)")
+    for bound in ["accumulator_bound", "output_bound"] {
+      let reach = try integer("\(name).\(bound)", in: Int.min...Int.max)
+      guard reach >= 0, reach <= Int(Int32.max) else {
+        throw .invalid(what: "\(bound) \(reach)", where: "layer \(name)", expected: "0 to \(Int32.max)")
+      }
     }
     let byteCount = WeightLayout.byteCount(outputs: outputs, inputs: inputs)
-    let weights = try unsafe data("\(name).weight", .int8, count: byteCount)
-    var low: LowPlane?
-    if hasTensor("\(name).weight_low") {
-      unsafe low = try LowPlane(
-        weights: data("\(name).weight_low", .int8, count: byteCount).assumingMemoryBound(to: Int8.self),
-        columnSum: int32s("\(name).column_sum_low", count: columns))
-    }
-    return try unsafe PackedLinear(
-      weights: weights.assumingMemoryBound(to: Int8.self), low: low,
-      multiplier: multipliers("\(name).multiplier", count: columns),
-      columnSum: int32s("\(name).column_sum", count: columns), bias: int32s("\(name).bias", count: columns),
-      outputs: outputs, inputs: inputs, shift: Int32(integer("\(name).shift", in: 0...(low == nil ? 62 : 55))))
-  }
-
-  private func integer64(_ name: String) throws(IntegerModelError) -> Int {
-    try integer(name, in: Int.min...Int.max)
+    let isWide = hasTensor("\(name).weight_low")
+    let shift = try integer("\(name).shift", in: 0...(isWide ? 62 - Int(WideLayer.lowBits) : 62))
+    let multiplier = try multipliers("\(name).multiplier", count: columns)
+    let columnSum = try int32s("\(name).column_sum", count: columns)
+    let bias = try int32s("\(name).bias", count: columns)
+    let lowSum = isWide ? try int32s("\(name).column_sum_low", count: columns) : nil
+    let weights = try unsafe int8s("\(name).weight", count: byteCount)
+    let low = isWide ? try unsafe int8s("\(name).weight_low", count: byteCount) : nil
+    return unsafe LinearLayer(
+      layer,
+      PackedMatrix(
+        weights: weights, low: low, multiplier: multiplier, columnSum: columnSum, lowColumnSum: lowSum, bias: bias,
+        outputs: outputs, inputs: inputs, shift: Int32(shift)))
   }
 
   func norm(_ name: String) throws(IntegerModelError) -> IntegerNorm {
-    let shifts = unsafe IntegerNorm.validShifts
-    let epsilon = try integer("\(name).epsilon", in: 0...(1 << 60))
+    let shifts = IntegerNorm.validShifts
+    let epsilon = try integer("\(name).epsilon", in: 0...Int.max)
+    guard Int64(epsilon) <= 1 << 60 else {
+      throw .invalid(what: "\(epsilon)", where: "key \(ModelKey.metadata("\(name).epsilon"))", expected: "0 to 2^60")
+    }
     let shift = try integer("\(name).shift", in: Int(shifts.lowerBound)...Int(shifts.upperBound))
-    return try unsafe IntegerNorm(
-      gain: multipliers("\(name).weight", count: configuration.width),
-      bias: int32s("\(name).bias", count: configuration.width), width: configuration.width, shift: Int32(shift),
-      epsilon: Int64(epsilon))
+    return IntegerNorm(
+      gain: try multipliers("\(name).weight", count: configuration.width),
+      bias: try int32s("\(name).bias", count: configuration.width), shift: Int32(shift), epsilon: Int64(epsilon))
   }
 
-  func block(_ index: Int) throws(IntegerModelError) -> IntegerBlock {
-    let width = configuration.width
-    let heads = configuration.heads
-    let depth = configuration.depth
-    func name(_ part: String) -> String { ModelKey.block(index, part) }
-    var queries: [ActivationQuantizer] = []
-    var keys: [ActivationQuantizer] = []
-    for head in 0..<heads {
-      queries.append(try quantizer("block.query_range", index: index * heads + head, count: depth * heads))
-      keys.append(
-        try quantizer("block.key_range", index: index * heads + head, count: depth * heads).symmetric)
+  /// All blocks. What the metadata holds for all of them is read once.
+  func blocks() throws(IntegerModelError) -> [IntegerBlock] {
+    let (depth, heads) = (configuration.depth, configuration.heads)
+    let inputs = try BlockLayers { (layer) throws(IntegerModelError) in
+      try quantizers(ModelKey.inputRange(of: layer), count: depth)
     }
-    return try unsafe IntegerBlock(
-      norm1: norm(name("ln1")), norm1Quantizer: quantizer("block.norm1_range", index: index, count: depth),
-      qkv: linear(name("attn_qkv"), outputs: 3 * width, inputs: width), queryQuantizers: queries,
-      keyQuantizers: keys, scoreShift: scalar("block.score_shift", block: index, in: 0...62),
-      valueMultiplier: multipliers(name("attn_v.multiplier"), count: WeightLayout.paddedOutputs(width)),
-      valueShift: scalar("block.value_shift", block: index, in: -22...16),
-      attentionQuantizer: quantizer("block.attention_range", index: index, count: depth),
-      projection: linear(name("attn_out"), outputs: width, inputs: width), norm2: norm(name("ln2")),
-      norm2Quantizer: quantizer("block.norm2_range", index: index, count: depth),
-      fc1: linear(name("ffn_up"), outputs: configuration.mlpWidth, inputs: width),
-      geluFractionBits: scalar("block.gelu_fraction_bits", block: index, in: 5...12),
-      geluQuantizer: quantizer("block.gelu_range", index: index, count: depth),
-      fc2: linear(name("ffn_down"), outputs: width, inputs: configuration.mlpWidth))
+    let queries = try quantizers("block.query_range", count: depth * heads)
+    let keys = try quantizers("block.key_range", count: depth * heads).map(\.symmetric)
+    let scoreShifts = try scalars("block.score_shift", in: 0...62)
+    let valueShifts = try scalars("block.value_shift", in: -22...16)
+    let geluFractionBits = try scalars("block.gelu_fraction_bits", in: 5...12)
+    var blocks: [IntegerBlock] = []
+    for index in 0..<depth {
+      blocks.append(
+        IntegerBlock(
+          ln1: try norm(ModelKey.block(index, "ln1")), ln2: try norm(ModelKey.block(index, "ln2")),
+          layers: try layers(of: index),
+          quantizers: inputs.map { $0[index] },
+          queryQuantizers: Array(queries[index * heads..<(index + 1) * heads]),
+          keyQuantizers: Array(keys[index * heads..<(index + 1) * heads]), scoreShift: scoreShifts[index],
+          valueScales: ChannelScales(
+            multiplier: try multipliers(
+              ModelKey.block(index, "attn_v.multiplier"), count: WeightLayout.paddedOutputs(configuration.width)),
+            shift: valueShifts[index]),
+          geluFractionBits: geluFractionBits[index]))
+    }
+    return blocks
+  }
+
+  private func layers(of block: Int) throws(IntegerModelError) -> BlockLayers<LinearLayer> {
+    try BlockLayers { (layer) throws(IntegerModelError) in
+      let shape = layer.shape(in: configuration)
+      return try linear(.block(block, layer), outputs: shape.outputs, inputs: shape.inputs)
+    }
   }
 }
 

@@ -4,6 +4,15 @@ package enum ModelKey {
 
   package static func metadata(_ name: String) -> String { "\(architecture).\(name)" }
   package static func block(_ index: Int, _ name: String) -> String { "blk.\(index).\(name)" }
+  /// The static ranges of what a layer of each block reads.
+  package static func inputRange(of layer: BlockLayer) -> String {
+    switch layer {
+    case .attnQKV: "block.norm1_range"
+    case .attnOut: "block.attention_range"
+    case .ffnUp: "block.norm2_range"
+    case .ffnDown: "block.gelu_range"
+    }
+  }
   /// CRC-32 of each tensor's bytes, in the order of the tensors.
   package static let checksums = metadata("tensor_crc32")
 }

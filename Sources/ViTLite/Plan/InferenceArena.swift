@@ -1,244 +1,193 @@
 import Int8Kernels
 
-/// The buffers of one inference in one allocation, placed by a `MemoryPlan`.
+/// The memory of one inference, in one allocation, and views of its buffers where the plan places them.
 @safe
-final class InferenceArena {
-  /// What the forward pass does, in order; lifetimes are given in these.
-  fileprivate enum Stage {
-    static let patches = 0
-    static let qkv = 1
-    static let attention = 2
-    static let projection = 3
-    static let fc1 = 4
-    static let gelu = 5
-    static let fc2 = 6
-    static let readout = 7
-  }
-
-  /// Query rows that a worker takes through attention at a time.
-  static let queryRows = 32
-
-  let plan: MemoryPlan
+final class InferenceArena: @unchecked Sendable {
+  let plan: ForwardPlan
   private let memory: UnsafeMutableRawBufferPointer
 
-  /// `tokens x width` int32: the residual stream.
-  let residual: UnsafeMutablePointer<Int32>
-  /// Flattened patches, `patches x patchStride` uint8.
+  /// Tokens x width.
+  let residual: Matrix<Int32>
+  /// The part of the residual stream that the patches are: patches x width.
+  let patchTokens: Matrix<Int32>
+  /// Patches x (channels, patch rows, patch columns).
   let patches: QuantizedRows
-  /// Activations of width `width`, one row a token.
-  let rows: QuantizedRows
-  /// Queries, keys and values, `tokens x 3 width` int16.
-  let qkv: UnsafeMutablePointer<Int16>
-  /// All heads' keys, packed; `keyBytes` for each head.
-  let keys: UnsafeMutablePointer<Int8>
-  let keyBytes: Int
-  /// For each head, padded to whole panels of tokens.
-  let keyMultipliers: UnsafeMutablePointer<Int32>
-  let keySums: UnsafeMutablePointer<Int32>
-  let paddedTokens: Int
-  /// All heads' values, packed; `valueBytes` for each head.
-  let values: UnsafeMutablePointer<Int8>
-  let valueBytes: Int
-  /// `tokens x width` int16
-  let attention: UnsafeMutablePointer<Int16>
-  /// The MLP's hidden layer, `tokens x mlpWidth` int16.
-  let hidden: UnsafeMutablePointer<Int16>
-  let hiddenRows: QuantizedRows
-  /// The final norm's output, int32: one row for each token, and one for the pooled vector.
-  let final: UnsafeMutablePointer<Int32>
-  /// The vector that the head reads.
-  let headInput: UnsafeMutablePointer<Int16>
-  let headRow: QuantizedRows
-  /// Logits or the pooler's output.
-  let outputs: UnsafeMutablePointer<Int32>
-  /// Low planes and int32 sums of wide layers; empty in a model without.
-  let lowRows: QuantizedRows
-  let lowHiddenRows: QuantizedRows
-  let lowHeadRow: QuantizedRows
-  let wideSums: UnsafeMutablePointer<Int32>
-  /// A constant operand: for each token, or each output of a wide layer.
-  let zeros: UnsafeMutablePointer<Int32>
-  /// One for each worker.
-  let scratch: [WorkerScratch]
+  /// Tokens x 3 width.
+  let qkv: Matrix<Int16>
+  /// Tokens x width.
+  let attention: Matrix<Int16>
+  /// Tokens x MLP width.
+  let hidden: Matrix<Int16>
+  /// Tokens x width; no rows where not all tokens are normed.
+  let finalTokens: Matrix<Int32>
+  /// A mean of tokens, and a row after the final norm: 2 x width.
+  let readoutRows: Matrix<Int32>
+  /// 1 x (segments x width).
+  let headInput: Matrix<Int16>
+  /// 1 x the outputs of the head or the pooler.
+  let outputs: Matrix<Int32>
+  /// A constant operand.
+  let zeros: Vector<Int32>
+  let workers: [WorkerScratch]
+  private let activations: QuantizedRows
+  private let hiddenActivations: QuantizedRows
+  private let headActivations: QuantizedRows
+  private let wideSums: Matrix<Int32>
+  private let keys: [PackedActivations]
+  private let values: [PackedActivations]
 
-  init(_ model: IntegerModel, workers: Int) {
-    let configuration = model.configuration
-    let tokens = configuration.tokens
-    let width = configuration.width
-    let headWidth = configuration.headWidth
-    let segments = model.readout.segments
-    var layout = Layout()
-
-    let residual = layout.add("residual stream", tokens * width * 4, Stage.patches...Stage.readout)
-    let patchRows = layout.rows(
-      "patches", configuration.patches, configuration.patchInputs, Stage.patches...Stage.patches)
-    let rows = layout.rows("activations", tokens, width, Stage.qkv...Stage.fc1)
-    let qkv = layout.add("queries, keys, values", tokens * 3 * width * 2, Stage.qkv...Stage.attention)
-    let paddedTokens = WeightLayout.paddedOutputs(tokens)
-    self.paddedTokens = paddedTokens
-    keyBytes = WeightLayout.byteCount(outputs: tokens, inputs: headWidth)
-    valueBytes = WeightLayout.byteCount(outputs: headWidth, inputs: tokens)
-    let heads = configuration.heads
-    let keys = layout.add("packed keys", heads * keyBytes, Stage.attention...Stage.attention)
-    let keyMultipliers = layout.add("key scales", heads * paddedTokens * 4, Stage.attention...Stage.attention)
-    let keySums = layout.add("key sums", heads * paddedTokens * 4, Stage.attention...Stage.attention)
-    let values = layout.add("packed values", heads * valueBytes, Stage.attention...Stage.attention)
-    let attention = layout.add("attention output", tokens * width * 2, Stage.attention...Stage.projection)
-    let hidden = layout.add("hidden layer", tokens * configuration.mlpWidth * 2, Stage.fc1...Stage.gelu)
-    let hiddenRows = layout.rows(
-      "hidden activations", tokens, configuration.mlpWidth, Stage.gelu...Stage.fc2)
-    let final = layout.add("final tokens", (tokens + 1) * width * 4, Stage.readout...Stage.readout)
-    let headInput = layout.add("head input", segments * width * 2, Stage.readout...Stage.readout)
-    let headRow = layout.rows("head activations", 1, segments * width, Stage.readout...Stage.readout)
-    let outputCount = WeightLayout.paddedOutputs(max(configuration.classes, width))
-    let outputs = layout.add("outputs", outputCount * 4, Stage.readout...Stage.readout)
-    let wideTokens = model.hasWideBlocks ? tokens : 0
-    let lowRows = layout.rows("activations, low plane", wideTokens, width, Stage.qkv...Stage.fc1)
-    let lowHiddenRows = layout.rows(
-      "hidden activations, low plane", wideTokens, configuration.mlpWidth, Stage.gelu...Stage.fc2)
-    let lowHeadRow = layout.rows("head activations, low plane", 1, segments * width, Stage.readout...Stage.readout)
-    let wideSums = layout.add(
-      "sums of wide layers", wideTokens * max(3 * width, configuration.mlpWidth) * 4, Stage.qkv...Stage.fc1)
-    let zeroCount = max(
-      paddedTokens, WeightLayout.paddedOutputs(max(3 * width, configuration.mlpWidth, configuration.classes)))
-    let zeros = layout.add("zeros", zeroCount * 4, Stage.patches...Stage.readout)
-    let scratch = (0..<workers).map {
-      layout.scratch(worker: $0, configuration, paddedTokens: paddedTokens, planes: model.softmaxPlanes)
-    }
-
-    let plan = MemoryPlan(layout.buffers)
+  init(_ plan: ForwardPlan) {
     self.plan = plan
     let memory = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: plan.byteCount, alignment: MemoryPlan.alignment)
+      byteCount: plan.memory.byteCount, alignment: MemoryPlan.alignment)
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
     unsafe self.memory = unsafe memory
     let place = unsafe Placement(plan: plan, memory: memory)
-    unsafe self.residual = place.pointer(residual)
-    unsafe self.patches = place.rows(patchRows)
-    unsafe self.rows = place.rows(rows)
-    unsafe self.qkv = place.pointer(qkv)
-    unsafe self.keys = place.pointer(keys)
-    unsafe self.keyMultipliers = place.pointer(keyMultipliers)
-    unsafe self.keySums = place.pointer(keySums)
-    unsafe self.values = place.pointer(values)
-    unsafe self.attention = place.pointer(attention)
-    unsafe self.hidden = place.pointer(hidden)
-    unsafe self.hiddenRows = place.rows(hiddenRows)
-    unsafe self.final = place.pointer(final)
-    unsafe self.headInput = place.pointer(headInput)
-    unsafe self.headRow = place.rows(headRow)
-    unsafe self.outputs = place.pointer(outputs)
-    unsafe self.lowRows = place.rows(lowRows)
-    unsafe self.lowHiddenRows = place.rows(lowHiddenRows)
-    unsafe self.lowHeadRow = place.rows(lowHeadRow)
-    unsafe self.wideSums = place.pointer(wideSums)
-    unsafe self.zeros = place.pointer(zeros)
-    unsafe self.scratch = scratch.map { unsafe WorkerScratch($0, place) }
+    let configuration = plan.outline.configuration
+    residual = place.matrix(.residual)
+    patchTokens = residual.rows(configuration.prefixTokens..<configuration.tokens)
+    patches = place.activations(.patches)
+    activations = place.activations(.activations)
+    qkv = place.matrix(.qkv)
+    attention = place.matrix(.attention)
+    hidden = place.matrix(.hidden)
+    hiddenActivations = place.activations(.hiddenActivations)
+    finalTokens = place.matrix(.finalTokens)
+    readoutRows = place.matrix(.readoutRows)
+    headInput = place.matrix(.headInput)
+    headActivations = place.activations(.headActivations)
+    outputs = place.matrix(.outputs)
+    wideSums = place.matrix(.wideSums)
+    zeros = place.zeros()
+    let (tokens, headWidth) = (configuration.tokens, configuration.headWidth)
+    keys = (0..<configuration.heads).map { place.keys(head: $0, tokens: tokens, headWidth: headWidth) }
+    values = (0..<configuration.heads).map { place.values(head: $0, tokens: tokens, headWidth: headWidth) }
+    workers = (0..<plan.workers).map { place.scratch(worker: $0) }
   }
 
   deinit { unsafe memory.deallocate() }
 
-  /// The row of `final` that no token has.
-  func pooled(_ model: IntegerModel) -> UnsafeMutablePointer<Int32> {
-    unsafe final + model.configuration.tokens * model.configuration.width
+  /// Where the input of a layer of a block goes, in the precision that the layer reads.
+  func input(of layer: LinearLayer) -> QuantizedRows {
+    let rows = layer.name.readsHiddenLayer ? hiddenActivations : activations
+    return rows.reshaped(columns: layer.inputs, isWide: layer.isWide)
+  }
+
+  /// Where the input of the head or the pooler goes.
+  func headInput(of layer: LinearLayer) -> QuantizedRows {
+    headActivations.reshaped(columns: layer.inputs, isWide: layer.isWide)
+  }
+
+  /// What the product of some of a layer's outputs needs, if the layer is wide.
+  func scratch(of layer: LinearLayer, _ outputs: Range<Int>) -> WideScratch {
+    guard layer.isWide, layer.outputs <= wideSums.columns else {
+      return WideScratch(sums: wideSums.rows(0..<0), zeros: zeros)
+    }
+    return WideScratch(sums: wideSums.packed(columns: layer.outputs).columns(outputs), zeros: zeros)
+  }
+
+  func keys(_ head: Int) -> PackedActivations { keys[head] }
+  func values(_ head: Int) -> PackedActivations { values[head] }
+
+  /// Overwrites all memory that holds nothing in a stage; for tests of the lifetimes.
+  func overwriteUnused(inStage stage: Int, with byte: UInt8) {
+    var isUsed = [Bool](repeating: false, count: plan.memory.byteCount)
+    for buffer in plan.memory.buffers where buffer.lifetime.contains(stage) {
+      for index in buffer.offset..<buffer.offset + buffer.byteCount { isUsed[index] = true }
+    }
+    for index in isUsed.indices where !isUsed[index] { unsafe memory[index] = byte }
   }
 }
 
 /// What one worker needs for itself.
-@unsafe
-struct WorkerScratch {
-  /// Some normalised rows, int16.
-  let normalized: UnsafeMutablePointer<Int16>
-  /// A block of one head's queries.
+struct WorkerScratch: Sendable {
+  /// Some normalised rows: `Kernels.normalizedRows` x width.
+  let normalized: Matrix<Int16>
+  /// A block of one head's queries: query rows x head width.
   let queries: QuantizedRows
-  /// `queryRows x paddedTokens` int32
-  let scores: UnsafeMutablePointer<Int32>
-  /// The softmax, `queryRows x paddedTokens` for each of its planes; the scales are not used.
+  /// Query rows x padded tokens.
+  let scores: Matrix<Int32>
+  /// The softmax: query rows x padded tokens for each of its planes; the scales are not used.
   let probabilities: QuantizedRows
-  /// Weighted sums of values, `queryRows x head width` int32 for each plane.
-  let weightedSums: UnsafeMutablePointer<Int32>
-  /// Sum of each query's softmax row.
-  let rowSums: UnsafeMutablePointer<Int32>
-
-  fileprivate init(_ layout: ScratchLayout, _ place: Placement) {
-    unsafe normalized = place.pointer(layout.normalized)
-    unsafe queries = place.rows(layout.queries)
-    unsafe scores = place.pointer(layout.scores)
-    unsafe probabilities = place.rows(layout.probabilities)
-    unsafe weightedSums = place.pointer(layout.weightedSums)
-    unsafe rowSums = place.pointer(layout.rowSums)
-  }
+  /// Weighted sums of values: query rows x head width for each plane.
+  let weightedSums: Matrix<Int32>
+  /// Sum of each query's probabilities: 1 x query rows.
+  let rowSums: Matrix<Int32>
 }
 
-/// Indices of a buffer of rows and of its scales.
-private struct RowsLayout {
-  var values: Int
-  var stride: Int
-  var multiplier: Int
-  var zeroPoint: Int
-}
-
-private struct ScratchLayout {
-  var normalized: Int
-  var queries: RowsLayout
-  var scores: Int
-  var probabilities: RowsLayout
-  var weightedSums: Int
-  var rowSums: Int
-}
-
-/// Collects the buffers; each is known by its index until they are placed.
-private struct Layout {
-  var buffers: [MemoryPlan.Buffer] = []
-
-  mutating func add(_ name: String, _ byteCount: Int, _ lifetime: ClosedRange<Int>) -> Int {
-    buffers.append(MemoryPlan.Buffer(name: name, byteCount: byteCount, lifetime: lifetime))
-    return buffers.count - 1
-  }
-
-  mutating func rows(_ name: String, _ count: Int, _ columns: Int, _ lifetime: ClosedRange<Int>) -> RowsLayout {
-    let stride = MemoryPlan.aligned(columns)
-    return RowsLayout(
-      values: add(name, count * stride, lifetime), stride: stride,
-      multiplier: add("\(name): scales", count * 4, lifetime),
-      zeroPoint: add("\(name): zero points", count * 4, lifetime))
-  }
-
-  mutating func scratch(
-    worker: Int, _ configuration: ModelConfiguration, paddedTokens: Int, planes: Int
-  ) -> ScratchLayout {
-    let name = "worker \(worker)"
-    let count = InferenceArena.queryRows
-    let headWidth = configuration.headWidth
-    let lifetime = InferenceArena.Stage.attention...InferenceArena.Stage.attention
-    return ScratchLayout(
-      normalized: add(
-        "\(name): normalised rows", Kernels.normalizedRows * configuration.width * 2,
-        InferenceArena.Stage.qkv...InferenceArena.Stage.readout),
-      queries: rows("\(name): queries", count, headWidth, lifetime),
-      scores: add("\(name): scores", count * paddedTokens * 4, lifetime),
-      probabilities: rows("\(name): softmax", planes * count, paddedTokens, lifetime),
-      weightedSums: add("\(name): weighted values", planes * count * headWidth * 4, lifetime),
-      rowSums: add("\(name): softmax sums", count * 4, lifetime))
-  }
-}
-
-/// Turns planned buffers into pointers.
-@unsafe
+/// Binds planned memory to its type and makes views of it; the one place that does.
+@safe
 private struct Placement {
-  let plan: MemoryPlan
-  let memory: UnsafeMutableRawBufferPointer
+  let plan: ForwardPlan
+  private let memory: UnsafeMutableRawBufferPointer
 
-  func pointer<Element>(_ index: Int) -> UnsafeMutablePointer<Element> {
-    let offset = unsafe plan.buffers[index].offset
-    let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[offset...])
-    // The arena is never empty, and every buffer lies within it.
-    return unsafe bytes.assumingMemoryBound(to: Element.self).baseAddress.unsafelyUnwrapped
+  @unsafe
+  init(plan: ForwardPlan, memory: UnsafeMutableRawBufferPointer) {
+    self.plan = plan
+    unsafe self.memory = memory
   }
 
-  func rows(_ layout: RowsLayout) -> QuantizedRows {
-    unsafe QuantizedRows(
-      values: pointer(layout.values), stride: layout.stride, multiplier: pointer(layout.multiplier),
-      zeroPoint: pointer(layout.zeroPoint))
+  /// A part of a buffer, bound to its type.
+  @unsafe
+  private func pointer<Element>(
+    _ buffer: Buffer, worker: Int = 0, byteOffset: Int = 0, count: Int
+  ) -> UnsafeMutablePointer<Element> {
+    let size = MemoryPlan.aligned(plan.shape(of: buffer).byteCount)
+    let offset = plan.offset(of: buffer) + worker * size + byteOffset
+    precondition(
+      offset + count * MemoryLayout<Element>.stride <= plan.memory.byteCount, "a buffer within the arena")
+    // The arena is never empty.
+    let base = unsafe memory.baseAddress.unsafelyUnwrapped + offset
+    return unsafe base.bindMemory(to: Element.self, capacity: count)
+  }
+
+  func matrix<Element: BitwiseCopyable>(_ buffer: Buffer, worker: Int = 0) -> Matrix<Element> {
+    let shape = plan.shape(of: buffer)
+    return unsafe Matrix(
+      base: pointer(buffer, worker: worker, count: shape.rows * shape.columns), rows: shape.rows,
+      columns: shape.columns)
+  }
+
+  func activations(_ buffer: Buffer, worker: Int = 0) -> QuantizedRows {
+    let shape = plan.shape(of: buffer)
+    let bytes = shape.rows * shape.rowBytes
+    let scales = shape.planes * shape.planeBytes
+    return unsafe QuantizedRows(
+      high: pointer(buffer, worker: worker, count: bytes),
+      low: shape.planes == 2
+        ? pointer(buffer, worker: worker, byteOffset: shape.planeBytes, count: bytes) : nil,
+      multiplier: pointer(buffer, worker: worker, byteOffset: scales, count: shape.rows),
+      zeroPoint: pointer(buffer, worker: worker, byteOffset: scales + shape.scaleBytes, count: shape.rows),
+      rows: shape.rows, columns: shape.columns, stride: shape.rowBytes)
+  }
+
+  func zeros() -> Vector<Int32> {
+    let count = plan.shape(of: .zeros).columns
+    return unsafe Vector(base: UnsafePointer(pointer(.zeros, count: count)), count: count)
+  }
+
+  func keys(head: Int, tokens: Int, headWidth: Int) -> PackedActivations {
+    let (panels, scales) = (plan.shape(of: .keys), plan.shape(of: .keyScales))
+    let row = 4 * scales.columns
+    return unsafe PackedActivations(
+      panels: pointer(.keys, byteOffset: head * panels.columns, count: panels.columns),
+      multiplier: pointer(.keyScales, byteOffset: 2 * head * row, count: scales.columns),
+      columnSum: pointer(.keyScales, byteOffset: (2 * head + 1) * row, count: scales.columns), zeros: zeros(),
+      outputs: tokens, inputs: headWidth)
+  }
+
+  func values(head: Int, tokens: Int, headWidth: Int) -> PackedActivations {
+    let panels = plan.shape(of: .values)
+    let constant: UnsafeMutablePointer<Int32> = unsafe pointer(.zeros, count: plan.shape(of: .zeros).columns)
+    return unsafe PackedActivations(
+      panels: pointer(.values, byteOffset: head * panels.columns, count: panels.columns), multiplier: constant,
+      columnSum: constant, zeros: zeros(), outputs: headWidth, inputs: tokens)
+  }
+
+  func scratch(worker: Int) -> WorkerScratch {
+    WorkerScratch(
+      normalized: matrix(.normalized, worker: worker), queries: activations(.queries, worker: worker),
+      scores: matrix(.scores, worker: worker), probabilities: activations(.probabilities, worker: worker),
+      weightedSums: matrix(.weightedSums, worker: worker), rowSums: matrix(.rowSums, worker: worker))
   }
 }

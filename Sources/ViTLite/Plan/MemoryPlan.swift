@@ -2,12 +2,13 @@
 ///
 /// Buffers whose lifetimes overlap never share a byte; others may.
 public struct MemoryPlan: Sendable, Equatable {
-  /// A buffer that the forward pass needs.
-  public struct Buffer: Sendable, Equatable {
+  /// A buffer to be placed, or one that has its place.
+  public struct Request: Sendable, Equatable {
     public var name: String
     public var byteCount: Int
     /// First and last stage in which its contents matter.
     public var lifetime: ClosedRange<Int>
+    /// Where it lies in the arena; 0 until it is placed.
     public fileprivate(set) var offset = 0
 
     public init(name: String, byteCount: Int, lifetime: ClosedRange<Int>) {
@@ -21,12 +22,12 @@ public struct MemoryPlan: Sendable, Equatable {
   public static let alignment = 64
 
   /// In the order given.
-  public let buffers: [Buffer]
+  public let buffers: [Request]
   /// Size of the arena.
   public let byteCount: Int
 
   /// Places the largest buffers first, each at the lowest offset that is free throughout its lifetime.
-  public init(_ requests: [Buffer]) {
+  public init(_ requests: [Request]) {
     var buffers = requests
     var placed: [Int] = []
     let order = buffers.indices.sorted {

@@ -48,7 +48,7 @@ struct Benchmark {
       self.latencies = latencies.sorted()
       arenaBytes = session.arenaByteCount
       peakResidentBytes = PeakMemory.residentBytes
-      stages = plan.measuresStages ? try Self.stageTimes(of: model, plan) : nil
+      stages = plan.measuresStages ? try Self.phaseTimes(of: model, plan) : nil
     } catch { throw .limit("\(error)") }
     weightsBytes = ModelContents(model).byteCount
     // After the peak of memory was read: these have buffers of their own.
@@ -64,20 +64,23 @@ struct Benchmark {
       configuration.channels * configuration.imageHeight * configuration.imageWidth, seed: 1)
   }
 
-  /// The median time of each stage, from runs of their own: reading the clock has a price.
-  private static func stageTimes(
+  /// The median time of each phase, from runs of their own: reading the clock has a price.
+  private static func phaseTimes(
     of model: IntegerModel, _ plan: Plan
   ) throws(InferenceError) -> [(name: String, milliseconds: Double)] {
     let session = try InferenceSession(
-      model: model, instructionSet: plan.instructionSet, threads: plan.threads, measuresStages: true)
+      model: model, instructionSet: plan.instructionSet, threads: plan.threads, measuresPhases: true)
     let pixels = pixels(for: model)
-    var times = [[Double]](repeating: [], count: ForwardStage.allCases.count)
+    var times = [[Double]](repeating: [], count: Phase.allCases.count)
+    var waits: [Double] = []
     _ = try session.run(pixels)
     for _ in 0..<plan.runs {
       _ = try session.run(pixels)
-      for stage in ForwardStage.allCases { times[stage.rawValue].append(session.stageMilliseconds(stage)) }
+      for phase in Phase.allCases { times[phase.rawValue].append(session.milliseconds(of: phase)) }
+      waits.append(session.waitingMilliseconds)
     }
-    return ForwardStage.allCases.map { ($0.name, median(ofSorted: times[$0.rawValue].sorted())) }
+    return Phase.allCases.map { ($0.name, median(ofSorted: times[$0.rawValue].sorted())) }
+      + [("barrier", median(ofSorted: waits.sorted()))]
   }
 
   /// Long enough to be timed, short enough not to be interrupted every time.

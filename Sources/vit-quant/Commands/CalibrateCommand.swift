@@ -21,11 +21,11 @@ enum CalibrateCommand {
     "--rounding", help: "weights to nearest, or for the least drift on the samples; calibrated by default")
   private static let softmaxPlanes = Option<Int>.integer(
     "--softmax-planes", in: 1...2, help: "bytes for each of the softmax's outputs; 2 by default")
-  private static let keep = Option<String>(
+  private static let keep = Option<LayerName>(
     "--keep", "LAYER=int16", help: "keep a layer at 16 bits, such as blk.0.ffn_down; repeatable",
-    valid: "LAYER=int16", isRepeatable: true
+    valid: "LAYER=int16, with a layer such as blk.0.ffn_down, output or patch_embd", isRepeatable: true
   ) { text in
-    text.hasSuffix("=int16") && text.utf8.count > 6 ? String(text.dropLast(6)) : nil
+    text.hasSuffix("=int16") ? LayerName(String(text.dropLast(6))) : nil
   }
   private static let sensitivity = Flag(
     "--sensitivity", help: "rank the layers by the drift that each alone causes")
@@ -82,7 +82,7 @@ enum CalibrateCommand {
     for sensitivity in calibration.sensitivities {
       let isWide = calibration.wideLayers.contains(sensitivity.layer)
       table.add([
-        sensitivity.layer, "\(NumberText.fixed(sensitivity.sqnr, 1)) dB", isWide ? "kept at int16" : "",
+        "\(sensitivity.layer)", "\(NumberText.fixed(sensitivity.sqnr, 1)) dB", isWide ? "kept at int16" : "",
       ])
     }
     try console.print(table.text)

@@ -24,7 +24,7 @@ enum VerifyCommand {
       throw .gate(ModelFile.located(error.description, path))
     }
     try console.print(
-      "\(path): \(console.styled("valid", .green)), \(model.file.tensors.count) tensors, "
+      "\(path): \(console.styled("valid", .green)), \(model.contents.tensors.count) tensors, "
         + "\(NumberText.bytes(model.byteCount)), every checksum as recorded")
   }
 }

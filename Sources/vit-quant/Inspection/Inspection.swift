@@ -13,7 +13,7 @@ struct Inspection {
   var contents: ModelContents?
   /// Numbers that only int8 models have.
   var integerFacts: [(key: String, value: JSON)] = []
-  var memoryPlan: MemoryPlan?
+  var plan: ForwardPlan?
 
   init(_ preset: Preset) {
     title = preset.rawValue
@@ -47,7 +47,7 @@ struct Inspection {
       ("final_fraction_bits", .integer(model.finalFractionBits)),
       ("output_fraction_bits", .integer(model.outputFractionBits)),
     ]
-    do { memoryPlan = try InferenceSession(model: model).memoryPlan } catch { throw .limit("\(error)") }
+    plan = ForwardPlan(model.outline, kind: .fast, workers: 1)
   }
 
   private var facts: [(key: String, value: JSON)] {
@@ -87,7 +87,10 @@ struct Inspection {
       members.append(.init(key: "tensors", value: .array(contents.tensors.map(Self.json))))
       members.append(.init(key: "tensor_bytes", value: .integer(contents.byteCount)))
     }
-    if let memoryPlan { members.append(.init(key: "memory_plan", value: Self.json(memoryPlan))) }
+    if let plan {
+      members.append(.init(key: "phases", value: plan.phasesJSON))
+      members.append(.init(key: "memory_plan", value: plan.memoryJSON))
+    }
     if withLayers { members.append(.init(key: "layers", value: layers.json)) }
     return .object(members)
   }
@@ -97,16 +100,6 @@ struct Inspection {
       "name": .string(tensor.name), "type": .string(tensor.type), "shape": .array(tensor.shape.map { .integer($0) }),
       "bytes": .integer(tensor.byteCount),
     ]
-  }
-
-  private static func json(_ plan: MemoryPlan) -> JSON {
-    let buffers = plan.buffers.map { buffer -> JSON in
-      [
-        "name": .string(buffer.name), "bytes": .integer(buffer.byteCount), "offset": .integer(buffer.offset),
-        "first_stage": .integer(buffer.lifetime.lowerBound), "last_stage": .integer(buffer.lifetime.upperBound),
-      ]
-    }
-    return ["arena_bytes": .integer(plan.byteCount), "buffers": .array(buffers)]
   }
 
   func text(_ console: Console) -> String {
@@ -119,7 +112,7 @@ struct Inspection {
     table.add(["parameters", NumberText.grouped(layers.total + layers.remainder)])
     var lines = [console.styled("\(title) (\(kind))", .bold)] + table.lines
     if let contents { lines += [""] + Self.text(contents, console) }
-    if let memoryPlan { lines += [""] + Self.text(memoryPlan, console) }
+    if let plan { lines += [""] + plan.phaseLines(console) + [""] + plan.memoryLines(console) }
     return lines.joined(separator: "\n")
   }
 
@@ -139,19 +132,5 @@ struct Inspection {
     let total = "\(contents.tensors.count) tensors, \(NumberText.bytes(contents.byteCount))"
     return [console.styled("Where the bytes go", .bold)] + groups.lines
       + ["", console.styled("Tensors (name, type, shape, bytes): \(total)", .bold)] + tensors.lines
-  }
-
-  private static func text(_ plan: MemoryPlan, _ console: Console) -> [String] {
-    var table = TextTable([.left, .right, .right, .left])
-    for buffer in plan.buffers {
-      table.add([
-        buffer.name, NumberText.grouped(buffer.offset), NumberText.grouped(buffer.byteCount),
-        "stages \(buffer.lifetime.lowerBound) to \(buffer.lifetime.upperBound)",
-      ])
-    }
-    return [
-      console.styled(
-        "Memory of one inference on one thread (buffer, offset, bytes): \(NumberText.bytes(plan.byteCount))", .bold)
-    ] + table.lines
   }
 }

@@ -18,7 +18,7 @@ struct ModelContents {
   var elementCount: Int { tensors.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
   init(_ model: IntegerModel) {
-    tensors = model.file.tensors.map {
+    tensors = model.contents.tensors.map {
       Tensor(name: $0.name, type: $0.type.name, shape: $0.dimensions.reversed(), byteCount: $0.range.count)
     }
   }
@@ -90,7 +90,7 @@ extension LayerTable {
     self.init(
       configuration,
       Facts(
-        readout: model.readout, hasPooler: model.file.tensors.contains { $0.name == "pooler.weight" },
+        readout: model.readout, hasPooler: model.layerNames.contains(.pooler),
         remainders: [
           Remainder(
             name: "positions, with the prefix tokens added to theirs",

@@ -1,0 +1,116 @@
+import CKernels
+
+/// A scale for each channel of a head's values, in units of the attention output.
+public struct ChannelScales: Sendable {
+  /// `scale * 2^shift` for each channel, -32767 to 32767.
+  public let multiplier: Vector<Int32>
+  public let shift: Int32
+
+  public init(multiplier: Vector<Int32>, shift: Int32) {
+    self.multiplier = multiplier
+    self.shift = shift
+  }
+
+  /// From a channel on.
+  public func dropFirst(_ first: Int) -> ChannelScales {
+    ChannelScales(multiplier: multiplier.dropFirst(first), shift: shift)
+  }
+}
+
+// One head of attention, from int16 queries, keys and values to int16 output.
+extension Kernels {
+  /// Quantizes a head's queries as the rows of `out`.
+  public func quantizeQueries(_ queries: Matrix<Int16>, _ quantizer: ActivationQuantizer, into out: QuantizedRows) {
+    for token in 0..<queries.rows {
+      prefetch(queries, after: token)
+      quantizeRow(queries, token, quantizer, range: nil, into: out, at: token)
+    }
+  }
+
+  /// Quantizes a head's keys as panels whose columns are tokens, each symmetric with a scale of its own:
+  /// `multiplier / 127` units of `keys`.
+  public func packKeys(_ keys: Matrix<Int16>, _ quantizer: ActivationQuantizer, into packed: PackedActivations) {
+    precondition(packed.outputs == keys.rows && packed.inputs == keys.columns, "a column for each token")
+    for token in 0..<keys.rows {
+      prefetch(keys, after: token)
+      let key = unsafe keys.row(token)
+      let rowQuantizer: RowQuantizer
+      switch quantizer {
+      case .fixed(let fixed): rowQuantizer = fixed
+      case .dynamic:
+        let range = unsafe range(key, count: keys.columns)
+        rowQuantizer = RowQuantizer(magnitude: max(0 &- range.minimum, range.maximum))
+      }
+      var cValue = rowQuantizer.cValue
+      let column = unsafe packed.panels + WeightLayout.index(output: token, input: 0, inputs: keys.columns)
+      unsafe packed.columnSum[token] = table.pack_key(key, Int32(truncatingIfNeeded: keys.columns), &cValue, column)
+      unsafe packed.multiplier[token] = rowQuantizer.multiplier
+    }
+  }
+
+  /// Packs a head's values, already in units of their int8 scale, as panels whose columns are channels.
+  public func packValues(_ values: Matrix<Int16>, into packed: PackedActivations) {
+    precondition(packed.outputs == values.columns && packed.inputs == values.rows, "a column for each channel")
+    let panelBytes = WeightLayout.paddedInputs(values.rows) * WeightLayout.panelColumns
+    for first in stride(from: 0, to: values.columns, by: WeightLayout.panelColumns) {
+      unsafe table.pack_values(
+        values.base + first, values.stride, Int32(truncatingIfNeeded: values.rows),
+        Int32(truncatingIfNeeded: min(WeightLayout.panelColumns, values.columns - first)),
+        packed.panels + first / WeightLayout.panelColumns * panelBytes)
+    }
+  }
+
+  /// Unnormalised softmax of each row of scores (base 2, `FixedPoint.exp2FractionBits`).
+  ///
+  /// - Parameters:
+  ///   - probabilities: a row for each row of scores; with a second plane as many again, in the same order.
+  ///   - sums: receives the sum of what each row was rounded to, where 32640 stands for 1; one row.
+  public func softmax(_ scores: Matrix<Int32>, into probabilities: QuantizedRows, sums: Matrix<Int32>) {
+    let rows = scores.rows
+    let hasSecondPlane = probabilities.rows == 2 * rows
+    precondition(
+      (hasSecondPlane || probabilities.rows == rows) && probabilities.columns == scores.columns
+        && sums.columns >= rows, "one or two rows of probabilities for each row of scores")
+    let count = Int32(truncatingIfNeeded: scores.columns)
+    for row in 0..<rows {
+      let x = unsafe scores.row(row)
+      let maximum = unsafe table.row_maximum_i32(x, count)
+      let low = unsafe hasSecondPlane ? probabilities.highRow(rows + row) : nil
+      sums[0, row] = unsafe table.row_exp2(x, count, maximum, probabilities.highRow(row), low)
+    }
+  }
+
+  /// Attention output: the weighted values over the sum of their weights, as int16.
+  ///
+  /// - Parameters:
+  ///   - weighted: sums of values, a row for each row of `out`; with a second plane as many again.
+  ///   - sums: what `softmax` gave for each row.
+  ///   - scales: of the channels of `out`.
+  public func combine(
+    _ weighted: Matrix<Int32>, sums: Matrix<Int32>, _ scales: ChannelScales, into out: Matrix<Int16>
+  ) {
+    let rows = out.rows
+    let hasSecondPlane = weighted.rows == 2 * rows
+    precondition(
+      (hasSecondPlane || weighted.rows == rows) && weighted.columns == out.columns
+        && scales.multiplier.count >= out.columns, "one or two rows of sums for each row of output")
+    for row in 0..<rows {
+      let (mantissa, shift) = FixedPoint.reciprocal(sums[0, row])
+      let low = unsafe hasSecondPlane ? UnsafePointer(weighted.row(rows + row)) : nil
+      // The planes count in units of 2^7 of the sum's.
+      unsafe table.row_combine_i16(
+        weighted.row(row), low, Int32(truncatingIfNeeded: out.columns), mantissa, scales.multiplier.base,
+        shift &+ scales.shift &- 7, out.row(row))
+    }
+  }
+
+  /// One token's part of a head is few bytes, and the next token's is pages away: where the processor does not see the
+  /// pattern, every token waits for the second-level cache or what is behind it. This many tokens are asked for ahead.
+  private static let prefetchedTokens = 4
+
+  private func prefetch(_ x: Matrix<Int16>, after token: Int) {
+    let values = unsafe x.base + (token + Self.prefetchedTokens) * x.stride
+    let line = 64 / MemoryLayout<Int16>.size
+    for offset in stride(from: 0, to: x.columns, by: line) { unsafe vq_prefetch(values + offset) }
+  }
+}

@@ -1,0 +1,128 @@
+/// An `outputs x inputs` matrix of int8 numbers in the kernels' layout (`WeightLayout`), with what the requantization of a
+/// product with it needs: the weights of a linear layer, or the keys or values of an attention head.
+///
+/// The view does not own its memory, which must live as long as it is used.
+@safe
+public struct PackedMatrix: @unchecked Sendable {
+  /// The lower 7 bits of a wide layer's weights.
+  @unsafe
+  struct LowPlane {
+    /// -64 to 63 each, packed like the upper ones.
+    var weights: UnsafePointer<Int8>
+    var columnSum: UnsafePointer<Int32>
+  }
+
+  let weights: UnsafePointer<Int8>
+  let low: LowPlane?
+  /// One for each output, padded to whole panels: -32767 to 32767.
+  let multiplier: UnsafePointer<Int32>
+  /// The sum of each output's weights, padded likewise.
+  let columnSum: UnsafePointer<Int32>
+  /// In output units, padded likewise.
+  let bias: UnsafePointer<Int32>
+  public let outputs: Int
+  public let inputs: Int
+  /// 0 to 62, or to 55 with a low plane.
+  public let shift: Int32
+
+  /// Whether weights have 15 bits in two planes: `weight = weights * 2^7 + low`, with the multipliers of `weights`.
+  public var isWide: Bool { unsafe low != nil }
+
+  /// - Parameters:
+  ///   - weights: `WeightLayout.byteCount(outputs:inputs:)` bytes.
+  ///   - low: the low plane, as many bytes; nil for 8-bit weights.
+  ///   - multiplier, columnSum, lowColumnSum, bias: `WeightLayout.paddedOutputs(outputs)` numbers each.
+  @unsafe
+  public init(
+    weights: UnsafePointer<Int8>, low: UnsafePointer<Int8>?, multiplier: Vector<Int32>, columnSum: Vector<Int32>,
+    lowColumnSum: Vector<Int32>?, bias: Vector<Int32>, outputs: Int, inputs: Int, shift: Int32
+  ) {
+    let padded = WeightLayout.paddedOutputs(outputs)
+    precondition(
+      min(multiplier.count, columnSum.count, bias.count, lowColumnSum?.count ?? padded) >= padded,
+      "numbers for each output, padded to whole panels")
+    var plane: LowPlane?
+    if let low = unsafe low, let lowColumnSum {
+      unsafe plane = LowPlane(weights: low, columnSum: lowColumnSum.base)
+    }
+    unsafe self.init(
+      weights: weights, plane: plane, multiplier: multiplier.base, columnSum: columnSum.base, bias: bias.base,
+      outputs: outputs, inputs: inputs, shift: shift)
+  }
+
+  @unsafe
+  init(
+    weights: UnsafePointer<Int8>, plane: LowPlane? = nil, multiplier: UnsafePointer<Int32>,
+    columnSum: UnsafePointer<Int32>, bias: UnsafePointer<Int32>, outputs: Int, inputs: Int, shift: Int32
+  ) {
+    precondition(outputs >= 0 && inputs >= 0 && (0...62).contains(shift), "dimensions and a shift that kernels take")
+    unsafe self.weights = weights
+    unsafe low = plane
+    unsafe self.multiplier = multiplier
+    unsafe self.columnSum = columnSum
+    unsafe self.bias = bias
+    self.outputs = outputs
+    self.inputs = inputs
+    self.shift = shift
+  }
+
+  /// Some of the outputs.
+  ///
+  /// - Parameter range: starts at a whole panel, a multiple of 16.
+  @inline(__always)
+  public func outputs(_ range: Range<Int>) -> PackedMatrix {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= outputs && range.lowerBound % WeightLayout.panelColumns == 0,
+      "outputs from a whole panel on")
+    let first = range.lowerBound
+    let bytes = first * WeightLayout.paddedInputs(inputs)
+    return unsafe PackedMatrix(
+      weights: weights + bytes, plane: low.map { unsafe LowPlane(weights: $0.weights + bytes, columnSum: $0.columnSum + first) },
+      multiplier: multiplier + first, columnSum: columnSum + first, bias: bias + first, outputs: range.count,
+      inputs: inputs, shift: shift)
+  }
+
+  /// The same weights with another bias.
+  ///
+  /// - Parameter bias: as many numbers as `outputs`, padded to whole panels.
+  public func replacing(bias: Vector<Int32>) -> PackedMatrix {
+    precondition(bias.count >= WeightLayout.paddedOutputs(outputs), "a bias for each output")
+    return unsafe PackedMatrix(
+      weights: weights, plane: low, multiplier: multiplier, columnSum: columnSum, bias: bias.base, outputs: outputs, inputs: inputs, shift: shift)
+  }
+}
+
+/// Memory that keys or values are packed into; read as a `PackedMatrix`.
+@safe
+public struct PackedActivations: @unchecked Sendable {
+  /// `WeightLayout.byteCount(outputs:inputs:)` bytes.
+  let panels: UnsafeMutablePointer<Int8>
+  /// One for each output, padded to whole panels. Values share theirs, all 0: their sums are used as they are.
+  let multiplier: UnsafeMutablePointer<Int32>
+  let columnSum: UnsafeMutablePointer<Int32>
+  /// As many zeros.
+  let zeros: Vector<Int32>
+  public let outputs: Int
+  public let inputs: Int
+
+  @unsafe
+  public init(
+    panels: UnsafeMutablePointer<Int8>, multiplier: UnsafeMutablePointer<Int32>,
+    columnSum: UnsafeMutablePointer<Int32>, zeros: Vector<Int32>, outputs: Int, inputs: Int
+  ) {
+    precondition(zeros.count >= WeightLayout.paddedOutputs(outputs), "a bias of zero for each output")
+    unsafe self.panels = panels
+    unsafe self.multiplier = multiplier
+    unsafe self.columnSum = columnSum
+    self.zeros = zeros
+    self.outputs = outputs
+    self.inputs = inputs
+  }
+
+  /// As an operand of a product.
+  public func matrix(shift: Int32) -> PackedMatrix {
+    unsafe PackedMatrix(
+      weights: panels, multiplier: multiplier, columnSum: columnSum, bias: zeros.base, outputs: outputs,
+      inputs: inputs, shift: shift)
+  }
+}

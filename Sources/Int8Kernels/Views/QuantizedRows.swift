@@ -1,0 +1,94 @@
+/// Rows of uint8 activations, each with a scale and a zero point of its own: `x = (level - zeroPoint) * multiplier`
+/// times a constant that the layer which reads them knows.
+///
+/// With a low plane the activations have 15 bits: `level = high * 2^7 + low`.
+@safe
+public struct QuantizedRows: @unchecked Sendable {
+  /// `rows x columns` levels; the bytes from `columns` to `stride` are readable.
+  @usableFromInline let high: UnsafeMutablePointer<UInt8>
+  @usableFromInline let low: UnsafeMutablePointer<UInt8>?
+  /// One for each row, 0 to 32767.
+  @usableFromInline let multiplier: UnsafeMutablePointer<Int32>
+  /// One for each row, 0 to 255.
+  @usableFromInline let zeroPoint: UnsafeMutablePointer<Int32>
+  public let rows: Int
+  public let columns: Int
+  /// Bytes from one row to the next, in either plane.
+  public let stride: Int
+
+  /// - Parameter stride: at least `columns` rounded up to a multiple of 4, which is what the kernels read of a row.
+  @unsafe
+  public init(
+    high: UnsafeMutablePointer<UInt8>, low: UnsafeMutablePointer<UInt8>? = nil,
+    multiplier: UnsafeMutablePointer<Int32>, zeroPoint: UnsafeMutablePointer<Int32>, rows: Int, columns: Int,
+    stride: Int
+  ) {
+    precondition(rows >= 0 && stride >= WeightLayout.paddedInputs(columns), "rows that hold whole groups of 4 inputs")
+    unsafe self.high = high
+    unsafe self.low = low
+    unsafe self.multiplier = multiplier
+    unsafe self.zeroPoint = zeroPoint
+    self.rows = rows
+    self.columns = columns
+    self.stride = stride
+  }
+
+  /// Whether there is a low plane.
+  public var isWide: Bool { unsafe low != nil }
+
+  /// The same place for activations of another precision and width.
+  ///
+  /// - Parameters:
+  ///   - columns: at most the stride.
+  ///   - isWide: whether to use the low plane, which must be there.
+  public func reshaped(columns: Int, isWide: Bool) -> QuantizedRows {
+    precondition(!isWide || self.isWide, "a low plane for 15-bit activations")
+    return unsafe QuantizedRows(
+      high: high, low: isWide ? low : nil, multiplier: multiplier, zeroPoint: zeroPoint, rows: rows, columns: columns,
+      stride: stride)
+  }
+
+  /// Some of the rows.
+  public func rows(_ range: Range<Int>) -> QuantizedRows {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows of the activations")
+    let first = range.lowerBound
+    return unsafe QuantizedRows(
+      high: high + first * stride, low: low.map { unsafe $0 + first * stride }, multiplier: multiplier + first,
+      zeroPoint: zeroPoint + first, rows: range.count, columns: columns, stride: stride)
+  }
+
+  /// Sets the bytes of a row that are exact 8-bit levels, such as pixels: their scale is 1 and their zero point 0.
+  ///
+  /// - Parameter column: where in the row the bytes go.
+  public func setExact(row: Int, column: Int, _ source: Vector<UInt8>) {
+    precondition(row >= 0 && row < rows && column >= 0 && column + source.count <= columns, "a place in the row")
+    unsafe (high + row * stride + column).update(from: source.base, count: source.count)
+    unsafe multiplier[row] = 1
+    unsafe zeroPoint[row] = 0
+  }
+
+  /// The first byte of a row of the high plane.
+  @unsafe @inline(__always)
+  func highRow(_ index: Int) -> UnsafeMutablePointer<UInt8> {
+    precondition(index >= 0 && index < rows, "a row of the activations")
+    return unsafe high + index * stride
+  }
+
+  /// The same rows as another product's operand: the low plane in place of the high one, whose zero point is 0.
+  @unsafe
+  func lowPlane(zeros: Vector<Int32>) -> QuantizedRows? {
+    guard let low = unsafe low else { return nil }
+    precondition(zeros.count >= rows, "a zero point for each row")
+    return unsafe QuantizedRows(
+      high: low, multiplier: multiplier, zeroPoint: UnsafeMutablePointer(mutating: zeros.base), rows: rows,
+      columns: columns, stride: stride)
+  }
+}
+
+/// How a row of activations gets its scale.
+public enum ActivationQuantizer: Sendable, Equatable {
+  /// From the row's own range.
+  case dynamic
+  /// Always the same, from calibration.
+  case fixed(RowQuantizer)
+}

@@ -1,0 +1,118 @@
+/// The linear layers of a block, by their names in the model file.
+public enum BlockLayer: String, Sendable, CaseIterable {
+  /// Queries, keys and values: width to 3 x width.
+  case attnQKV = "attn_qkv"
+  /// The projection of the attention output: width to width.
+  case attnOut = "attn_out"
+  /// The first layer of the MLP: width to MLP width.
+  case ffnUp = "ffn_up"
+  /// The second layer of the MLP: MLP width to width.
+  case ffnDown = "ffn_down"
+
+  /// Rows and columns of the weight matrix.
+  public func shape(in configuration: ModelConfiguration) -> (outputs: Int, inputs: Int) {
+    let (width, mlpWidth) = (configuration.width, configuration.mlpWidth)
+    return switch self {
+    case .attnQKV: (3 * width, width)
+    case .attnOut: (width, width)
+    case .ffnUp: (mlpWidth, width)
+    case .ffnDown: (width, mlpWidth)
+    }
+  }
+}
+
+/// A linear layer of a model, by its name in the model file.
+public enum LayerName: Sendable, Hashable {
+  case patchEmbedding
+  case block(Int, BlockLayer)
+  /// The classification head.
+  case output
+  case pooler
+
+  /// All layers of a model, in the order of the forward pass.
+  public static func all(depth: Int, hasOutput: Bool, hasPooler: Bool) -> [LayerName] {
+    var names = [LayerName.patchEmbedding]
+    for index in 0..<depth { names += BlockLayer.allCases.map { .block(index, $0) } }
+    if hasOutput { names.append(.output) }
+    if hasPooler { names.append(.pooler) }
+    return names
+  }
+}
+
+extension LayerName {
+  /// Whether the layer reads the MLP's hidden layer rather than rows of the model's width.
+  var readsHiddenLayer: Bool {
+    if case .block(_, .ffnDown) = self { true } else { false }
+  }
+}
+
+extension LayerName: LosslessStringConvertible {
+  /// The layer of a name such as `blk.3.ffn_up`; nil where no model has a layer of that name.
+  public init?(_ name: String) {
+    switch name {
+    case "patch_embd": self = .patchEmbedding
+    case "output": self = .output
+    case "pooler": self = .pooler
+    default:
+      let parts = name.split(separator: ".")
+      guard parts.count == 3, parts[0] == "blk", let index = Int(parts[1]), index >= 0,
+        let layer = BlockLayer(rawValue: String(parts[2])), name == ModelKey.block(index, layer.rawValue)
+      else { return nil }
+      self = .block(index, layer)
+    }
+  }
+
+  /// `patch_embd`, `blk.3.ffn_up`, `output`, `pooler`
+  public var description: String {
+    switch self {
+    case .patchEmbedding: "patch_embd"
+    case .block(let index, let layer): ModelKey.block(index, layer.rawValue)
+    case .output: "output"
+    case .pooler: "pooler"
+    }
+  }
+}
+
+/// A value for each linear layer of a block.
+public struct BlockLayers<Value> {
+  public var attnQKV: Value
+  public var attnOut: Value
+  public var ffnUp: Value
+  public var ffnDown: Value
+
+  /// Calls `value` for each layer, in the order of the forward pass.
+  public init<Failure: Error>(_ value: (BlockLayer) throws(Failure) -> Value) throws(Failure) {
+    attnQKV = try value(.attnQKV)
+    attnOut = try value(.attnOut)
+    ffnUp = try value(.ffnUp)
+    ffnDown = try value(.ffnDown)
+  }
+
+  public subscript(layer: BlockLayer) -> Value {
+    get {
+      switch layer {
+      case .attnQKV: attnQKV
+      case .attnOut: attnOut
+      case .ffnUp: ffnUp
+      case .ffnDown: ffnDown
+      }
+    }
+    set {
+      switch layer {
+      case .attnQKV: attnQKV = newValue
+      case .attnOut: attnOut = newValue
+      case .ffnUp: ffnUp = newValue
+      case .ffnDown: ffnDown = newValue
+      }
+    }
+  }
+
+  public func map<Other, Failure: Error>(
+    _ transform: (Value) throws(Failure) -> Other
+  ) throws(Failure) -> BlockLayers<Other> {
+    try BlockLayers<Other> { (layer) throws(Failure) in try transform(self[layer]) }
+  }
+}
+
+extension BlockLayers: Sendable where Value: Sendable {}
+extension BlockLayers: Equatable where Value: Equatable {}

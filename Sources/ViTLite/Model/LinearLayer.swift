@@ -1,0 +1,42 @@
+import Int8Kernels
+
+/// A linear layer of a model: its dimensions, and the source of its weights.
+public struct LinearLayer: Sendable {
+  public let name: LayerName
+  public let outputs: Int
+  public let inputs: Int
+  /// Whether the layer has int16 weights and reads 15-bit activations.
+  public let isWide: Bool
+  private let source: PanelSource
+
+  init(_ name: LayerName, _ matrix: PackedMatrix) {
+    self.name = name
+    outputs = matrix.outputs
+    inputs = matrix.inputs
+    isWide = matrix.isWide
+    source = PanelSource(resident: matrix)
+  }
+
+  /// The weights of some outputs, from a multiple of 16 on, ready to be multiplied with.
+  @inline(__always)
+  func panels(_ outputs: Range<Int>) -> PackedMatrix { source.panels(outputs) }
+
+  /// The same weights with another bias; for candidates of calibration.
+  package func replacing(bias: Vector<Int32>) -> LinearLayer {
+    LinearLayer(name, source.panels(0..<outputs).replacing(bias: bias))
+  }
+}
+
+/// Where the forward pass gets a layer's weights from, a range of outputs at a time.
+///
+/// Weights lie in memory, as the kernels read them: a mapped file, or bytes that the caller lends. The forward pass asks
+/// for panels just before it multiplies with them and keeps none, so that a source that reads them from a file, or that
+/// unpacks another format, can stand here without a change to anything else.
+struct PanelSource: Sendable {
+  private let matrix: PackedMatrix
+
+  init(resident matrix: PackedMatrix) { self.matrix = matrix }
+
+  @inline(__always)
+  func panels(_ outputs: Range<Int>) -> PackedMatrix { matrix.outputs(outputs) }
+}

@@ -1,0 +1,123 @@
+/// The steps of the int8 forward pass, in order. What a step reads, what it writes, how the workers share it and which
+/// product it is stands in one table (`description`); barriers, the profile, the lifetimes of buffers and the benchmark's
+/// products follow from that.
+public enum Phase: Int, CaseIterable, Sendable {
+  /// Positions and prefix tokens become the residual stream.
+  case positions
+  /// The image's pixels, patch by patch.
+  case patches
+  case patchEmbedding
+
+  /// LayerNorm, quantized.
+  case ln1
+  case attnQKV
+  /// Keys and values as packed weights.
+  case attnPack
+  /// Quantized queries times keys.
+  case attnScores
+  case attnSoftmax
+  /// Probabilities times values.
+  case attnValues
+  /// The weighted values over the sum of their weights.
+  case attnCombine
+  /// The heads' results, quantized.
+  case attnQuantize
+  case attnOut
+  case ln2
+  case ffnUp
+  /// GELU, quantized.
+  case ffnActivation
+  case ffnDown
+
+  /// LayerNorm of all final tokens, where they are asked for or the readout averages them.
+  case finalNorm
+  /// Pooling, and the head or the pooler.
+  case output
+
+  /// Those that happen once, before the blocks.
+  static let embedding: ClosedRange<Int> = Phase.positions.rawValue...Phase.patchEmbedding.rawValue
+  /// Those of a block.
+  static let block: ClosedRange<Int> = Phase.ln1.rawValue...Phase.ffnDown.rawValue
+}
+
+extension Phase {
+  /// What the workers divide among themselves.
+  public enum Work: Sendable, Equatable {
+    case tokens
+    case patches
+    /// The outputs of the phase's layer, in whole panels of 16.
+    case outputs
+    case heads
+    /// A block of query rows of one head. Phases of this kind that follow each other are done together, block by block:
+    /// each block reads only what it wrote itself.
+    case queryBlocks
+    /// One worker does it all.
+    case once
+  }
+
+  /// A matrix product.
+  public enum Product: Sendable, Equatable {
+    case patchEmbedding
+    case layer(BlockLayer)
+    /// Queries times keys.
+    case scores
+    /// Probabilities times values.
+    case values
+  }
+
+  public struct Description: Sendable {
+    /// The key in `bench --json --profile`, in the model file's words.
+    public var name: String
+    public var work: Work
+    public var reads: BufferSet
+    public var writes: BufferSet
+    public var product: Product?
+  }
+
+  public var description: Description {
+    func phase(
+      _ name: String, _ work: Work, reads: BufferSet, writes: BufferSet, _ product: Product? = nil
+    ) -> Description {
+      Description(name: name, work: work, reads: reads, writes: writes, product: product)
+    }
+    func linear(_ layer: BlockLayer, reads: BufferSet, writes: BufferSet) -> Description {
+      phase(layer.rawValue, .outputs, reads: reads, writes: writes, .layer(layer))
+    }
+    let scratch: BufferSet = [.scores, .probabilities, .weightedSums, .rowSums, .queries]
+    return switch self {
+    case .positions: phase("position_embd", .tokens, reads: [], writes: .residual)
+    case .patches: phase("patches", .patches, reads: [], writes: .patches)
+    case .patchEmbedding:
+      phase("patch_embd", .outputs, reads: [.patches, .residual], writes: .residual, .patchEmbedding)
+    case .ln1: phase("ln1", .tokens, reads: .residual, writes: [.activations, .normalized])
+    case .attnQKV: linear(.attnQKV, reads: .activations, writes: [.qkv, .wideSums])
+    case .attnPack: phase("attn_pack", .heads, reads: .qkv, writes: [.keys, .keyScales, .values])
+    case .attnScores: phase("attn_scores", .queryBlocks, reads: [.qkv, .keys, .keyScales], writes: scratch, .scores)
+    case .attnSoftmax: phase("attn_softmax", .queryBlocks, reads: .scores, writes: [.probabilities, .rowSums])
+    case .attnValues:
+      phase("attn_values", .queryBlocks, reads: [.probabilities, .values], writes: .weightedSums, .values)
+    case .attnCombine: phase("attn_combine", .queryBlocks, reads: [.weightedSums, .rowSums], writes: .attention)
+    case .attnQuantize: phase("attn_quantize", .tokens, reads: .attention, writes: .activations)
+    case .attnOut: linear(.attnOut, reads: [.activations, .residual], writes: .residual)
+    case .ln2: phase("ln2", .tokens, reads: .residual, writes: [.activations, .normalized])
+    case .ffnUp: linear(.ffnUp, reads: .activations, writes: [.hidden, .wideSums])
+    case .ffnActivation: phase("ffn_act", .tokens, reads: .hidden, writes: [.hidden, .hiddenActivations])
+    case .ffnDown: linear(.ffnDown, reads: [.hiddenActivations, .residual], writes: .residual)
+    case .finalNorm: phase("output_norm", .tokens, reads: .residual, writes: .finalTokens)
+    case .output:
+      phase(
+        "output", .once, reads: [.residual, .finalTokens], writes: [.readoutRows, .headInput, .headActivations, .outputs])
+    }
+  }
+
+  public var name: String { description.name }
+
+  /// Whether workers must meet between this phase and a later one: one of them touches what the other writes, and not
+  /// every worker only its own part.
+  func conflicts(with later: Phase) -> Bool {
+    let (first, second) = (description, later.description)
+    if first.work == .queryBlocks, second.work == .queryBlocks { return false }
+    let touched = second.reads.union(second.writes)
+    return !first.writes.isDisjoint(with: touched) || !first.reads.isDisjoint(with: second.writes)
+  }
+}
