@@ -70,7 +70,7 @@ import Testing
     #expect(try drift(example, CalibrationOptions(activations: .dynamic)) >= 25)
   }
 
-  private static func options(wide layers: [String]) -> CalibrationOptions {
+  private static func options(wide layers: [LayerName]) -> CalibrationOptions {
     var options = CalibrationOptions()
     options.wideLayers = layers
     return options
@@ -143,10 +143,10 @@ import Testing
 extension FloatModel {
   /// Multiplications of one kind of weights, or of all.
   fileprivate static let scalable: [@Sendable (inout FloatModel, Float) -> Void] = [
-    { $0.patchEmbedding.scale($1) }, { $0.blocks[0].qkv.scale($1) }, { $0.blocks[0].projection.scale($1) },
-    { $0.blocks[0].fc1.scale($1) }, { $0.blocks[0].fc2.scale($1) }, { $0.head?.scale($1) },
+    { $0.patchEmbedding.scale($1) }, { $0.blocks[0].layers.attnQKV.scale($1) }, { $0.blocks[0].layers.attnOut.scale($1) },
+    { $0.blocks[0].layers.ffnUp.scale($1) }, { $0.blocks[0].layers.ffnDown.scale($1) }, { $0.head?.scale($1) },
     { model, factor in model.positions = model.positions.map { $0 * factor } },
-    { model, factor in model.blocks[0].norm1.gain = model.blocks[0].norm1.gain.map { $0 * factor } },
+    { model, factor in model.blocks[0].ln1.gain = model.blocks[0].ln1.gain.map { $0 * factor } },
     { model, factor in model.finalNorm.gain = model.finalNorm.gain.map { $0 * factor } },
   ]
 }

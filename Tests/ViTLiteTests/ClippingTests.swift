@@ -54,13 +54,14 @@ import Testing
   }
 
   /// Statistics of a block that saw these rows, and the rows as what each layer reads.
-  private static func half(_ gelu: [Float], _ others: [Float]) -> (seen: BlockStatistics, inputs: BlockInputs) {
+  private static func half(_ gelu: [Float], _ others: [Float]) -> (seen: BlockStatistics, inputs: BlockLayers<[Float]>) {
     var seen = BlockStatistics(IntegerModelCase.configuration())
-    seen.norm1Values.observe(others.span)
-    seen.attentionValues.observe(others.span)
-    seen.norm2Values.observe(others.span)
-    seen.geluValues.observe(gelu.span)
-    return (seen, BlockInputs(norm1: others, attention: others, norm2: others, gelu: gelu))
+    let inputs = BlockLayers { layer in layer == .ffnDown ? gelu : others }
+    for layer in BlockLayer.allCases {
+      let rows = inputs[layer]
+      seen.ranges[layer].observe(rows.span)
+    }
+    return (seen, inputs)
   }
 
   private static func factors(gelu first: [Float], _ second: [Float], block: FloatBlock) -> ClippingFactors {
@@ -71,22 +72,22 @@ import Testing
 
   @Test func anOutlierThatNoWeightReadsIsClipped() {
     var block = FloatModel.random(IntegerModelCase.configuration(), seed: 5).blocks[0]
-    let (width, hidden) = (block.fc2.outputs, block.fc2.inputs)
-    for output in 0..<width { block.fc2.weight[output * hidden] = 0 }
+    let (width, hidden) = (block.layers.ffnDown.outputs, block.layers.ffnDown.inputs)
+    for output in 0..<width { block.layers.ffnDown.weight[output * hidden] = 0 }
     var rows = Self.values(50 * hidden, seed: 6)
     for start in stride(from: 0, to: rows.count, by: hidden) { rows[start] = 10 }
     let factors = Self.factors(gelu: rows, rows, block: block)
-    #expect(factors.gelu.high < 0.8)
-    #expect(factors.gelu.low >= 1)
+    #expect(factors.ffnDown.high < 0.8)
+    #expect(factors.ffnDown.low >= 1)
   }
 
   @Test func aRangeLeavesRoomForTheTokensOfOtherSamples() {
     let block = FloatModel.random(IntegerModelCase.configuration(), seed: 5).blocks[0]
-    let hidden = block.fc2.inputs
+    let hidden = block.layers.ffnDown.inputs
     let first = Self.values(50 * hidden, seed: 6)
     var second = Self.values(50 * hidden, seed: 7)
     for index in 0..<hidden { second[index] *= 1.3 }
-    #expect(Self.factors(gelu: first, second, block: block).gelu.high > 1)
+    #expect(Self.factors(gelu: first, second, block: block).ffnDown.high > 1)
   }
 
   @Test func whatRoundingTakesFromTheValuesBiasesTheProjectionGivesBack() {
@@ -96,8 +97,8 @@ import Testing
     var seen = BlockStatistics(configuration)
     let tokens = Self.values(3 * width * 20, seed: 12, in: -2...2)
     seen.qkv.observe(tokens.span)
-    seen.norm1.observe(Self.values(width * 20, seed: 13).span)
-    seen.norm2.observe(Self.values(width * 20, seed: 14).span)
+    seen.inputs.attnQKV.observe(Self.values(width * 20, seed: 13).span)
+    seen.inputs.ffnUp.observe(Self.values(width * 20, seed: 14).span)
     seen.mlpInput.observe(tokens.span)
     let quantizer = BlockQuantizer(
       configuration: configuration, options: CalibrationOptions(rounding: .nearest), residualFractionBits: 20,
@@ -105,14 +106,14 @@ import Testing
     let quantized = quantizer.quantize(block, seen, ClippingFactors(), nil)
     let residualUnit = LinearQuantizer.power(-20)
     for output in 0..<width {
-      var expected = Double(block.projection.bias[output])
+      var expected = Double(block.layers.attnOut.bias[output])
       var found = Double(quantized.compensatedProjection.bias[output]) * residualUnit
       var lost = 0.0
       for channel in 0..<width {
         let unit = Double(seen.qkv.magnitude[2 * width + channel]) * BlockQuantizer.valueHeadroom / 127
-        let weight = Double(block.projection.weight[output * width + channel])
-        expected += weight * Double(block.qkv.bias[2 * width + channel])
-        found += weight * Double(quantized.qkv.bias[2 * width + channel]) * unit
+        let weight = Double(block.layers.attnOut.weight[output * width + channel])
+        expected += weight * Double(block.layers.attnQKV.bias[2 * width + channel])
+        found += weight * Double(quantized.layers.attnQKV.bias[2 * width + channel]) * unit
         lost += abs(weight) * unit / 2
       }
       #expect(abs(found - expected) < 2 * residualUnit, "output \(output)")

@@ -79,13 +79,13 @@ private func expectClose(
 
   @Test func theTapSeesEverySiteWithItsShape() throws {
     struct Shapes: ActivationTap {
-      var seen: [String: Int] = [:]
+      var seen: [ActivationSite: Int] = [:]
       var areConsistent = true
       mutating func observe(
         _ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int
       ) {
         areConsistent = areConsistent && values.count == rows * columns
-        seen[site.rawValue, default: 0] += 1
+        seen[site, default: 0] += 1
       }
     }
     let model = try Checkpoint.load(path: GoldenFiles.path("timm-vit")).model
@@ -94,6 +94,8 @@ private func expectClose(
     _ = FloatReference(model).run(pixels.span, workspace: FloatWorkspace(model.configuration), tap: &shapes)
     #expect(shapes.areConsistent)
     let once: Set<ActivationSite> = [.patches, .finalNormInput, .finalNormOutput, .headInput, .logits]
-    for site in ActivationSite.allCases { #expect(shapes.seen[site.rawValue] == (once.contains(site) ? 1 : 2)) }
+    for site in once { #expect(shapes.seen[site] == 1, "\(site)") }
+    for site in ActivationSite.ofBlock { #expect(shapes.seen[site] == 2, "\(site)") }
+    #expect(shapes.seen.count == once.count + ActivationSite.ofBlock.count)
   }
 }

@@ -13,7 +13,7 @@ struct IntegerModelCase: Sendable, CustomStringConvertible {
   }
 
   /// Names of all linear layers.
-  var layerNames: [String] { get throws(CalibrationError) { try quantized().layerNames } }
+  var layerNames: [LayerName] { get throws(CalibrationError) { try quantized().layerNames } }
 
   /// The 8-bit pixels of each sample.
   func pixels(_ model: IntegerModel) -> [[UInt8]] {

@@ -14,7 +14,7 @@ import Testing
     options[2].wideLayers = (try? example.layerNames) ?? []
     return options.compactMap { options in
       guard let bytes = try? example.quantized(options).bytes, let model = try? IntegerModel(bytes) else { return nil }
-      return (bytes, model.file.dataOffset)
+      return (bytes, model.contents.dataOffset)
     }
   }()
 
@@ -37,7 +37,7 @@ import Testing
 
   @Test func everyTruncationIsRefused() throws {
     for model in Self.models {
-      let end = try IntegerModel(model.bytes).file.tensors.map(\.range.upperBound).max() ?? 0
+      let end = try IntegerModel(model.bytes).contents.tensors.map(\.range.upperBound).max() ?? 0
       let lengths = Array(stride(from: 0, to: end, by: 64)) + [1, 3, 23, 24, 25, end - 1]
       for length in lengths {
         #expect(throws: IntegerModelError.self, "\(length) bytes") { try IntegerModel(Array(model.bytes[..<length])) }
@@ -88,7 +88,7 @@ import Testing
   /// The integers at the ends of every array of int32: no sum or product of them may trap or differ.
   @Test func extremeTensors() throws {
     for model in Self.models {
-      let tensors = try IntegerModel(model.bytes).file.tensors
+      let tensors = try IntegerModel(model.bytes).contents.tensors
       for tensor in tensors where tensor.type == .int32 {
         for value in [Int32.min, .max, -32767, 32767, 0] {
           var bytes = model.bytes

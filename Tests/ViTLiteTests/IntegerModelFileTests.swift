@@ -39,7 +39,7 @@ import Testing
     #expect(model.outputFractionBits == quantized.outputFractionBits)
     #expect(model.headInputShift == quantized.headInputShift)
     #expect(model.headInputQuantizer == quantized.headInputQuantizer)
-    #expect(elements(model.positions, quantized.positions.count) == quantized.positions)
+    #expect(model.positions.array() == quantized.positions)
     expectSame(model.patchEmbedding, quantized.patchEmbedding)
     expectSame(model.finalNorm, quantized.finalNorm)
     #expect((model.head != nil) == (quantized.head != nil))
@@ -51,45 +51,44 @@ import Testing
   }
 
   private func expectSame(_ block: IntegerBlock, _ expected: QuantizedBlock) {
-    expectSame(block.norm1, expected.norm1)
-    expectSame(block.qkv, expected.qkv)
-    expectSame(block.projection, expected.compensatedProjection)
-    expectSame(block.norm2, expected.norm2)
-    expectSame(block.fc1, expected.fc1)
-    expectSame(block.fc2, expected.fc2)
-    #expect(block.norm1Quantizer == expected.norm1Quantizer)
+    expectSame(block.ln1, expected.ln1)
+    expectSame(block.ln2, expected.ln2)
+    for layer in BlockLayer.allCases {
+      expectSame(block.layers[layer], layer == .attnOut ? expected.compensatedProjection : expected.layers[layer])
+    }
+    #expect(block.quantizers == expected.quantizers)
     #expect(block.queryQuantizers == expected.queryQuantizers)
     #expect(block.keyQuantizers == expected.keyQuantizers.map(\.symmetric))
-    #expect(block.attentionQuantizer == expected.attentionQuantizer)
-    #expect(block.norm2Quantizer == expected.norm2Quantizer)
-    #expect(block.geluQuantizer == expected.geluQuantizer)
     #expect(block.scoreShift == expected.scoreShift)
-    #expect(block.valueShift == expected.valueShift)
+    #expect(block.valueScales.shift == expected.valueShift)
     #expect(block.geluFractionBits == expected.geluFractionBits)
-    #expect(elements(block.valueMultiplier, expected.valueMultiplier.count) == expected.valueMultiplier)
+    #expect(elements(block.valueScales.multiplier) == expected.valueMultiplier)
   }
 
-  private func expectSame(_ linear: PackedLinear, _ expected: QuantizedLinear) {
+  private func expectSame(_ linear: LinearLayer, _ expected: QuantizedLinear) {
     #expect(linear.outputs == expected.outputs)
     #expect(linear.inputs == expected.inputs)
-    #expect(linear.shift == expected.shift)
-    #expect(elements(linear.weights, expected.weights.count) == expected.weights)
-    #expect((linear.low != nil) == (expected.low != nil))
-    if let low = linear.low, let weights = expected.low, let sums = expected.lowColumnSum {
+    #expect(linear.isWide == (expected.low != nil))
+    let matrix = linear.panels(0..<linear.outputs)
+    #expect(matrix.shift == expected.shift)
+    #expect(elements(matrix.weights, expected.weights.count) == expected.weights)
+    if let low = matrix.low, let weights = expected.low, let sums = expected.lowColumnSum {
       #expect(elements(low.weights, weights.count) == weights)
       #expect(elements(low.columnSum, sums.count) == sums)
     }
-    #expect(elements(linear.multiplier, expected.multiplier.count) == expected.multiplier)
-    #expect(elements(linear.columnSum, expected.columnSum.count) == expected.columnSum)
-    #expect(elements(linear.bias, expected.bias.count) == expected.bias)
+    #expect(elements(matrix.multiplier, expected.multiplier.count) == expected.multiplier)
+    #expect(elements(matrix.columnSum, expected.columnSum.count) == expected.columnSum)
+    #expect(elements(matrix.bias, expected.bias.count) == expected.bias)
   }
 
   private func expectSame(_ norm: IntegerNorm, _ expected: QuantizedNorm) {
-    #expect(elements(norm.gain, expected.gain.count) == expected.gain)
-    #expect(elements(norm.bias, expected.bias.count) == expected.bias)
+    #expect(elements(norm.gain) == expected.gain)
+    #expect(elements(norm.bias) == expected.bias)
     #expect(norm.shift == expected.shift)
     #expect(norm.epsilon == expected.epsilon)
   }
+
+  private func elements(_ vector: Vector<Int32>) -> [Int32] { (0..<vector.count).map { vector[$0] } }
 
   private func elements<Element>(_ start: UnsafePointer<Element>, _ count: Int) -> [Element] {
     Array(UnsafeBufferPointer(start: start, count: count))
@@ -111,7 +110,7 @@ import Testing
 
   @Test func aDamagedTensorIsNamed() throws {
     let bytes = try IntegerModelCase.random(IntegerModelCase.configuration()).quantized().bytes
-    let tensors = try IntegerModel(bytes).file.tensors
+    let tensors = try IntegerModel(bytes).contents.tensors
     for tensor in tensors {
       var damaged = bytes
       damaged[tensor.range.lowerBound + tensor.range.count / 2] ^= 0x10
@@ -131,7 +130,7 @@ import Testing
 
   @Test func aByteBetweenTensorsThatIsNotZeroIsFound() throws {
     let bytes = try IntegerModelCase.random(IntegerModelCase.configuration()).quantized().bytes
-    let tensors = try IntegerModel(bytes).file.tensors
+    let tensors = try IntegerModel(bytes).contents.tensors
     let (tensor, next) = try #require(
       zip(tensors, tensors.dropFirst()).first { $0.range.upperBound < $1.range.lowerBound })
     for offset in [tensor.range.upperBound, next.range.lowerBound - 1] {

@@ -5,14 +5,14 @@ import Testing
 @testable import ViTLite
 
 @Suite struct MemoryPlanTests {
-  private static func requests(seed: UInt64) -> [MemoryPlan.Buffer] {
+  private static func requests(seed: UInt64) -> [MemoryPlan.Request] {
     var generator = SplitMix64(seed: seed)
     return (0..<Int.random(in: 0...40, using: &generator)).map { index in
       let first = Int.random(in: 0...9, using: &generator)
       let last = Int.random(in: first...9, using: &generator)
       // Many of equal size, some empty.
       let size = Int.random(in: 0...5, using: &generator) * Int.random(in: 0...3000, using: &generator)
-      return MemoryPlan.Buffer(name: "buffer \(index)", byteCount: size, lifetime: first...last)
+      return MemoryPlan.Request(name: "buffer \(index)", byteCount: size, lifetime: first...last)
     }
   }
 
@@ -62,8 +62,8 @@ import Testing
 
   @Test func lifetimesThatFollowEachOtherShareMemory() {
     let plan = MemoryPlan([
-      MemoryPlan.Buffer(name: "first", byteCount: 1000, lifetime: 0...1),
-      MemoryPlan.Buffer(name: "second", byteCount: 1000, lifetime: 2...3),
+      MemoryPlan.Request(name: "first", byteCount: 1000, lifetime: 0...1),
+      MemoryPlan.Request(name: "second", byteCount: 1000, lifetime: 2...3),
     ])
     #expect(plan.byteCount == 1024)
   }

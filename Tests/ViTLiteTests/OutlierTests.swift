@@ -13,12 +13,12 @@ import Testing
     let width = model.configuration.width
     for index in model.blocks.indices {
       for channel in SampleSet.choose(max(1, width / 20), of: width, seed: generator.next()) {
-        model.blocks[index].norm1.amplify(channel, by: 20)
-        model.blocks[index].qkv.amplifyInput(channel, by: 1 / 20)
+        model.blocks[index].ln1.amplify(channel, by: 20)
+        model.blocks[index].layers.attnQKV.amplifyInput(channel, by: 1 / 20)
       }
       for channel in SampleSet.choose(max(1, width / 20), of: width, seed: generator.next()) {
-        model.blocks[index].norm2.amplify(channel, by: 20)
-        model.blocks[index].fc1.amplifyInput(channel, by: 1 / 20)
+        model.blocks[index].ln2.amplify(channel, by: 20)
+        model.blocks[index].layers.ffnUp.amplifyInput(channel, by: 1 / 20)
       }
     }
     return model

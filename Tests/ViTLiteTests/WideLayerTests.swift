@@ -17,12 +17,12 @@ struct WideLayerTests {
   @Test func aWideLayerBeforeANarrowProjectionHasItsOwnCompensation() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     let narrow = try Self.calibration(example) { _ in }.model
-    let mixed = try Self.calibration(example) { $0.wideLayers = ["blk.0.attn_qkv"] }.model
+    let mixed = try Self.calibration(example) { $0.wideLayers = [.block(0, .attnQKV)] }.model
     let (before, after) = (narrow.blocks[0], mixed.blocks[0])
-    #expect(after.projection == before.projection)
-    #expect(after.qkv.projectionBias != before.qkv.projectionBias)
-    let added = zip(after.compensatedProjection.bias, after.projection.bias).map { $0 - $1 }
-    #expect(Array(added.prefix(after.projection.outputs)) == after.qkv.projectionBias)
+    #expect(after.layers.attnOut == before.layers.attnOut)
+    #expect(after.layers.attnQKV.projectionBias != before.layers.attnQKV.projectionBias)
+    let added = zip(after.compensatedProjection.bias, after.layers.attnOut.bias).map { $0 - $1 }
+    #expect(Array(added.prefix(after.layers.attnOut.outputs)) == after.layers.attnQKV.projectionBias)
   }
 
   @Test(arguments: ["timm-vit", "hf-dinov2-registers"])
@@ -69,17 +69,17 @@ struct WideLayerTests {
     for (worse, better) in zip(ranked.sensitivities, ranked.sensitivities.dropFirst()) {
       #expect(worse.sqnr <= better.sqnr)
     }
-    #expect(ranked.wideLayers == ["output"])
+    #expect(ranked.wideLayers == [.output])
   }
 
   @Test func aDamagedLayerRanksFirst() throws {
     var example = try IntegerModelCase.golden("timm-vit")
     // One large weight in each row leaves the others few of the 127 steps.
-    for output in 0..<example.model.blocks[1].fc2.outputs {
-      example.model.blocks[1].fc2.weight[output * example.model.blocks[1].fc2.inputs] = 5
+    for output in 0..<example.model.blocks[1].layers.ffnDown.outputs {
+      example.model.blocks[1].layers.ffnDown.weight[output * example.model.blocks[1].layers.ffnDown.inputs] = 5
     }
     let ranked = try Self.calibration(example) { $0.ranksLayers = true }
-    #expect(ranked.sensitivities.first?.layer == "blk.1.ffn_down")
+    #expect(ranked.sensitivities.first?.layer == .block(1, .ffnDown))
   }
 
   @Test func theTargetIsReachedWithTheFewestLayers() throws {
@@ -96,10 +96,27 @@ struct WideLayerTests {
     #expect(try probe.sqnr(of: fewer.model) < target)
   }
 
+  @Test("A candidate of the search is the model that calibration writes for the same layers")
+  func candidates() throws {
+    let example = try IntegerModelCase.golden("timm-vit")
+    let narrow = try Self.calibration(example) { _ in }.model
+    let names = narrow.layerNames
+    let wide = try Self.calibration(example) { $0.wideLayers = names }.model
+    let candidates = try CandidateModels(narrow: narrow, wide: wide)
+    for kept in [[], [.block(0, .attnQKV)], [.block(1, .attnOut), .patchEmbedding], names] {
+      let written = try IntegerModel(Self.calibration(example) { $0.wideLayers = kept }.model.bytes)
+      let candidate = candidates.model(wide: kept + WidthChoice.alwaysWide)
+      for pixels in example.pixels(written) {
+        let expected = try InferenceSession(model: written).run(pixels)
+        #expect(try InferenceSession(model: candidate).run(pixels).crc32 == expected.crc32, "\(kept)")
+      }
+    }
+  }
+
   @Test func anUnknownLayerAndATargetBeyondReachAreRefused() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     #expect {
-      try Self.calibration(example) { $0.wideLayers = ["blk.9.ffn_up"] }
+      try Self.calibration(example) { $0.wideLayers = [.block(9, .ffnUp)] }
     } throws: { error in
       guard case CalibrationError.unknownLayer(let name, let layers)? = error as? CalibrationError else { return false }
       return name == "blk.9.ffn_up" && layers.contains("blk.1.ffn_up")
@@ -129,4 +146,8 @@ struct WideLayerTests {
       }
     }
   }
+}
+
+extension DriftProbe {
+  fileprivate func sqnr(of candidate: QuantizedModel) throws -> Double { try sqnr(of: IntegerModel(candidate.bytes)) }
 }

@@ -89,10 +89,10 @@ final class InferenceArena: @unchecked Sendable {
   func keys(_ head: Int) -> PackedActivations { keys[head] }
   func values(_ head: Int) -> PackedActivations { values[head] }
 
-  /// Overwrites all memory that holds nothing in a stage; for tests of the lifetimes.
-  func overwriteUnused(inStage stage: Int, with byte: UInt8) {
+  /// Overwrites all memory that holds nothing in some stages; for tests of the lifetimes.
+  func overwriteUnused(inStages stages: [Int], with byte: UInt8) {
     var isUsed = [Bool](repeating: false, count: plan.memory.byteCount)
-    for buffer in plan.memory.buffers where buffer.lifetime.contains(stage) {
+    for buffer in plan.memory.buffers where stages.contains(where: { buffer.lifetime.contains($0) }) {
       for index in buffer.offset..<buffer.offset + buffer.byteCount { isUsed[index] = true }
     }
     for index in isUsed.indices where !isUsed[index] { unsafe memory[index] = byte }
