@@ -30,7 +30,7 @@ let package = Package(
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .target(name: "LibC"),
     .target(name: "Int8Kernels", dependencies: ["CKernels"], swiftSettings: librarySettings),
-    .target(name: "ViTLite", dependencies: ["Int8Kernels", "LibC"], swiftSettings: librarySettings),
+    .target(name: "ViTLite", dependencies: ["Int8Kernels", "CKernels", "LibC"], swiftSettings: librarySettings),
     .target(
       name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC"], swiftSettings: librarySettings),
     .executableTarget(

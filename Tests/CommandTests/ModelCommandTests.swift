@@ -110,8 +110,9 @@ import Testing
   ]
 
   private static let stages = [
-    "patch_embedding", "norm", "qkv", "pack", "scores", "softmax", "weighted_values", "combine", "projection", "fc1",
-    "gelu", "fc2", "readout", "barrier",
+    "position_embd", "patches", "patch_embd", "ln1", "attn_qkv", "attn_pack", "attn_scores", "attn_softmax",
+    "attn_values", "attn_combine", "attn_quantize", "attn_out", "ln2", "ffn_up", "ffn_act", "ffn_down", "output_norm",
+    "output", "barrier",
   ]
 
   @Test func jsonHasEveryKeyOfTheInterface() throws {
@@ -121,7 +122,7 @@ import Testing
     let json = try outcome.json
     #expect(json.members?.map(\.key).filter { $0 != "stages" } == Self.keys)
     #expect(json["stages"]?.members?.map(\.key) == Self.stages)
-    #expect(json["stages"]?["fc1"]?.double ?? 0 > 0)
+    #expect(json["stages"]?["ffn_up"]?.double ?? 0 > 0)
     #expect(json["latency_ms"]?["median"]?.double ?? 0 > 0)
     #expect(json["peak_rss_bytes"]?.int ?? 0 > 0)
     #expect(json["gemm_gops"]?.double ?? 0 > 0)

@@ -4,23 +4,11 @@ import Testing
 /// No floating-point arithmetic between the quantized pixels and the integer logits: neither in the source of that
 /// path nor in the machine code that the compiler makes of it.
 @Suite struct IntegerOnlyTests {
-  /// Files of the integer path: all kernels, the arithmetic that defines them, and the forward pass with its memory
-  /// and threads. The float reference's GEMM lies among the C kernels; detection and the measurement of the
-  /// machine's peak are no part of an inference.
-  private static func isOnIntegerPath(_ path: String) -> Bool {
-    let file = path.split(separator: "/").last.map { String($0) } ?? ""
-    switch true {
-    case path.hasPrefix("CKernels/"): return !["sgemm", "detect", "peak"].contains { file.hasPrefix($0) }
-    case path.hasPrefix("Int8Kernels/"): return !file.hasSuffix("+Peak.swift")
-    case path.hasPrefix("Quant/"):
-      return ["Rounding.swift", "IntegerRoots.swift", "IntegerFunctions.swift"].contains(file)
-    case path.hasPrefix("ViTLite/Integer/"):
-      return file.hasPrefix("ForwardPass") || file == "InferenceArena.swift"
-    case path.hasPrefix("ViTLite/Runtime/"):
-      return ["MemoryPlan.swift", "Worker.swift", "WorkerPool.swift"].contains(file)
-    default: return false
-    }
-  }
+  /// The folders in which no floating-point number may be: all kernels with the arithmetic that defines them, and the
+  /// runtime but for reading the model file and what is on the other side of pixels and logits.
+  private static let folders = [
+    "CKernels/", "Int8Kernels/", "ViTLite/Forward/", "ViTLite/Host/", "ViTLite/Plan/",
+  ]
 
   private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "Sources")
@@ -28,29 +16,17 @@ import Testing
   /// Files of the integer path, relative to the sources.
   private static let paths: [String] = {
     let all = FileManager.default.enumerator(atPath: sources.path())?.compactMap { $0 as? String } ?? []
-    return all.filter { isOnIntegerPath($0) && [".swift", ".c", ".h"].contains(where: $0.hasSuffix) }.sorted()
+    return all.filter { path in folders.contains { path.hasPrefix($0) } && [".swift", ".c", ".h"].contains(where: path.hasSuffix) }
+      .sorted()
   }()
 
   @Test func theSourcesOfTheIntegerPathNameNoFloatingPointType() throws {
-    // A file that was renamed away would be checked no more.
-    for expected in [
-      "CKernels/matmul_avx512vnni.c", "Int8Kernels/Portable/Matmul.swift", "Quant/Rounding.swift",
-      "ViTLite/Integer/ForwardPass.swift", "ViTLite/Integer/InferenceArena.swift", "ViTLite/Runtime/WorkerPool.swift",
-    ] { #expect(Self.paths.contains(expected), "\(expected)") }
-    for path in Self.paths where path != "CKernels/include/CKernels.h" {
+    for folder in Self.folders { #expect(Self.paths.contains { $0.hasPrefix(folder) }, "\(folder)") }
+    for path in Self.paths {
       let text = try String(contentsOf: Self.sources.appending(path: path), encoding: .utf8)
       let found = SourceText(text).floatingPointTokens
       #expect(found.isEmpty, "\(path)")
     }
-  }
-
-  /// The header also declares the float reference's GEMM, after everything else.
-  @Test func theKernelsInterfaceNamesNoFloatingPointType() throws {
-    let text = try String(contentsOf: Self.sources.appending(path: "CKernels/include/CKernels.h"), encoding: .utf8)
-    let kernels = try #require(text.range(of: "typedef struct vq_kernels"))
-    let end = try #require(text.range(of: "} vq_kernels;"))
-    #expect(kernels.lowerBound < end.lowerBound)
-    #expect(SourceText(String(text[..<end.upperBound])).floatingPointTokens.isEmpty)
   }
 
   @Test func theCheckOfSourcesFindsFloatingPoint() throws {
@@ -60,7 +36,7 @@ import Testing
     #expect(SourceText("float32x4_t x; __m256 y; __m256i z;").floatingPointTokens == ["float32x4_t", "__m256"])
     #expect(
       SourceText("let floating = \"Float\", tuple = pair.0, range = 0...5, hex = 0x1E5").floatingPointTokens == [])
-    let reference = Self.sources.appending(path: "ViTLite/Float/FloatRows.swift")
+    let reference = Self.sources.appending(path: "Quant/Float/FloatRows.swift")
     #expect(!SourceText(try String(contentsOf: reference, encoding: .utf8)).floatingPointTokens.isEmpty)
   }
 
@@ -76,7 +52,7 @@ import Testing
     }
     #expect(checked > 5000, "instructions of kernels and forward pass")
     // The check sees what it looks for where that must be.
-    let reference = try #require(Disassembler.object(of: "ViTLite/Float/FloatRows.swift"))
+    let reference = try #require(Disassembler.object(of: "Quant/Float/FloatRows.swift"))
     #expect(try Disassembler.mnemonics(in: reference).contains { Disassembler.isFloatingPointArithmetic($0) })
   }
 }
@@ -166,7 +142,7 @@ private enum Disassembler {
   }()
 
   static var isThere: Bool {
-    tool != nil && object(of: "ViTLite/Integer/ForwardPass.swift") != nil && object(of: "CKernels/detect.c") != nil
+    tool != nil && object(of: "ViTLite/Forward/ForwardPass.swift") != nil && object(of: "CKernels/detect.c") != nil
   }
 
   /// The object file of a source file; nil where the build has none.

@@ -79,6 +79,15 @@ typedef struct vq_kernels {
 // Asks for the cache line of an address that is read soon; any address will do.
 static inline void vq_prefetch(const void *address) { __builtin_prefetch(address); }
 
+// Tells the processor that the thread spins, waiting for another.
+static inline void vq_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 // What this processor and operating system can run, as a set of these bits.
 enum {
   vq_isa_avx2 = 1 << 0,

@@ -29,7 +29,7 @@ public final class InferenceSession {
 
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
-  ///   - measuresPhases: whether each run is timed phase by phase, for `milliseconds(of:)`.
+  ///   - measuresPhases: whether each run is timed phase by phase, for `nanoseconds(of:)`.
   public init(
     model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, measuresPhases: Bool = false
   ) throws(InferenceError) {
@@ -55,13 +55,11 @@ public final class InferenceSession {
   /// Bytes of activations.
   public var arenaByteCount: Int { plan.memory.byteCount }
 
-  /// The time that the last run spent in a phase, on the calling thread; 0 when phases are not measured.
-  public func milliseconds(of phase: Phase) -> Double {
-    Double(task.timer?.times[phase.rawValue] ?? 0) / 1e6
-  }
+  /// Nanoseconds that the last run spent in a phase, on the calling thread; 0 when phases are not measured.
+  package func nanoseconds(of phase: Phase) -> UInt64 { task.timer?.times[phase.rawValue] ?? 0 }
 
-  /// The time that the last run spent waiting for the other workers, on the calling thread.
-  public var waitingMilliseconds: Double { Double(task.timer?.waiting ?? 0) / 1e6 }
+  /// Nanoseconds that the last run spent waiting for the other workers, on the calling thread.
+  package var waitingNanoseconds: UInt64 { task.timer?.waiting ?? 0 }
 
   /// One inference; allocates nothing but the result.
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.

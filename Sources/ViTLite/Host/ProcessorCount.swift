@@ -20,9 +20,9 @@ public enum ProcessorCount {
 
   /// `cpu.max` of the control group (version 2): "microseconds period", or "max period" without a limit.
   private static var quota: Int? {
-    let words = text(of: "/sys/fs/cgroup/cpu.max")?.split { $0 == " " || $0 == "\n" }.map { Double($0) } ?? []
+    let words = text(of: "/sys/fs/cgroup/cpu.max")?.split { $0 == " " || $0 == "\n" }.map { Int($0) } ?? []
     guard words.count == 2, let time = words[0], let period = words[1], period > 0 else { return nil }
-    return Int(exactly: (time / period).rounded(.up))
+    return time / period + (time % period > 0 ? 1 : 0)
   }
 
   /// The first 8 KB of a file of the system, which cannot be mapped; nil where there is no such file.

@@ -28,6 +28,17 @@ import LibC
     while !isReady() { unsafe pthread_cond_wait(condition, mutex) }
     return body()
   }
+
+  /// Runs `body` with the lock held and wakes those who wait.
+  package func change(_ body: () -> Void) { whenever({ true }, body) }
+
+  /// Waits until `isReady`, then runs `body`, which changes nothing that others wait for; both run with the lock held.
+  package func wait<Result>(until isReady: () -> Bool, _ body: () -> Result) -> Result {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    while !isReady() { unsafe pthread_cond_wait(condition, mutex) }
+    return body()
+  }
 }
 
 /// A running thread.

@@ -1,4 +1,4 @@
-import LibC
+import CKernels
 import Synchronization
 
 /// One of the threads that work on an inference together; all run the same code, each on its share.
@@ -31,21 +31,30 @@ struct Worker {
 
 /// Counts arrivals and turns to the next generation when the last one comes.
 final class Barrier: Sendable {
+  /// Shares are even, so that the wait is short unless the processor is shared with others: some microseconds of
+  /// spinning, then the processor is given away until the last worker has come.
+  private static let spins = 2048
+
   private let arrived = Atomic<Int>(0)
   private let generation = Atomic<Int>(0)
+  private let sleepers = Atomic<Int>(0)
+  private let lock = Lock()
 
-  /// Spins briefly, then yields: shares are even, so the wait is short unless the processor is shared with others.
   func wait(for count: Int) {
     let current = generation.load(ordering: .acquiring)
     if arrived.add(1, ordering: .acquiringAndReleasing).newValue == count {
       arrived.store(0, ordering: .relaxed)
-      generation.store(current &+ 1, ordering: .releasing)
+      // Either this thread sees the sleeper, or the sleeper sees the new generation: both are in one order for all.
+      generation.store(current &+ 1, ordering: .sequentiallyConsistent)
+      if sleepers.load(ordering: .sequentiallyConsistent) > 0 { lock.change {} }
       return
     }
-    var spins = 0
-    while generation.load(ordering: .acquiring) == current {
-      spins &+= 1
-      if spins > 8192 { sched_yield() }
+    for _ in 0..<Self.spins {
+      if generation.load(ordering: .acquiring) != current { return }
+      vq_pause()
     }
+    sleepers.add(1, ordering: .sequentiallyConsistent)
+    lock.wait(until: { generation.load(ordering: .sequentiallyConsistent) != current }) {}
+    sleepers.subtract(1, ordering: .relaxed)
   }
 }

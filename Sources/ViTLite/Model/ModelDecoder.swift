@@ -176,7 +176,7 @@ struct ModelDecoder {
 
   /// `count` quantizers that a key holds: ranges in static mode, none in dynamic mode.
   func quantizers(_ name: String, count: Int) throws(IntegerModelError) -> [ActivationQuantizer] {
-    guard activations == .static else { return Array(repeating: .dynamic, count: count) }
+    guard activations == .static, count > 0 else { return Array(repeating: .dynamic, count: count) }
     let ranges = try integers(name, count: (2 * count)...(2 * count))
     var quantizers: [ActivationQuantizer] = []
     quantizers.reserveCapacity(count)

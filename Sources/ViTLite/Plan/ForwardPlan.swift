@@ -7,7 +7,7 @@ public enum PlanKind: String, Sendable, CaseIterable {
 }
 
 /// What a plan depends on, beside its kind and the number of workers.
-public struct ModelOutline: Sendable, Equatable {
+public struct ModelOutline: Sendable {
   public var configuration: ModelConfiguration
   public var readout: Readout
   /// Planes of 8 bits for the softmax's output, 1 or 2.
@@ -83,6 +83,9 @@ public struct ForwardPlan: Sendable {
   /// Whether the workers meet after a phase, so that each sees what the others wrote.
   public func workersMeet(after phase: Phase) -> Bool { meets(after: phase) }
 
+  /// The number of meetings before a phase; buffers' lifetimes are given in these.
+  func stage(of phase: Phase) -> Int { Self.stages(meetings)[phase.rawValue] }
+
   /// How many items the workers share in a phase, and how many belong together.
   func share(of phase: Phase) -> (count: Int, unit: Int) { shares[phase.rawValue] }
 
@@ -115,17 +118,21 @@ extension ForwardPlan {
     return meetings
   }
 
+  /// For each phase, the number of meetings before it.
+  private static func stages(_ meetings: UInt32) -> [Int] {
+    var stage = 0
+    return Phase.allCases.map { phase in
+      defer { if meetings & (1 << UInt32(phase.rawValue)) != 0 { stage += 1 } }
+      return stage
+    }
+  }
+
   /// For each buffer, the stages in which it holds something: a stage is all that happens between two meetings, so that
   /// buffers that share memory are never used at the same time.
   private static func lifetimes(_ meetings: UInt32) -> [ClosedRange<Int>] {
-    var stages: [Int] = []
-    var stage = 0
-    for phase in Phase.allCases {
-      stages.append(stage)
-      if meetings & (1 << UInt32(phase.rawValue)) != 0 { stage += 1 }
-    }
+    let stages = stages(meetings)
     return Buffer.allCases.map { buffer in
-      guard buffer != .zeros else { return 0...stage }
+      guard buffer != .zeros else { return 0...(stages.last ?? 0) }
       var first: Int?
       var last = 0
       var crossesBlocks = false

@@ -1,7 +1,7 @@
 /// Where each buffer of an inference lies in the one arena, from the stages in which it is needed.
 ///
 /// Buffers whose lifetimes overlap never share a byte; others may.
-public struct MemoryPlan: Sendable, Equatable {
+public struct MemoryPlan: Sendable {
   /// A buffer to be placed, or one that has its place.
   public struct Request: Sendable, Equatable {
     public var name: String

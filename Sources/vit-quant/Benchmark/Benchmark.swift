@@ -76,8 +76,8 @@ struct Benchmark {
     _ = try session.run(pixels)
     for _ in 0..<plan.runs {
       _ = try session.run(pixels)
-      for phase in Phase.allCases { times[phase.rawValue].append(session.milliseconds(of: phase)) }
-      waits.append(session.waitingMilliseconds)
+      for phase in Phase.allCases { times[phase.rawValue].append(Double(session.nanoseconds(of: phase)) / 1e6) }
+      waits.append(Double(session.waitingNanoseconds) / 1e6)
     }
     return Phase.allCases.map { ($0.name, median(ofSorted: times[$0.rawValue].sorted())) }
       + [("barrier", median(ofSorted: waits.sorted()))]
