@@ -1,5 +1,5 @@
 /// Sebastiano Vigna's SplitMix64: the same numbers on every machine.
-struct SplitMix64: RandomNumberGenerator {
+struct SplitMix64 {
   var state: UInt64
 
   init(seed: UInt64) { state = seed }
@@ -12,8 +12,13 @@ struct SplitMix64: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 
-  /// `count` numbers of a range.
+  /// `count` numbers of a range, of a type of at most 32 bits.
   mutating func numbers<Number: FixedWidthInteger>(_ count: Int, in range: ClosedRange<Number>) -> [Number] {
-    (0..<count).map { _ in Number.random(in: range, using: &self) }
+    let lowest = Int64(range.lowerBound)
+    let width = UInt64(Int64(range.upperBound) - lowest) + 1
+    return (0..<count).map { _ in
+      let offset = ((next() >> 32) &* width) >> 32
+      return Number(truncatingIfNeeded: lowest &+ Int64(truncatingIfNeeded: offset))
+    }
   }
 }
