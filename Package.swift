@@ -43,7 +43,7 @@ let package = Package(
     .testTarget(
       name: "ViTLiteTests", dependencies: ["ViTLite"], resources: [.copy("Golden")]),
     .testTarget(
-      name: "CommandTests", dependencies: ["vit-quant", "ViTLite"], resources: [.copy("Fixtures")]),
+      name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite"], resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6]
 )
