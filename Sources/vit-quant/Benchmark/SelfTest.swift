@@ -77,6 +77,6 @@ struct SelfTest {
       return "\(kernels.joined(separator: ", ")) of \(test.instructionSet)"
     }
     guard !wrong.isEmpty else { return nil }
-    return "kernels give other integers than the portable ones, \(wrong.joined(separator: "; ")), expected the same"
+    return "other integers than the portable kernels', \(wrong.joined(separator: "; ")), expected the same"
   }
 }

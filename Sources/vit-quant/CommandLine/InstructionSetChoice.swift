@@ -52,7 +52,9 @@ enum InstructionSetChoice {
     for set in sets.reversed() {
       let verdict = verdict(set)
       if verdict == .equal { return (set, warnings) }
-      if verdict != .unavailable, let problem = problem(with: set, verdict) { warnings.append("\(problem), not used") }
+      if verdict != .unavailable, let problem = problem(with: set, verdict) {
+        warnings.append("\(problem), is not used")
+      }
     }
     return (.portable, warnings)
   }
@@ -63,7 +65,7 @@ enum InstructionSetChoice {
     case .equal: nil
     case .unavailable: "instruction set \(set), not on this machine"
     case .differs(let kernel):
-      "instruction set \(set), its kernel \(kernel.rawValue) gives other integers than the portable one"
+      "instruction set \(set), whose kernel \(kernel.rawValue) gives other integers than the portable one"
     }
   }
 }
