@@ -6,9 +6,13 @@
 
 #include "vectors.h"
 
-VQ_INTRINSIC uint64_t vq_shift_left(uint64_t x, uint64_t count, unsigned bits) { return count < bits ? x << count : 0; }
-VQ_INTRINSIC uint64_t vq_shift_right(uint64_t x, uint64_t count, unsigned bits) { return count < bits ? x >> count : 0; }
-// Larger counts leave the sign.
+// Shifts of the low `bits` of a number. Larger counts leave nothing, or the sign.
+VQ_INTRINSIC uint64_t vq_shift_left(uint64_t x, uint64_t count, unsigned bits) {
+  return count < bits ? x << count : 0;
+}
+VQ_INTRINSIC uint64_t vq_shift_right(uint64_t x, uint64_t count, unsigned bits) {
+  return count < bits ? x >> count : 0;
+}
 VQ_INTRINSIC int64_t vq_shift_signed(int64_t x, uint64_t count, unsigned bits) {
   return x >> (count < bits ? count : bits - 1);
 }
@@ -31,23 +35,23 @@ VQ_INTRINSIC uint32_t vq_sum_of_four(uint32_t sum, uint32_t x, uint32_t y) {
 }
 
 // Each element of the result from `x`, the element of `a`, and `y`, that of `b`.
-#define VQ_BINARY(VECTOR, NAME, LANE, RESULT)                                                                \
-  VQ_INTRINSIC VECTOR NAME(VECTOR a, VECTOR b) {                                                             \
-    VECTOR out;                                                                                              \
-    for (unsigned i = 0; i < VQ_LANES(out.LANE); ++i) {                                                      \
-      const __typeof__(a.LANE[0]) x = a.LANE[i], y = b.LANE[i];                                              \
-      out.LANE[i] = (__typeof__(a.LANE[0]))(RESULT);                                                         \
-    }                                                                                                        \
-    return out;                                                                                              \
+#define VQ_BINARY(VECTOR, NAME, LANE, RESULT)                   \
+  VQ_INTRINSIC VECTOR NAME(VECTOR a, VECTOR b) {                \
+    VECTOR out;                                                 \
+    for (unsigned i = 0; i < VQ_LANES(out.LANE); ++i) {         \
+      const __typeof__(a.LANE[0]) x = a.LANE[i], y = b.LANE[i]; \
+      out.LANE[i] = (__typeof__(a.LANE[0]))(RESULT);            \
+    }                                                           \
+    return out;                                                 \
   }
 // The same where the mask has a 1; elsewhere the element of `source`.
-#define VQ_BINARY_MASKED(VECTOR, NAME, MASK, LANE, RESULT)                                                   \
-  VQ_INTRINSIC VECTOR NAME(VECTOR source, MASK mask, VECTOR a, VECTOR b) {                                   \
-    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                                                        \
-      const __typeof__(a.LANE[0]) x = a.LANE[i], y = b.LANE[i];                                              \
-      if (mask >> i & 1) source.LANE[i] = (__typeof__(a.LANE[0]))(RESULT);                                   \
-    }                                                                                                        \
-    return source;                                                                                           \
+#define VQ_BINARY_MASKED(VECTOR, NAME, MASK, LANE, RESULT)                 \
+  VQ_INTRINSIC VECTOR NAME(VECTOR source, MASK mask, VECTOR a, VECTOR b) { \
+    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                      \
+      const __typeof__(a.LANE[0]) x = a.LANE[i], y = b.LANE[i];            \
+      if (mask >> i & 1) source.LANE[i] = (__typeof__(a.LANE[0]))(RESULT); \
+    }                                                                      \
+    return source;                                                         \
   }
 
 #define VQ_WIDTH(PREFIX, VECTOR, NAME, LANE, RESULT) VQ_BINARY(VECTOR, PREFIX##_##NAME, LANE, RESULT)
@@ -116,39 +120,39 @@ VQ_512(srav_epi64, i64, vq_shift_signed(x, (uint64_t)y, 64))
 #undef VQ_BINARY
 #undef VQ_BINARY_MASKED
 
-#define VQ_SUM_OF_FOUR(VECTOR, NAME)                                                                         \
-  VQ_INTRINSIC VECTOR NAME(VECTOR sum, VECTOR a, VECTOR b) {                                                 \
+#define VQ_SUM_OF_FOUR(VECTOR, NAME)                                                                            \
+  VQ_INTRINSIC VECTOR NAME(VECTOR sum, VECTOR a, VECTOR b) {                                                    \
     for (unsigned i = 0; i < VQ_LANES(a.u32); ++i) sum.u32[i] = vq_sum_of_four(sum.u32[i], a.u32[i], b.u32[i]); \
-    return sum;                                                                                              \
+    return sum;                                                                                                 \
   }
 VQ_SUM_OF_FOUR(__m256i, _mm256_dpbusd_avx_epi32)
 VQ_SUM_OF_FOUR(__m512i, _mm512_dpbusd_epi32)
 #undef VQ_SUM_OF_FOUR
 
 // The magnitude of -32768 wraps to -32768.
-#define VQ_ABSOLUTE(VECTOR, NAME)                                                                            \
-  VQ_INTRINSIC VECTOR NAME(VECTOR a) {                                                                       \
+#define VQ_ABSOLUTE(VECTOR, NAME)                                                                             \
+  VQ_INTRINSIC VECTOR NAME(VECTOR a) {                                                                        \
     for (unsigned i = 0; i < VQ_LANES(a.i16); ++i) a.i16[i] = (int16_t)(a.i16[i] < 0 ? -a.i16[i] : a.i16[i]); \
-    return a;                                                                                                \
+    return a;                                                                                                 \
   }
 VQ_ABSOLUTE(__m256i, _mm256_abs_epi16)
 VQ_ABSOLUTE(__m512i, _mm512_abs_epi16)
 #undef VQ_ABSOLUTE
 
 // One count for all elements: a number in the instruction, or the low 64 bits of a register.
-#define VQ_SHIFT(VECTOR, NAME, LANE, SHIFT)                                                                  \
-  VQ_INTRINSIC VECTOR NAME(VECTOR a, unsigned count) {                                                       \
-    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                                                        \
-      a.LANE[i] = (__typeof__(a.LANE[0]))SHIFT(a.LANE[i], count, 8 * sizeof a.LANE[0]);                      \
-    }                                                                                                        \
-    return a;                                                                                                \
+#define VQ_SHIFT(VECTOR, NAME, LANE, SHIFT)                                             \
+  VQ_INTRINSIC VECTOR NAME(VECTOR a, unsigned count) {                                  \
+    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                                   \
+      a.LANE[i] = (__typeof__(a.LANE[0]))SHIFT(a.LANE[i], count, 8 * sizeof a.LANE[0]); \
+    }                                                                                   \
+    return a;                                                                           \
   }
-#define VQ_SHIFT_BY(VECTOR, NAME, LANE, SHIFT)                                                               \
-  VQ_INTRINSIC VECTOR NAME(VECTOR a, __m128i count) {                                                        \
-    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                                                        \
-      a.LANE[i] = (__typeof__(a.LANE[0]))SHIFT(a.LANE[i], count.u64[0], 8 * sizeof a.LANE[0]);               \
-    }                                                                                                        \
-    return a;                                                                                                \
+#define VQ_SHIFT_BY(VECTOR, NAME, LANE, SHIFT)                                                 \
+  VQ_INTRINSIC VECTOR NAME(VECTOR a, __m128i count) {                                          \
+    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                                          \
+      a.LANE[i] = (__typeof__(a.LANE[0]))SHIFT(a.LANE[i], count.u64[0], 8 * sizeof a.LANE[0]); \
+    }                                                                                          \
+    return a;                                                                                  \
   }
 VQ_SHIFT(__m256i, _mm256_slli_epi16, u16, vq_shift_left)
 VQ_SHIFT(__m256i, _mm256_slli_epi32, u32, vq_shift_left)
@@ -174,14 +178,14 @@ VQ_SHIFT_BY(__m512i, _mm512_sra_epi32, i32, vq_shift_signed)
 #undef VQ_SHIFT_BY
 
 // All elements of a register as one number.
-#define VQ_REDUCE(NAME, LANE, NUMBER, RESULT)                                                                \
-  VQ_INTRINSIC NUMBER NAME(__m512i a) {                                                                      \
-    __typeof__(a.LANE[0]) x = a.LANE[0];                                                                     \
-    for (unsigned i = 1; i < VQ_LANES(a.LANE); ++i) {                                                        \
-      const __typeof__(a.LANE[0]) y = a.LANE[i];                                                             \
-      x = (RESULT);                                                                                          \
-    }                                                                                                        \
-    return (NUMBER)x;                                                                                        \
+#define VQ_REDUCE(NAME, LANE, NUMBER, RESULT)         \
+  VQ_INTRINSIC NUMBER NAME(__m512i a) {               \
+    __typeof__(a.LANE[0]) x = a.LANE[0];              \
+    for (unsigned i = 1; i < VQ_LANES(a.LANE); ++i) { \
+      const __typeof__(a.LANE[0]) y = a.LANE[i];      \
+      x = (RESULT);                                   \
+    }                                                 \
+    return (NUMBER)x;                                 \
   }
 VQ_REDUCE(_mm512_reduce_add_epi32, u32, int, x + y)
 VQ_REDUCE(_mm512_reduce_add_epi64, u64, long long, x + y)

@@ -9,11 +9,11 @@
 #include "CEmulation.h"
 #include "vectors.h"
 
-#define VQ_LOAD(VECTOR, NAME)             \
+#define VQ_LOAD(VECTOR, NAME)                  \
   VQ_INTRINSIC VECTOR NAME(const void *from) { \
-    VECTOR out;                           \
-    memcpy(&out, from, sizeof out);       \
-    return out;                           \
+    VECTOR out;                                \
+    memcpy(&out, from, sizeof out);            \
+    return out;                                \
   }
 #define VQ_STORE(VECTOR, NAME) \
   VQ_INTRINSIC void NAME(void *to, VECTOR a) { memcpy(to, &a, sizeof a); }
@@ -46,22 +46,22 @@ VQ_INTRINSIC void _mm512_store_si512(void *to, __m512i a) {
 VQ_INTRINSIC void _mm_storel_epi64(void *to, __m128i a) { memcpy(to, &a, 8); }
 
 // Masked-out elements are zero.
-#define VQ_LOAD_ZEROED(VECTOR, NAME, MASK, LANE)                                                     \
-  VQ_INTRINSIC VECTOR NAME(MASK mask, const void *from) {                                            \
-    VECTOR out;                                                                                      \
-    memset(&out, 0, sizeof out);                                                                     \
-    for (unsigned i = 0; i < VQ_LANES(out.LANE); ++i) {                                              \
-      const size_t size = sizeof out.LANE[0];                                                        \
-      if (mask >> i & 1) memcpy(&out.LANE[i], (const char *)from + i * size, size);                  \
-    }                                                                                                \
-    return out;                                                                                      \
+#define VQ_LOAD_ZEROED(VECTOR, NAME, MASK, LANE)                                    \
+  VQ_INTRINSIC VECTOR NAME(MASK mask, const void *from) {                           \
+    VECTOR out;                                                                     \
+    memset(&out, 0, sizeof out);                                                    \
+    for (unsigned i = 0; i < VQ_LANES(out.LANE); ++i) {                             \
+      const size_t size = sizeof out.LANE[0];                                       \
+      if (mask >> i & 1) memcpy(&out.LANE[i], (const char *)from + i * size, size); \
+    }                                                                               \
+    return out;                                                                     \
   }
-#define VQ_STORE_MASKED(VECTOR, NAME, MASK, LANE)                                     \
-  VQ_INTRINSIC void NAME(void *to, MASK mask, VECTOR a) {                             \
-    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                                 \
-      const size_t size = sizeof a.LANE[0];                                           \
-      if (mask >> i & 1) memcpy((char *)to + i * size, &a.LANE[i], size);             \
-    }                                                                                 \
+#define VQ_STORE_MASKED(VECTOR, NAME, MASK, LANE)                         \
+  VQ_INTRINSIC void NAME(void *to, MASK mask, VECTOR a) {                 \
+    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                     \
+      const size_t size = sizeof a.LANE[0];                               \
+      if (mask >> i & 1) memcpy((char *)to + i * size, &a.LANE[i], size); \
+    }                                                                     \
   }
 VQ_LOAD_ZEROED(__m256i, _mm256_maskz_loadu_epi16, __mmask16, i16)
 VQ_LOAD_ZEROED(__m512i, _mm512_maskz_loadu_epi8, __mmask64, i8)
@@ -82,17 +82,17 @@ VQ_INTRINSIC __m512i _mm512_mask_loadu_epi32(__m512i source, __mmask16 mask, con
   return source;
 }
 
-#define VQ_ZERO(VECTOR, NAME)     \
+#define VQ_ZERO(VECTOR, NAME)      \
   VQ_INTRINSIC VECTOR NAME(void) { \
-    VECTOR out;                   \
-    memset(&out, 0, sizeof out);  \
-    return out;                   \
+    VECTOR out;                    \
+    memset(&out, 0, sizeof out);   \
+    return out;                    \
   }
-#define VQ_SET1(VECTOR, NAME, LANE, NUMBER)                                \
-  VQ_INTRINSIC VECTOR NAME(NUMBER x) {                                     \
-    VECTOR out;                                                            \
-    for (unsigned i = 0; i < VQ_LANES(out.LANE); ++i) out.LANE[i] = x;     \
-    return out;                                                            \
+#define VQ_SET1(VECTOR, NAME, LANE, NUMBER)                            \
+  VQ_INTRINSIC VECTOR NAME(NUMBER x) {                                 \
+    VECTOR out;                                                        \
+    for (unsigned i = 0; i < VQ_LANES(out.LANE); ++i) out.LANE[i] = x; \
+    return out;                                                        \
   }
 VQ_ZERO(__m128i, _mm_setzero_si128)
 VQ_ZERO(__m256i, _mm256_setzero_si256)
@@ -108,13 +108,13 @@ VQ_SET1(__m512i, _mm512_set1_epi64, i64, long long)
 #undef VQ_SET1
 
 // As many numbers as there are elements, or this does not compile.
-#define VQ_SETR(VECTOR, LANE, NUMBER, ...)                                                                   \
-  __extension__({                                                                                            \
-    const NUMBER numbers[] = {__VA_ARGS__};                                                                  \
-    VECTOR out;                                                                                              \
-    _Static_assert(VQ_LANES(numbers) == VQ_LANES(out.LANE), "a number for each element");                    \
-    for (unsigned i = 0; i < VQ_LANES(numbers); ++i) out.LANE[i] = numbers[i];                               \
-    out;                                                                                                     \
+#define VQ_SETR(VECTOR, LANE, NUMBER, ...)                                                \
+  __extension__({                                                                         \
+    const NUMBER numbers[] = {__VA_ARGS__};                                               \
+    VECTOR out;                                                                           \
+    _Static_assert(VQ_LANES(numbers) == VQ_LANES(out.LANE), "a number for each element"); \
+    for (unsigned i = 0; i < VQ_LANES(numbers); ++i) out.LANE[i] = numbers[i];            \
+    out;                                                                                  \
   })
 #define _mm_setr_epi8(...) VQ_SETR(__m128i, i8, signed char, __VA_ARGS__)
 #define _mm512_setr_epi32(...) VQ_SETR(__m512i, i32, int, __VA_ARGS__)

@@ -16,11 +16,11 @@ VQ_INTRINSIC uint8_t vq_saturate_u8(int32_t x) { return (uint8_t)(x < 0 ? 0 : x 
 VQ_INTRINSIC int16_t vq_saturate_i16(int32_t x) { return (int16_t)(x < -32768 ? -32768 : x > 32767 ? 32767 : x); }
 
 // Two bits of `order` for each element of a block.
-#define VQ_SHUFFLE32(VECTOR, NAME, ORDER)                                                                    \
-  VQ_INTRINSIC VECTOR NAME(VECTOR a, ORDER order) {                                                          \
-    VECTOR out;                                                                                              \
+#define VQ_SHUFFLE32(VECTOR, NAME, ORDER)                                                                              \
+  VQ_INTRINSIC VECTOR NAME(VECTOR a, ORDER order) {                                                                    \
+    VECTOR out;                                                                                                        \
     for (unsigned i = 0; i < VQ_LANES(a.i32); ++i) out.i32[i] = a.i32[i / 4 * 4 + ((unsigned)order >> i % 4 * 2 & 3)]; \
-    return out;                                                                                              \
+    return out;                                                                                                        \
   }
 VQ_SHUFFLE32(__m128i, _mm_shuffle_epi32, int)
 VQ_SHUFFLE32(__m512i, _mm512_shuffle_epi32, _MM_PERM_ENUM)
@@ -71,23 +71,23 @@ VQ_INTRINSIC __m256i _mm256_blendv_epi8(__m256i a, __m256i b, __m256i from_b) {
   return a;
 }
 
-#define VQ_MOVE(VECTOR, NAME, MASK, LANE)                                                    \
-  VQ_INTRINSIC VECTOR NAME(MASK mask, VECTOR a) {                                            \
-    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                                        \
-      if (!(mask >> i & 1)) a.LANE[i] = 0;                                                   \
-    }                                                                                        \
-    return a;                                                                                \
+#define VQ_MOVE(VECTOR, NAME, MASK, LANE)             \
+  VQ_INTRINSIC VECTOR NAME(MASK mask, VECTOR a) {     \
+    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) { \
+      if (!(mask >> i & 1)) a.LANE[i] = 0;            \
+    }                                                 \
+    return a;                                         \
   }
 VQ_MOVE(__m512i, _mm512_maskz_mov_epi16, __mmask32, i16)
 VQ_MOVE(__m512i, _mm512_maskz_mov_epi32, __mmask16, i32)
 #undef VQ_MOVE
 
 // Elements from `first` on, those of `a` and `b` by turns.
-#define VQ_UNPACK(NAME, LANE, FIRST)                                                                         \
-  VQ_INTRINSIC __m128i NAME(__m128i a, __m128i b) {                                                          \
-    __m128i out;                                                                                             \
-    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) out.LANE[i] = (i % 2 == 0 ? a : b).LANE[FIRST + i / 2];  \
-    return out;                                                                                              \
+#define VQ_UNPACK(NAME, LANE, FIRST)                                                                        \
+  VQ_INTRINSIC __m128i NAME(__m128i a, __m128i b) {                                                         \
+    __m128i out;                                                                                            \
+    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) out.LANE[i] = (i % 2 == 0 ? a : b).LANE[FIRST + i / 2]; \
+    return out;                                                                                             \
   }
 VQ_UNPACK(_mm_unpacklo_epi8, i8, 0)
 VQ_UNPACK(_mm_unpackhi_epi8, i8, 8)
@@ -97,16 +97,16 @@ VQ_UNPACK(_mm_unpackhi_epi64, i64, 1)
 #undef VQ_UNPACK
 
 // Each block of the result: the block of `a`, then that of `b`, in elements of half the size.
-#define VQ_PACK(VECTOR, NAME, FROM, TO, SATURATE)                                                            \
-  VQ_INTRINSIC VECTOR NAME(VECTOR a, VECTOR b) {                                                             \
-    VECTOR out;                                                                                              \
-    const unsigned half = 16 / sizeof a.FROM[0];                                                             \
-    for (unsigned i = 0; i < VQ_LANES(a.FROM); ++i) {                                                        \
-      const unsigned to = i / half * 2 * half + i % half;                                                    \
-      out.TO[to] = SATURATE(a.FROM[i]);                                                                      \
-      out.TO[to + half] = SATURATE(b.FROM[i]);                                                               \
-    }                                                                                                        \
-    return out;                                                                                              \
+#define VQ_PACK(VECTOR, NAME, FROM, TO, SATURATE)         \
+  VQ_INTRINSIC VECTOR NAME(VECTOR a, VECTOR b) {          \
+    VECTOR out;                                           \
+    const unsigned half = 16 / sizeof a.FROM[0];          \
+    for (unsigned i = 0; i < VQ_LANES(a.FROM); ++i) {     \
+      const unsigned to = i / half * 2 * half + i % half; \
+      out.TO[to] = SATURATE(a.FROM[i]);                   \
+      out.TO[to + half] = SATURATE(b.FROM[i]);            \
+    }                                                     \
+    return out;                                           \
   }
 VQ_PACK(__m256i, _mm256_packs_epi32, i32, i16, vq_saturate_i16)
 VQ_PACK(__m512i, _mm512_packs_epi32, i32, i16, vq_saturate_i16)
@@ -127,11 +127,11 @@ VQ_INTRINSIC __m256i _mm256_hadd_epi32(__m256i a, __m256i b) {
 }
 
 // All elements in order, in another width.
-#define VQ_CONVERT(RESULT, NAME, VECTOR, FROM, TO, CONVERSION)                                               \
-  VQ_INTRINSIC RESULT NAME(VECTOR a) {                                                                       \
-    RESULT out;                                                                                              \
-    for (unsigned i = 0; i < VQ_LANES(out.TO); ++i) out.TO[i] = CONVERSION(a.FROM[i]);                       \
-    return out;                                                                                              \
+#define VQ_CONVERT(RESULT, NAME, VECTOR, FROM, TO, CONVERSION)                         \
+  VQ_INTRINSIC RESULT NAME(VECTOR a) {                                                 \
+    RESULT out;                                                                        \
+    for (unsigned i = 0; i < VQ_LANES(out.TO); ++i) out.TO[i] = CONVERSION(a.FROM[i]); \
+    return out;                                                                        \
   }
 VQ_CONVERT(__m128i, _mm_cvtepu8_epi16, __m128i, u8, i16, (int16_t))
 VQ_CONVERT(__m256i, _mm256_cvtepu8_epi16, __m128i, u8, i16, (int16_t))
@@ -143,11 +143,11 @@ VQ_CONVERT(__m256i, _mm512_cvtsepi32_epi16, __m512i, i32, i16, vq_saturate_i16)
 VQ_CONVERT(__m256i, _mm512_cvtusepi16_epi8, __m512i, u16, u8, vq_saturate_u8)
 #undef VQ_CONVERT
 
-#define VQ_PART(RESULT, NAME, VECTOR)                                               \
-  VQ_INTRINSIC RESULT NAME(VECTOR a, int part) {                                    \
-    RESULT out;                                                                     \
-    memcpy(&out, a.u8 + (part & 1) * sizeof out, sizeof out);                       \
-    return out;                                                                     \
+#define VQ_PART(RESULT, NAME, VECTOR)                         \
+  VQ_INTRINSIC RESULT NAME(VECTOR a, int part) {              \
+    RESULT out;                                               \
+    memcpy(&out, a.u8 + (part & 1) * sizeof out, sizeof out); \
+    return out;                                               \
   }
 VQ_PART(__m128i, _mm256_extracti128_si256, __m256i)
 VQ_PART(__m256i, _mm512_extracti64x4_epi64, __m512i)

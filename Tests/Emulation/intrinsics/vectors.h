@@ -8,16 +8,16 @@
 #error "the emulation needs a little-endian processor"
 #endif
 
-#define VQ_VECTOR(NAME, BYTES)  \
-  typedef union NAME {          \
-    int8_t i8[BYTES];           \
-    uint8_t u8[BYTES];          \
-    int16_t i16[BYTES / 2];     \
-    uint16_t u16[BYTES / 2];    \
-    int32_t i32[BYTES / 4];     \
-    uint32_t u32[BYTES / 4];    \
-    int64_t i64[BYTES / 8];     \
-    uint64_t u64[BYTES / 8];    \
+#define VQ_VECTOR(NAME, BYTES) \
+  typedef union NAME {         \
+    int8_t i8[BYTES];          \
+    uint8_t u8[BYTES];         \
+    int16_t i16[BYTES / 2];    \
+    uint16_t u16[BYTES / 2];   \
+    int32_t i32[BYTES / 4];    \
+    uint32_t u32[BYTES / 4];   \
+    int64_t i64[BYTES / 8];    \
+    uint64_t u64[BYTES / 8];   \
   } NAME;
 VQ_VECTOR(__m128i, 16)
 VQ_VECTOR(__m256i, 32)

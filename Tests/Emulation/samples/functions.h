@@ -20,16 +20,16 @@
 #define VECTOR128(CALL) _mm_storeu_si128((__m128i *)(out++)->bytes, CALL);
 #define VECTOR256(CALL) _mm256_storeu_si256((__m256i *)(out++)->bytes, CALL);
 #define VECTOR512(CALL) _mm512_storeu_si512((out++)->bytes, CALL);
-#define SCALAR(CALL)                             \
-  {                                              \
-    const int64_t number = CALL;                 \
+#define SCALAR(CALL)                                \
+  {                                                 \
+    const int64_t number = CALL;                    \
     memcpy((out++)->bytes, &number, sizeof number); \
   }
 // A call that writes to `to`.
-#define MEMORY(CALL)                      \
-  {                                       \
-    uint8_t *const to = (out++)->bytes;   \
-    CALL;                                 \
+#define MEMORY(CALL)                    \
+  {                                     \
+    uint8_t *const to = (out++)->bytes; \
+    CALL;                               \
   }
 
 SAMPLE_TARGET("avx2") static void run_avx2(const vq_operands *operands, sample_result *out) {
