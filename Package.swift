@@ -38,8 +38,12 @@ let package = Package(
         .target(name: "CJPEG", condition: .when(traits: ["ImageCodecs"])),
         .target(name: "CPNG", condition: .when(traits: ["ImageCodecs"])),
       ]),
+    // The x86-64 kernels with plain C for their intrinsics, which its own immintrin.h gives; for tests alone.
+    .target(
+      name: "CEmulation", dependencies: ["CKernels"], path: "Tests/Emulation",
+      cSettings: [.headerSearchPath("intrinsics"), .define("VQ_EMULATED")]),
     .testTarget(name: "QuantTests", dependencies: ["Quant"]),
-    .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "Quant"]),
+    .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "Quant", "CEmulation"]),
     .testTarget(
       name: "ViTLiteTests", dependencies: ["ViTLite"], resources: [.copy("Golden")]),
     .testTarget(
