@@ -1,6 +1,8 @@
 import CEmulation
 import Testing
 
+@testable import Int8Kernels
+
 @Suite("Emulated tiles")
 struct EmulatedTileTests {
   /// The operand of LDTILECFG for tiles 0, 1, ... of so many rows and bytes in a row.
@@ -45,8 +47,8 @@ struct EmulatedTileTests {
   @Test("A load reads and a store writes the rows and bytes of the configuration, and no more")
   func extent() {
     vq_emulated_tile_loadconfig(Self.configuration([(3, 5)]))
-    let from = GuardedBuffer<UInt8>((0..<2 * 7 + 5).map { UInt8($0) })
-    let to = GuardedBuffer<UInt8>(repeating: 99, count: 2 * 6 + 5)
+    let from = Operand<UInt8, GuardedMemory>((0..<2 * 7 + 5).map { UInt8($0) })
+    let to = Operand<UInt8, GuardedMemory>(repeating: 99, count: 2 * 6 + 5)
     vq_emulated_tile_loadd(0, from.base, 7)
     vq_emulated_tile_stored(0, to.base, 6)
     #expect(to.elements == [0, 1, 2, 3, 4, 99, 7, 8, 9, 10, 11, 99, 14, 15, 16, 17, 18])

@@ -11,53 +11,23 @@ struct EmulationTests {
     ("avx512vnni", vq_emulated_kernels_avx512vnni), ("amx", vq_emulated_kernels_amx),
   ]
 
-  private func expectAll(_ agree: (KernelComparison) -> Bool) {
+  @Test("In guarded memory, on the quick and the thorough list", arguments: Kernel.allCases)
+  func equalInGuardedMemory(kernel: Kernel) {
     for (name, table) in Self.tables {
-      #expect(agree(KernelComparison(of: table, with: Kernels.portable.table)), "\(name)")
+      var comparison = KernelComparison<GuardedMemory>(of: table, with: Kernels.portable.table)
+      let isEqual = comparison.compare(kernel, on: .quick) && comparison.compare(kernel, on: .thorough)
+      #expect(isEqual, "\(name)")
+      #expect(comparison.cases > 100)
       expectNoFault(name)
     }
   }
 
-  @Test("Matrix products", arguments: MatmulCase.all)
-  func matmul(shape: MatmulCase) {
-    expectAll { comparison in
-      MatmulCase.outputs.allSatisfy { output in
-        var shape = shape
-        shape.output = output
-        return comparison.matmul(shape)
-      }
-    }
-  }
-
-  @Test("Rows of every length", arguments: RowCases.lengths)
-  func rows(count: Int) {
-    expectAll { $0.range32(count: count) && $0.range16(count: count) && $0.maximum(count: count) }
-    expectAll { $0.squareSum(count: count) && $0.normalize(count: count) && $0.combine(count: count) }
-    expectAll { $0.quantize(count: count) && $0.packKey(count: count) && $0.exp2(count: count) }
-    expectAll { comparison in RowCases.rows16(count).allSatisfy { comparison.gelu($0, fractionBits: 9) } }
-  }
-
-  @Test("Packing of values", arguments: RowCases.tokens)
-  func packValues(tokens: Int) {
-    expectAll { $0.packValues(tokens: tokens) }
-  }
-
-  @Test("GELU of every int16 with every fraction", arguments: Int32(5)...12)
-  func geluOfEveryNumber(fractionBits: Int32) {
-    expectAll { $0.gelu(Array(Int16.min...Int16.max), fractionBits: fractionBits) }
-  }
-
-  @Test("Quantization of every int16 with quantizers of every exponent")
-  func quantizeEveryNumber() {
-    let row = Array(Int16.min...Int16.max)
-    expectAll { comparison in
-      RowCases.asymmetricQuantizers.allSatisfy { comparison.quantize(row, $0) }
-    }
-  }
-
-  @Test("Exponentials of every distance", arguments: [1, 2])
-  func exp2OfEveryDistance(planes: Int) {
-    expectAll { $0.exp2((Int32(0)...33000).map { 5000 - $0 }, maximum: 5000, planes: planes) }
+  @Test("Every x86-64 row of the table of instruction sets is emulated")
+  func everyRow() {
+    #if arch(x86_64)
+      let own = InstructionSet.all.filter { vq_find_instruction_set($0.index)?.pointee.kernels != nil }
+      #expect(own.map(\.name) == Self.tables.map(\.name))
+    #endif
   }
 }
 

@@ -2,6 +2,8 @@ import CEmulation
 import CKernels
 import Testing
 
+@testable import Int8Kernels
+
 @Suite("Emulated intrinsics")
 struct IntrinsicTests {
   /// Bytes that are random, or the ends of 8-, 16-, 32- and 64-bit numbers.
