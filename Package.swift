@@ -40,12 +40,16 @@ let package = Package(
         .target(name: "CJPEG", condition: .when(traits: ["ImageCodecs"])),
         .target(name: "CPNG", condition: .when(traits: ["ImageCodecs"])),
       ]),
+    // The x86-64 kernels with plain C for their intrinsics, which its own immintrin.h gives; for tests alone.
+    .target(
+      name: "CEmulation", dependencies: ["CKernels"], path: "Tests/Emulation",
+      cSettings: [.headerSearchPath("intrinsics"), .define("VQ_EMULATED")]),
     .testTarget(name: "QuantTests", dependencies: ["Quant"]),
-    .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "LibC"]),
+    .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "CEmulation", "LibC"]),
     .testTarget(
       name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "CFloatKernels", "LibC"], resources: [.copy("Golden")]),
     .testTarget(
-      name: "CommandTests", dependencies: ["vit-quant", "ViTLite", "Quant", "LibC"], resources: [.copy("Fixtures")]),
+      name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite", "Quant", "LibC"], resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6]
 )

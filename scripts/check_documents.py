@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the repository's Markdown: every relative link leads to a file, every #fragment to a heading."""
+"""Checks the repository's Markdown: every relative link leads to a file, every #fragment to a heading, and
+docs/kernels.md names every instruction set."""
 
 import os
 import re
@@ -11,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
+# A row of the table of instruction sets, in either of its two forms.
+INSTRUCTION_SET = re.compile(r"\bROW\((\w+), |\{\"(\w+)\", ")
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
 
@@ -47,12 +50,22 @@ def problems(document: Path) -> list[str]:
     return found
 
 
+def missing_instruction_sets() -> list[str]:
+    table = ROOT / "Sources" / "CKernels" / "instruction_sets.c"
+    document = ROOT / "docs" / "kernels.md"
+    names = [first or second for first, second in INSTRUCTION_SET.findall(table.read_text())]
+    if len(names) < 2:
+        return [f"{table.relative_to(ROOT)}: no rows found, expected ROW(name, needs, peak)"]
+    text = document.read_text()
+    return [f"{document.relative_to(ROOT)}: no row for `{name}`" for name in names if f"| `{name}` |" not in text]
+
+
 def main() -> int:
     checked = documents()
-    found = [problem for document in checked for problem in problems(document)]
+    found = [problem for document in checked for problem in problems(document)] + missing_instruction_sets()
     for problem in found:
         print(f"error: {problem}", file=sys.stderr)
-    print(f"{len(checked)} documents, {len(found)} broken links")
+    print(f"{len(checked)} documents, {len(found)} problems")
     return 1 if found else 0
 
 

@@ -1,13 +1,13 @@
 // The row kernels of attention, AVX2: packing keys and values, the softmax, the output's requantization. The last
 // elements of a row are scalar.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
 
 #include "avx2.h"
 #include "scalar.h"
 
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+VQ_INSTRUCTIONS("avx2")
 
 static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
 
@@ -164,6 +164,6 @@ void vq_row_combine_i16_avx2(const int32_t *high, const int32_t *low, int32_t n,
   }
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 #endif

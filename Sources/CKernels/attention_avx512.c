@@ -1,12 +1,12 @@
 // The row kernels of attention, AVX-512: packing keys and values, the softmax, the output's requantization.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
 
 #include "avx512.h"
 #include "scalar.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
 
 int32_t vq_pack_key_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column) {
   const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
@@ -132,6 +132,6 @@ void vq_row_combine_i16_avx512(const int32_t *high, const int32_t *low, int32_t 
   }
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 #endif

@@ -2,12 +2,11 @@
 #ifndef VQ_AVX2_H
 #define VQ_AVX2_H
 
-#include <immintrin.h>
-
 #include "CKernels.h"
+#include "instructions.h"
 
 #pragma GCC visibility push(hidden)
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+VQ_INSTRUCTIONS("avx2")
 
 // A right shift with its rounding, for all lanes. AVX2 has no arithmetic 64-bit shift: with 2^63 added, the logical
 // shift gives the arithmetic one plus 2^63 / 2^shift, and `correction` takes the low 32 bits of that off again.
@@ -95,7 +94,7 @@ static inline __m256i vq_quantize256(__m256i x, vq_quantizer256 quantizer) {
   return _mm256_add_epi16(_mm256_mulhrs_epi16(product, _mm256_set1_epi16(512)), quantizer.zero_point);
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 #pragma clang assume_nonnull begin
 

@@ -2,12 +2,11 @@
 #ifndef VQ_AVX512_H
 #define VQ_AVX512_H
 
-#include <immintrin.h>
-
 #include "CKernels.h"
+#include "instructions.h"
 
 #pragma GCC visibility push(hidden)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
 
 // Masks of the lanes that are left of a row; none when `left` is not positive.
 static inline __mmask32 vq_lanes32(ptrdiff_t left) {
@@ -64,7 +63,7 @@ static inline __m512i vq_quantize512(__m512i x, vq_quantizer512 quantizer) {
   return _mm512_add_epi16(_mm512_mulhrs_epi16(product, _mm512_set1_epi16(512)), quantizer.zero_point);
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 #pragma clang assume_nonnull begin
 

@@ -55,16 +55,12 @@ static uint32_t detect(void) {
   const uint32_t avx512vnni = 1u << 11;
   if ((states & 0xE6) == 0xE6 && has(ebx, avx512f)) {
     found |= vq_isa_avx512f;
-    if (has(ebx, avx512dq | avx512bw | avx512vl) && has(ecx, avx512vnni)) {
-      found |= vq_isa_avx512vnni;
-      // The rows and the epilogue of the AMX kernels are AVX-512's.
-      const uint32_t amx_tile = 1u << 24, amx_int8 = 1u << 25;
-      const uint64_t tile_states = 3ull << 17;
-      if (has(edx, amx_tile | amx_int8) && (states & tile_states) == tile_states && may_use_tiles()) {
-        found |= vq_isa_amx;
-      }
-    }
+    if (has(ebx, avx512dq | avx512bw | avx512vl) && has(ecx, avx512vnni)) found |= vq_isa_avx512vnni;
   }
+
+  const uint32_t amx_tile = 1u << 24, amx_int8 = 1u << 25;
+  const uint64_t tile_states = 3ull << 17;
+  if (has(edx, amx_tile | amx_int8) && (states & tile_states) == tile_states && may_use_tiles()) found |= vq_isa_amx;
 
   const uint32_t avxvnni = 1u << 4;
   if (subleaves >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && has(eax, avxvnni)) {

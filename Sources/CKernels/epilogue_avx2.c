@@ -1,12 +1,12 @@
 // From accumulators to outputs, AVX2: what every product with 256-bit registers ends with.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
 
 #include "avx2.h"
 #include "scalar.h"
 
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+VQ_INSTRUCTIONS("avx2")
 
 // What 8 columns bring to the requantization.
 typedef struct columns {
@@ -101,6 +101,6 @@ void vq_epilogue_avx2(const vq_matmul *product, const int32_t *accumulators, int
   }
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 #endif

@@ -1,11 +1,11 @@
 // From accumulators to outputs, AVX-512: what every product with 512-bit registers or tiles ends with. On AMX this is
 // what limits a product, so the loop over rows holds nothing but the arithmetic: all that a row does not change is in
 // locals, and each kind of output has a loop of its own.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include "avx512.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
 
 // What 16 columns bring to the requantization.
 typedef struct columns {
@@ -83,6 +83,6 @@ void vq_epilogue_avx512(const vq_matmul *product, const int32_t *accumulators, i
   }
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 #endif

@@ -3,14 +3,13 @@
 // A tile of activations is 16 rows x 64 inputs, read in place; a tile of weights is 16 groups of 4 inputs x 16
 // columns, which is how a panel lies in memory; a tile of sums is 16 x 16. The tile unit and the vector units work side
 // by side, so the requantization of a block is spread over the tile products of the next one.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
 
 #include "avx512.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,amx-tile,amx-int8"))), \
-                             apply_to = function)
+VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl,amx-tile,amx-int8")
 
 enum { tile_rows = 16, tile_inputs = 64, block_rows = 2 * tile_rows, block_columns = 32 };
 
@@ -185,7 +184,7 @@ static void matmul(const vq_matmul *product) {
   _tile_release();
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 const vq_kernels vq_kernels_amx = {.matmul = matmul, VQ_ROW_KERNELS_AVX512};
 

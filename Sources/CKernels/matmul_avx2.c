@@ -3,13 +3,13 @@
 // `vpmaddubsw` saturates at 255 * 127 * 2, so both operands are widened to int16 and `vpmaddwd` adds exact products in
 // pairs: each 32-bit lane holds half of a column's sum until the end. The rows are widened once for a few panels, so that
 // the inner loop broadcasts them with loads alone; the weights on the fly.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
 
 #include "avx2.h"
 
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+VQ_INSTRUCTIONS("avx2")
 
 enum { block_rows = 6, chunk_inputs = 1024, group_panels = 4 };
 
@@ -111,7 +111,7 @@ static void matmul(const vq_matmul *product) {
   }
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 const vq_kernels vq_kernels_avx2 = {.matmul = matmul, VQ_ROW_KERNELS_AVX2};
 

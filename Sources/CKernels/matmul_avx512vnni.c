@@ -1,13 +1,12 @@
 // uint8 x int8 products with AVX-512 VNNI: 12 rows x 32 columns of accumulators in 24 of the 32 registers.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <stdbool.h>
 #include <string.h>
 
 #include "avx512.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), \
-                             apply_to = function)
+VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
 enum { block_rows = 12 };
 
@@ -93,7 +92,7 @@ static void matmul(const vq_matmul *product) {
   }
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 const vq_kernels vq_kernels_avx512vnni = {.matmul = matmul, VQ_ROW_KERNELS_AVX512};
 

@@ -1,12 +1,12 @@
 // uint8 x int8 products with AVX-VNNI, VNNI's 256-bit form without AVX-512: 6 rows x 16 columns of accumulators in 12
 // of the 16 registers.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
 
 #include "avx2.h"
 
-#pragma clang attribute push(__attribute__((target("avx2,avxvnni"))), apply_to = function)
+VQ_INSTRUCTIONS("avx2,avxvnni")
 
 enum { block_rows = 6 };
 
@@ -67,7 +67,7 @@ static void matmul(const vq_matmul *product) {
   }
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 const vq_kernels vq_kernels_avxvnni = {.matmul = matmul, VQ_ROW_KERNELS_AVX2};
 

@@ -1,10 +1,10 @@
 // The row kernels of LayerNorm, GELU and the quantization of activations, AVX2. The last elements of a row are scalar.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include "avx2.h"
 #include "scalar.h"
 
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+VQ_INSTRUCTIONS("avx2")
 
 static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
 static inline void store(void *x, __m256i value) { _mm256_storeu_si256((__m256i *)x, value); }
@@ -165,6 +165,6 @@ void vq_row_quantize_u8_avx2(const int16_t *x, int32_t n, const vq_row_quantizer
   }
 }
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 #endif

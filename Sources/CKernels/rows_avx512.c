@@ -1,11 +1,11 @@
 // The row kernels of LayerNorm, GELU and the quantization of activations, AVX-512. A step is inlined twice: for whole
 // vectors, where its mask is a constant and costs nothing, and for what is left of the row.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include "avx512.h"
 #include "scalar.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
 
 enum { all_lanes16 = 0xFFFF };
 static const __mmask32 all_lanes32 = 0xFFFFFFFF;
@@ -209,6 +209,6 @@ void vq_row_quantize_u8_avx512(const int16_t *x, int32_t n, const vq_row_quantiz
 
 #undef STEP
 
-#pragma clang attribute pop
+VQ_INSTRUCTIONS_END
 
 #endif

@@ -1,48 +1,74 @@
 import CKernels
 
-/// The instruction sets that kernels exist for; the raw value is the name on the command line.
+/// An instruction set that kernels exist for: one row of the table in `instruction_sets.c`.
 ///
-/// The cases of one architecture stand in the order of their speed.
-public enum InstructionSet: String, Sendable, CaseIterable {
-  case portable
-  case avx2
-  case avxvnni
-  case avx512vnni
-  case amx
-  case neon
-  case dotprod
-  case i8mm
+///     InstructionSet.fastest.name             // "avx512vnni", on a processor that has it
+///     InstructionSet(name: "neon")?.kernels   // nil on x86-64
+public struct InstructionSet: Sendable, Hashable {
+  /// Of the row.
+  let index: Int32
 
-  /// Whether this build has the kernels, and the processor and operating system can run them.
-  public var isAvailable: Bool { kernels != nil }
+  /// Plain Swift, for every processor: the specification of all others.
+  public static let portable = InstructionSet(index: 0)
 
-  /// Those that can be used here, the slowest first.
-  public static var available: [InstructionSet] { allCases.filter { $0.isAvailable } }
+  /// Every row of the table, of every architecture; those of one architecture in the order of their speed.
+  public static var all: [InstructionSet] {
+    var sets: [InstructionSet] = []
+    while unsafe vq_find_instruction_set(Int32(sets.count)) != nil {
+      sets.append(InstructionSet(index: Int32(sets.count)))
+    }
+    return sets
+  }
 
-  /// The fastest of those that can be used here.
-  public static var fastest: InstructionSet { available.last ?? .portable }
+  private init(index: Int32) {
+    self.index = index
+  }
+
+  /// The instruction set of that name; nil where the table has none.
+  public init?(name: String) {
+    guard let set = Self.all.first(where: { $0.name == name }) else { return nil }
+    self = set
+  }
+
+  /// What the command line and reports call it.
+  public var name: String {
+    guard let row = unsafe vq_find_instruction_set(index) else { return "" }
+    return unsafe String(cString: row.pointee.name)
+  }
+
+}
+
+extension InstructionSet: CustomStringConvertible {
+  public var description: String { name }
+}
+
+extension InstructionSet {
+  /// Whether this build has the kernels, and the processor and operating system can run them, whatever they compute.
+  public var isPresent: Bool { table != nil }
+
+  /// Whether it can be used: it is present, and its kernels gave what the portable ones give.
+  public var isAvailable: Bool { verdict == .equal }
+
+  /// Those that can be used, the slowest first; the portable one is always among them.
+  public static var available: [InstructionSet] { all.filter { $0.isAvailable } }
+
+  /// The fastest of those that can be used.
+  public static var fastest: InstructionSet { all.last { $0.isAvailable } ?? .portable }
 
   /// The kernels of this instruction set; nil where it can't be used.
+  ///
+  /// They are compared with the portable ones when they are first asked for: see `verdict`.
   public var kernels: Kernels? {
-    #if arch(x86_64)
-      switch self {
-      case .portable: .portable
-      case .avx2: Kernels(vq_kernels_avx2, requires: vq_isa_avx2)
-      case .avxvnni: Kernels(vq_kernels_avxvnni, requires: vq_isa_avxvnni)
-      case .avx512vnni: Kernels(vq_kernels_avx512vnni, requires: vq_isa_avx512vnni)
-      case .amx: Kernels(vq_kernels_amx, requires: vq_isa_amx)
-      case .neon, .dotprod, .i8mm: nil
-      }
-    #elseif arch(arm64)
-      switch self {
-      case .portable: .portable
-      case .neon: Kernels(vq_kernels_neon, requires: vq_isa_neon)
-      case .dotprod: Kernels(vq_kernels_dotprod, requires: vq_isa_dotprod)
-      case .i8mm: Kernels(vq_kernels_i8mm, requires: vq_isa_i8mm)
-      case .avx2, .avxvnni, .avx512vnni, .amx: nil
-      }
-    #else
-      self == .portable ? .portable : nil
-    #endif
+    guard isAvailable, let table else { return nil }
+    return Kernels(table)
+  }
+
+  /// The kernels, compared or not; nil where this machine cannot run them.
+  var table: vq_kernels? {
+    guard self != .portable else { return Kernels.portable.table }
+    guard let row = unsafe vq_find_instruction_set(index), let kernels = unsafe row.pointee.kernels,
+      unsafe vq_detect_isas() & row.pointee.needs == row.pointee.needs
+    else { return nil }
+    return unsafe kernels.pointee
   }
 }

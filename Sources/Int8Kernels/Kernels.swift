@@ -4,18 +4,13 @@ import CKernels
 public struct Kernels: @unchecked Sendable {
   let table: vq_kernels
 
-  init?(_ table: vq_kernels, requires bit: some BinaryInteger) {
-    guard vq_detect_isas() & UInt32(truncatingIfNeeded: bit) != 0 else { return nil }
-    self.table = table
-  }
-
-  private init(portable table: vq_kernels) {
+  init(_ table: vq_kernels) {
     self.table = table
   }
 
   /// Plain Swift: the specification of all others.
   static let portable = unsafe Kernels(
-    portable: vq_kernels(
+    vq_kernels(
       matmul: { unsafe Portable.matmul($0) },
       row_range_i32: { unsafe Portable.rowRange($0, $1, $2, $3, $4) },
       row_square_sum: { unsafe Portable.rowSquareSum($0, $1, $2, $3) },

@@ -3,103 +3,22 @@ import Testing
 
 @testable import Int8Kernels
 
-@Suite("Row kernels: every instruction set gives the portable result")
-struct RowKernelTests {
-  /// A comparison with the portable kernels for every other instruction set that can run here.
-  private let comparisons: [(isa: InstructionSet, comparison: KernelComparison)] =
-    InstructionSet.available.compactMap { isa in
-      guard isa != .portable, let kernels = isa.kernels else { return nil }
-      return (isa, KernelComparison(of: kernels.table, with: Kernels.portable.table))
-    }
-
-  private func expectAll(_ agree: (KernelComparison) -> Bool) {
-    for (isa, comparison) in comparisons {
-      #expect(agree(comparison), "\(isa)")
-    }
-  }
-
-  @Test("Sum, minimum and maximum", arguments: RowCases.lengths)
-  func ranges(count: Int) {
-    expectAll { $0.range32(count: count) && $0.range16(count: count) && $0.maximum(count: count) }
-  }
-
-  @Test("Sum of squares", arguments: RowCases.lengths)
-  func squareSum(count: Int) {
-    expectAll { $0.squareSum(count: count) }
-  }
-
-  @Test("Normalization", arguments: RowCases.lengths)
-  func normalize(count: Int) {
-    expectAll { $0.normalize(count: count) }
-  }
-
-  @Test("GELU of every int16 with every fraction", arguments: Int32(5)...12)
-  func geluOfEveryNumber(fractionBits: Int32) {
-    expectAll { $0.gelu(Array(Int16.min...Int16.max), fractionBits: fractionBits) }
-  }
-
-  @Test("GELU of rows of every length", arguments: RowCases.lengths)
-  func geluLengths(count: Int) {
-    expectAll { comparison in
-      RowCases.rows16(count).allSatisfy { comparison.gelu($0, fractionBits: 9) }
-    }
-  }
-
-  @Test("Quantization of every int16 with quantizers of every exponent")
-  func quantizeEveryNumber() {
-    let row = Array(Int16.min...Int16.max)
-    expectAll { comparison in
-      RowCases.asymmetricQuantizers.allSatisfy { comparison.quantize(row, $0) }
-    }
-  }
-
-  @Test("Quantization of rows of every length", arguments: RowCases.lengths)
-  func quantizeLengths(count: Int) {
-    expectAll { $0.quantize(count: count) }
-  }
-
-  @Test("Packing of keys", arguments: RowCases.lengths)
-  func packKey(count: Int) {
-    expectAll { $0.packKey(count: count) }
-  }
-
-  @Test("Packing of values", arguments: RowCases.tokens)
-  func packValues(tokens: Int) {
-    expectAll { $0.packValues(tokens: tokens) }
-  }
-
-  @Test("Exponentials of every distance", arguments: [1, 2])
-  func exp2OfEveryDistance(planes: Int) {
-    expectAll { $0.exp2((Int32(0)...33000).map { 5000 - $0 }, maximum: 5000, planes: planes) }
-  }
-
-  @Test("Exponentials of rows of every length", arguments: RowCases.lengths)
-  func exp2Lengths(count: Int) {
-    expectAll { $0.exp2(count: count) }
-  }
-
-  @Test("Combination of the two planes", arguments: RowCases.lengths)
-  func combine(count: Int) {
-    expectAll { $0.combine(count: count) }
-  }
-}
-
 @Suite("Row kernels: the portable result")
-struct PortableRowKernelTests {
+struct RowKernelTests {
   let table = Kernels.portable.table
 
-  @Test("Sum, minimum and maximum are those of the row", arguments: RowCases.lengths)
-  func ranges(count: Int) {
-    for row in RowCases.rows32(count) {
+  @Test("Sum, minimum and maximum are those of the row")
+  func ranges() {
+    for row in ComparisonCases.thorough.rows32 {
       var (sum, low, high) = (Int64(0), Int32(0), Int32(0))
-      table.row_range_i32(row, Int32(count), &sum, &low, &high)
+      table.row_range_i32(row, Int32(row.count), &sum, &low, &high)
       #expect(sum == row.reduce(0) { $0 + Int64($1) })
       #expect(low == row.min() && high == row.max())
-      #expect(table.row_maximum_i32(row, Int32(count)) == row.max())
+      #expect(table.row_maximum_i32(row, Int32(row.count)) == row.max())
     }
-    for row in RowCases.rows16(count) {
+    for row in ComparisonCases.thorough.rows16 {
       var (low, high) = (Int32(0), Int32(0))
-      table.row_range_i16(row, Int32(count), &low, &high)
+      table.row_range_i16(row, Int32(row.count), &low, &high)
       #expect(low == row.min().map { Int32($0) } && high == row.max().map { Int32($0) })
     }
   }

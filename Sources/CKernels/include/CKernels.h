@@ -88,12 +88,12 @@ static inline void vq_pause(void) {
 #endif
 }
 
-// What this processor and operating system can run, as a set of these bits.
+// What this processor has and its operating system lets programs use, as a set of these bits.
 enum {
   vq_isa_avx2 = 1 << 0,
   vq_isa_avxvnni = 1 << 1,
-  vq_isa_avx512vnni = 1 << 2,
-  vq_isa_amx = 1 << 3,
+  vq_isa_avx512vnni = 1 << 2,  // with the F, BW, DQ and VL parts of AVX-512
+  vq_isa_amx = 1 << 3,         // tiles, and their int8 products
   vq_isa_neon = 1 << 4,
   vq_isa_dotprod = 1 << 5,
   vq_isa_i8mm = 1 << 6,
@@ -103,25 +103,23 @@ enum {
 };
 uint32_t vq_detect_isas(void);
 
-#if defined(__x86_64__)
-extern const vq_kernels vq_kernels_avx2;
-extern const vq_kernels vq_kernels_avxvnni;
-extern const vq_kernels vq_kernels_avx512vnni;
-extern const vq_kernels vq_kernels_amx;
-#elif defined(__aarch64__)
-extern const vq_kernels vq_kernels_neon;
-extern const vq_kernels vq_kernels_dotprod;
-extern const vq_kernels vq_kernels_i8mm;
-#endif
+// One row of the table in instruction_sets.c.
+typedef struct vq_instruction_set {
+  const char *name;                     // on the command line and in reports
+  uint32_t needs;                       // bits of vq_detect_isas; all must be found
+  const vq_kernels *_Nullable kernels;  // NULL for another architecture's, and for the portable ones, which are Swift
+  // Rounds of the product instruction on registers alone, to measure what the processor can do. Returns the operations
+  // done; a multiplication and an addition are two. NULL where there is no such loop.
+  int64_t (*_Nullable run_peak_loop)(int64_t rounds);
+} vq_instruction_set;
 
-#if defined(__x86_64__)
-// Rounds of an instruction set's product instruction on registers alone, to measure what the processor can do. Returns
-// the operations done; a multiplication and an addition are two.
-int64_t vq_peak_avx2(int64_t rounds);
-int64_t vq_peak_avxvnni(int64_t rounds);
-int64_t vq_peak_avx512vnni(int64_t rounds);
-int64_t vq_peak_amx(int64_t rounds);
-#endif
+// The row at `index`: 0 is "portable"; NULL after the last one.
+const vq_instruction_set *_Nullable vq_find_instruction_set(int32_t index);
+
+// What the comparison of a row's kernels with the portable ones found, in numbers of the caller's; 0 until something
+// is remembered. Any thread may call both.
+int32_t vq_known_verdict(int32_t index);
+void vq_remember_verdict(int32_t index, int32_t verdict);
 
 #pragma clang assume_nonnull end
 

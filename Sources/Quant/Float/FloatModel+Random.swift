@@ -1,21 +1,7 @@
 import Int8Kernels
 import ViTLite
 
-/// A small generator with 64 bits of state: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators",
-/// 2014. The same seed gives the same numbers everywhere.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-
-  public init(seed: UInt64) { state = seed }
-
-  public mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-    return value ^ value >> 31
-  }
-
+extension SplitMix64 {
   /// A number with mean 0 and deviation 1 within ±2.45: the sum of four uniform ones.
   fileprivate mutating func nextBell() -> Float {
     let bits = next()

@@ -10,8 +10,8 @@ extension InferenceError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .unavailable(let set, let available):
-      "instruction set \(set.rawValue) on this machine, expected one of "
-        + available.map(\.rawValue).joined(separator: ", ")
+      "instruction set \(set.name) on this machine, expected one of "
+        + available.map(\.name).joined(separator: ", ")
     case .pixelCount(let found, let expected): "\(found) pixels as input, expected \(expected)"
     }
   }

@@ -118,7 +118,7 @@ struct Benchmark {
 
   var json: JSON {
     var members: [JSON.Member] = [
-      .init(key: "model", value: .string(name)), .init(key: "isa", value: .string(plan.instructionSet.rawValue)),
+      .init(key: "model", value: .string(name)), .init(key: "isa", value: .string(plan.instructionSet.name)),
       .init(key: "threads", value: .integer(plan.threads)), .init(key: "runs", value: .integer(plan.runs)),
       .init(
         key: "latency_ms",
@@ -150,7 +150,7 @@ struct Benchmark {
     if let productRate { table.add(["Matrix products", NumberText.fixed(productRate, 1) + " Gop/s"]) }
     if let peakRate { table.add(["Peak of the processor", NumberText.fixed(peakRate, 1) + " Gop/s"]) }
     if let peakFraction { table.add(["Share of the peak", NumberText.percent(peakFraction, 1)]) }
-    let title = "\(name), \(plan.instructionSet.rawValue), \(plan.threads) thread\(plan.threads == 1 ? "" : "s")"
+    let title = "\(name), \(plan.instructionSet.name), \(plan.threads) thread\(plan.threads == 1 ? "" : "s")"
     return console.styled("\(title), \(plan.runs) runs", .bold) + "\n" + table.text + stageText(console)
   }
 

@@ -5,7 +5,7 @@ struct Command: Sendable {
 
   static let all: [Command] = [
     DemoCommand.command, CalibrateCommand.command, RunCommand.command, ReportCommand.command, BenchCommand.command,
-    InspectCommand.command, VerifyCommand.command,
+    InspectCommand.command, VerifyCommand.command, SelfTestCommand.command,
   ]
 
   /// The command of that name.

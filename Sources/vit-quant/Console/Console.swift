@@ -40,6 +40,11 @@ struct Console: Sendable {
     _ = write("vit-quant: error: \(error.line)\n", to: STDERR_FILENO)
   }
 
+  /// Writes to standard error, quiet or not, what is wrong with this machine but stops nothing.
+  static func warn(_ text: String) {
+    _ = write("vit-quant: warning: \(text)\n", to: STDERR_FILENO)
+  }
+
   /// Writes to standard error as it is; for progress.
   func draw(_ text: String) {
     _ = Self.write(text, to: STDERR_FILENO)

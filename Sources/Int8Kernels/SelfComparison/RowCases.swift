@@ -1,32 +1,34 @@
 import CKernels
 
-@testable import Int8Kernels
-
-/// The rows that row kernels are tried on.
+/// The rows and quantizers that row kernels are tried on.
 enum RowCases {
-  /// Lengths: around every vector's width, and those of models.
-  static let lengths = Array(1...35) + [47, 48, 49, 63, 64, 65, 96, 127, 197, 200, 257, 768, 773]
+  static let everyInt16 = Array(Int16.min...Int16.max)
 
-  static let tokens = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 50, 197]
-
-  /// Rows of int32: the whole range, the residual stream's, small numbers, and the ends.
+  /// Rows of int32: the whole range, the residual stream's, small numbers, the ends, and the ends at the ends.
   static func rows32(_ count: Int) -> [[Int32]] {
     var random = SplitMix64(seed: UInt64(count))
+    let ascending = ascending(count, in: Int32.min...Int32.max)
     return [
       random.numbers(count, in: Int32.min...Int32.max), random.numbers(count, in: -(1 << 30)...(1 << 30)),
       random.numbers(count, in: -3000...3000), [Int32](repeating: .min, count: count),
-      [Int32](repeating: .max, count: count), [Int32](repeating: 0, count: count),
+      [Int32](repeating: .max, count: count), ascending, ascending.reversed(),
     ]
   }
 
-  /// Rows of int16: the whole range, small numbers, and the ends.
+  /// Rows of int16: the whole range, small numbers, the ends, and the ends at the ends.
   static func rows16(_ count: Int) -> [[Int16]] {
     var random = SplitMix64(seed: UInt64(count))
+    let ascending = ascending(count, in: Int16.min...Int16.max)
     return [
       random.numbers(count, in: Int16.min...Int16.max), random.numbers(count, in: -300...300),
-      [Int16](repeating: .min, count: count), [Int16](repeating: .max, count: count),
-      [Int16](repeating: 0, count: count),
+      [Int16](repeating: .min, count: count), [Int16](repeating: .max, count: count), ascending, ascending.reversed(),
     ]
+  }
+
+  /// Up to the range's upper end, in equal steps: the last number is the only largest one.
+  private static func ascending<Number: FixedWidthInteger>(_ count: Int, in range: ClosedRange<Number>) -> [Number] {
+    let step = (Int64(range.upperBound) - Int64(range.lowerBound)) / Int64(count)
+    return (1...count).map { Number(truncatingIfNeeded: Int64(range.upperBound) - Int64(count - $0) * step) }
   }
 
   /// Quantizers of every exponent and at the ends of the contract.

@@ -1,0 +1,16 @@
+/// The functions of a kernel table, in its order; the raw value is the name in `CKernels.h`.
+public enum Kernel: String, Sendable, CaseIterable {
+  case matmul
+  case rowRange32 = "row_range_i32"
+  case rowSquareSum = "row_square_sum"
+  case rowNormalize16 = "row_normalize_i16"
+  case rowNormalize32 = "row_normalize_i32"
+  case rowRange16 = "row_range_i16"
+  case rowGELU = "row_gelu"
+  case rowQuantize = "row_quantize_u8"
+  case packKey = "pack_key"
+  case packValues = "pack_values"
+  case rowMaximum = "row_maximum_i32"
+  case rowExp2 = "row_exp2"
+  case rowCombine = "row_combine_i16"
+}

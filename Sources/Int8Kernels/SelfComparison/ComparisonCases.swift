@@ -1,0 +1,41 @@
+/// What two tables of kernels are compared on.
+struct ComparisonCases: Sendable {
+  /// Products, each with all four outputs.
+  var products: [MatmulCase]
+  /// Rows of the row kernels.
+  var rows32: [[Int32]]
+  var rows16: [[Int16]]
+  /// Tokens and channels of `pack_values`.
+  var tokens: [Int]
+  var channels: [Int]
+  /// Whether every row is tried with every choice of a kernel's parameters, and functions of one number on every number.
+  var isThorough: Bool
+
+  /// Small awkward cases of every kernel, for the start of a program: the tails of rows, columns and inputs, extreme
+  /// values, and each row with one choice of parameters.
+  static let quick = ComparisonCases(
+    products: MatmulCase.quick, lengths: [1, 7, 21, 70], tokens: [1, 6, 17], channels: [1, 13, 16],
+    isThorough: false)
+
+  /// Lengths around every vector's width and those of models, every shift of a requantization, every number.
+  static let thorough = ComparisonCases(
+    products: MatmulCase.thorough,
+    lengths: Array(1...35) + [47, 48, 49, 63, 64, 65, 96, 127, 197, 200, 257, 768, 773],
+    tokens: [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 50, 197], channels: Array(1...16), isThorough: true)
+
+  private init(products: [MatmulCase], lengths: [Int], tokens: [Int], channels: [Int], isThorough: Bool) {
+    self.products = products
+    rows32 = lengths.flatMap { RowCases.rows32($0) }
+    rows16 = lengths.flatMap { RowCases.rows16($0) }
+    self.tokens = tokens
+    self.channels = channels
+    self.isThorough = isThorough
+  }
+
+  /// The parameters that the row at `index` is tried with: all, or one, another for each row.
+  func choice<Parameters>(of all: [Parameters], for index: Int) -> ArraySlice<Parameters> {
+    guard !isThorough, !all.isEmpty else { return all[...] }
+    let chosen = index * 7 % all.count
+    return all[chosen...chosen]
+  }
+}

@@ -1,0 +1,53 @@
+import CKernels
+
+/// Compares a table's kernels with another's, bit for bit.
+///
+///     var comparison = KernelComparison<ExactMemory>(of: table, with: Kernels.portable.table)
+///     comparison.compare(.matmul, on: .quick)   // whether they are equal
+struct KernelComparison<Memory: OperandMemory> {
+  private let tested: vq_kernels
+  private let expected: vq_kernels
+  /// Single comparisons so far: one kernel called once on each side.
+  private(set) var cases = 0
+
+  init(of tested: vq_kernels, with expected: vq_kernels) {
+    self.tested = tested
+    self.expected = expected
+  }
+
+  /// Whether a kernel gives the same in all of the cases; it is left at the first difference.
+  mutating func compare(_ kernel: Kernel, on cases: ComparisonCases) -> Bool {
+    switch kernel {
+    case .matmul: matmul(cases)
+    case .rowRange32: rowRange32(cases)
+    case .rowSquareSum: rowSquareSum(cases)
+    case .rowNormalize16: rowNormalize16(cases)
+    case .rowNormalize32: rowNormalize32(cases)
+    case .rowRange16: rowRange16(cases)
+    case .rowGELU: rowGELU(cases)
+    case .rowQuantize: rowQuantize(cases)
+    case .packKey: packKey(cases)
+    case .packValues: packValues(cases)
+    case .rowMaximum: rowMaximum(cases)
+    case .rowExp2: rowExp2(cases)
+    case .rowCombine: rowCombine(cases)
+    }
+  }
+
+  /// One comparison: what `output` is with either table.
+  mutating func agree<Output: Equatable>(_ output: (vq_kernels) -> Output) -> Bool {
+    cases += 1
+    return output(tested) == output(expected)
+  }
+
+  private mutating func matmul(_ cases: ComparisonCases) -> Bool {
+    for shape in cases.products {
+      let operands = MatmulOperands<Memory>(shape)
+      for output in MatmulCase.outputs {
+        let same = agree { table in unsafe operands.run(output) { unsafe table.matmul($0) } }
+        guard same else { return false }
+      }
+    }
+    return true
+  }
+}

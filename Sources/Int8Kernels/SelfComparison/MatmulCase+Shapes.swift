@@ -1,0 +1,49 @@
+extension MatmulCase {
+  /// A row, a column and an input more or less than the kernels' blocks have, and values at their ends.
+  static let quick = [
+    MatmulCase(rows: 1, columns: 1, k: 4, aPadding: 3), MatmulCase(rows: 7, columns: 19, k: 12, aPadding: 1, seed: 2),
+    MatmulCase(rows: 13, columns: 19, k: 68, shift: 31, values: .extreme),
+    MatmulCase(rows: 5, columns: 19, k: 68, shift: 34, values: .moderate, seed: 3),
+    MatmulCase(rows: 17, columns: 33, k: 20, shift: 40, seed: 4),
+    MatmulCase(rows: 33, columns: 16, k: 8, shift: 33, values: .moderate, seed: 5),
+    MatmulCase(rows: 2, columns: 97, k: 20, shift: 0, seed: 6), MatmulCase(rows: 1, columns: 16, k: 1028, seed: 7),
+  ]
+
+  static let thorough = shapes + moderate + large + shifts + edges
+
+  /// Every block height and its neighbours, odd panels, last panels of every width.
+  private static let shapes: [MatmulCase] = {
+    var cases: [MatmulCase] = []
+    for rows in Array(1...14) + [15, 16, 17, 23, 25, 31, 32, 33, 37, 47, 49, 65] {
+      cases.append(MatmulCase(rows: rows, columns: rows % 3 * 16 + 7, k: 12, aPadding: rows % 2, seed: UInt64(rows)))
+    }
+    for columns in [1, 2, 3, 5, 7, 8, 9, 13, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 63, 64, 65, 80, 97] {
+      cases.append(MatmulCase(rows: 5, columns: columns, k: 20, outPadding: columns % 4, seed: UInt64(columns)))
+    }
+    for k in [4, 8, 12, 16, 28, 32, 36, 60, 64, 68, 100, 124, 128, 132, 192, 252, 1020, 1024, 1028] {
+      cases.append(MatmulCase(rows: 3, columns: 33, k: k, aPadding: 5, seed: UInt64(k)))
+    }
+    return cases
+  }()
+
+  /// Shifts that leave most results within int16.
+  private static let moderate = (Int32(30)...36).map {
+    MatmulCase(rows: 37, columns: 49, k: 76, shift: $0, values: .moderate, seed: UInt64($0))
+  }
+
+  /// Sizes of the models.
+  private static let large = [
+    MatmulCase(rows: 19, columns: 40, k: 768, seed: 3), MatmulCase(rows: 3, columns: 17, k: 3072, seed: 4),
+    MatmulCase(rows: 2, columns: 16, k: 4096, seed: 5), MatmulCase(rows: 34, columns: 66, k: 200, seed: 6),
+  ]
+
+  private static let shifts = (Int32(0)...62).map {
+    MatmulCase(rows: 2, columns: 19, k: 8, shift: $0, seed: UInt64($0))
+  }
+
+  private static let edges: [MatmulCase] = [MatmulCase.Values.extreme, .zero].flatMap { values in
+    [Int32(0), 15, 31, 32, 33, 47, 62].map {
+      MatmulCase(rows: 13, columns: 35, k: 64, shift: $0, values: values)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import CKernels
+
+/// The shape, the values and the memory layout of one product.
+struct MatmulCase: Sendable, CustomStringConvertible {
+  enum Values: Sendable {
+    /// Over the whole ranges of the contract, so that results wrap and int16 is mostly saturated.
+    case random
+    /// With column sums and a bias as small as a layer's, so that int16 is mostly not saturated.
+    case moderate
+    /// Activations of 255, weights of -128 and 127, zero points and multipliers at their ends.
+    case extreme
+    case zero
+  }
+
+  var rows: Int
+  var columns: Int
+  var k: Int
+  var shift: Int32 = 24
+  var values = Values.random
+  /// How far the rows of the activations and of the output are apart beyond their length.
+  var aPadding = 0
+  var outPadding = 3
+  var seed: UInt64 = 1
+
+  /// What a product can be written as.
+  static let outputs = [vq_output_int16, vq_output_int32, vq_output_accumulate, vq_output_sums]
+
+  var description: String {
+    "\(rows) x \(k) x \(columns), shift \(shift), \(values), padding \(aPadding) \(outPadding)"
+  }
+}

@@ -1,0 +1,77 @@
+import CKernels
+
+/// The operands of a `MatmulCase`, each in memory of exactly the size that the contract lets a kernel use.
+struct MatmulOperands<Memory: OperandMemory> {
+  let shape: MatmulCase
+  let a: Operand<UInt8, Memory>
+  let b: Operand<Int8, Memory>
+  let rowMultiplier: Operand<Int32, Memory>
+  let rowZeroPoint: Operand<Int32, Memory>
+  let columnMultiplier: Operand<Int32, Memory>
+  let columnSum: Operand<Int32, Memory>
+  let bias: Operand<Int32, Memory>
+  let initialOutput: [Int32]
+
+  init(_ shape: MatmulCase) {
+    self.shape = shape
+    var random = SplitMix64(seed: shape.seed)
+    let padded = (shape.columns + 15) / 16 * 16
+    let aCount = (shape.rows - 1) * (shape.k + shape.aPadding) + shape.k
+    switch shape.values {
+    case .random, .moderate:
+      a = Operand(random.numbers(aCount, in: 0...255))
+      b = Operand(random.numbers(padded * shape.k, in: -128...127))
+      rowMultiplier = Operand(random.numbers(shape.rows, in: 0...32767))
+      rowZeroPoint = Operand(random.numbers(shape.rows, in: 0...255))
+      columnMultiplier = Operand(random.numbers(padded, in: -32767...32767))
+      let isModerate = shape.values == .moderate
+      columnSum = Operand(random.numbers(padded, in: isModerate ? -900...900 : Int32.min...Int32.max))
+      bias = Operand(random.numbers(padded, in: isModerate ? -5000...5000 : Int32.min...Int32.max))
+    case .extreme:
+      a = Operand(repeating: 255, count: aCount)
+      b = Operand((0..<padded * shape.k).map { $0 % 64 < 32 ? -128 : 127 })
+      rowMultiplier = Operand((0..<shape.rows).map { [32767, 0, 1, 32766][$0 % 4] })
+      rowZeroPoint = Operand((0..<shape.rows).map { [255, 0, 128][$0 % 3] })
+      columnMultiplier = Operand((0..<padded).map { [-32767, 32767, 0, -1, 1][$0 % 5] })
+      columnSum = Operand((0..<padded).map { $0 % 16 < 8 ? Int32(-128 * shape.k) : Int32(127 * shape.k) })
+      bias = Operand((0..<padded).map { [Int32.min, .max, 0, -1][$0 % 4] })
+    case .zero:
+      a = Operand(repeating: 0, count: aCount)
+      b = Operand(repeating: 0, count: padded * shape.k)
+      rowMultiplier = Operand(repeating: 0, count: shape.rows)
+      rowZeroPoint = Operand(repeating: 0, count: shape.rows)
+      columnMultiplier = Operand(repeating: 0, count: padded)
+      columnSum = Operand(repeating: 0, count: padded)
+      bias = Operand(repeating: 0, count: padded)
+    }
+    let outCount = (shape.rows - 1) * (shape.columns + shape.outPadding) + shape.columns
+    let limit: Int32 = (1 << 30) - 1
+    initialOutput = random.numbers(outCount, in: -limit...limit)
+  }
+
+  /// The output after `body` was called, int16 widened; what lies between its rows included.
+  @unsafe
+  func run(_ output: vq_output, _ body: (UnsafePointer<vq_matmul>) -> Void) -> [Int32] {
+    if output == vq_output_int16 {
+      let out = Operand<Int16, Memory>(initialOutput.map { Int16(truncatingIfNeeded: $0) })
+      unsafe call(body, output, into: out.base)
+      return out.elements.map { Int32($0) }
+    }
+    let out = Operand<Int32, Memory>(initialOutput)
+    unsafe call(body, output, into: out.base)
+    return out.elements
+  }
+
+  /// Calls `body` with the product.
+  ///
+  /// - Parameter out: of the kind that `output` says, as many elements as `initialOutput` has.
+  @unsafe
+  func call(_ body: (UnsafePointer<vq_matmul>) -> Void, _ output: vq_output, into out: UnsafeMutableRawPointer) {
+    var product = unsafe vq_matmul(
+      a: a.base, a_stride: shape.k + shape.aPadding, b: b.base, rows: Int32(shape.rows),
+      columns: Int32(shape.columns), k: Int32(shape.k), shift: shape.shift, row_multiplier: rowMultiplier.base,
+      row_zero_point: rowZeroPoint.base, column_multiplier: columnMultiplier.base, column_sum: columnSum.base,
+      bias: bias.base, out: out, out_stride: shape.columns + shape.outPadding, output: output)
+    unsafe body(&product)
+  }
+}

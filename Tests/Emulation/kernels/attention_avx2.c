@@ -1,0 +1,3 @@
+#include "../names.h"
+
+#include "../../../Sources/CKernels/attention_avx2.c"

@@ -1,0 +1,3 @@
+#include "../names.h"
+
+#include "../../../Sources/CKernels/epilogue_avx2.c"

@@ -1,0 +1,3 @@
+#include "../names.h"
+
+#include "../../../Sources/CKernels/rows_avx512.c"

@@ -1,0 +1,34 @@
+// New names for what the kernel files define, or the linker would find everything twice. A name that is missing here
+// is a duplicate symbol on x86-64.
+#define vq_kernels_avx2 vq_emulated_kernels_avx2
+#define vq_kernels_avxvnni vq_emulated_kernels_avxvnni
+#define vq_kernels_avx512vnni vq_emulated_kernels_avx512vnni
+#define vq_kernels_amx vq_emulated_kernels_amx
+
+#define vq_epilogue_avx2 vq_emulated_epilogue_avx2
+#define vq_row_range_i32_avx2 vq_emulated_row_range_i32_avx2
+#define vq_row_square_sum_avx2 vq_emulated_row_square_sum_avx2
+#define vq_row_normalize_i16_avx2 vq_emulated_row_normalize_i16_avx2
+#define vq_row_normalize_i32_avx2 vq_emulated_row_normalize_i32_avx2
+#define vq_row_range_i16_avx2 vq_emulated_row_range_i16_avx2
+#define vq_row_gelu_avx2 vq_emulated_row_gelu_avx2
+#define vq_row_quantize_u8_avx2 vq_emulated_row_quantize_u8_avx2
+#define vq_pack_key_avx2 vq_emulated_pack_key_avx2
+#define vq_pack_values_avx2 vq_emulated_pack_values_avx2
+#define vq_row_maximum_i32_avx2 vq_emulated_row_maximum_i32_avx2
+#define vq_row_exp2_avx2 vq_emulated_row_exp2_avx2
+#define vq_row_combine_i16_avx2 vq_emulated_row_combine_i16_avx2
+
+#define vq_epilogue_avx512 vq_emulated_epilogue_avx512
+#define vq_row_range_i32_avx512 vq_emulated_row_range_i32_avx512
+#define vq_row_square_sum_avx512 vq_emulated_row_square_sum_avx512
+#define vq_row_normalize_i16_avx512 vq_emulated_row_normalize_i16_avx512
+#define vq_row_normalize_i32_avx512 vq_emulated_row_normalize_i32_avx512
+#define vq_row_range_i16_avx512 vq_emulated_row_range_i16_avx512
+#define vq_row_gelu_avx512 vq_emulated_row_gelu_avx512
+#define vq_row_quantize_u8_avx512 vq_emulated_row_quantize_u8_avx512
+#define vq_pack_key_avx512 vq_emulated_pack_key_avx512
+#define vq_pack_values_avx512 vq_emulated_pack_values_avx512
+#define vq_row_maximum_i32_avx512 vq_emulated_row_maximum_i32_avx512
+#define vq_row_exp2_avx512 vq_emulated_row_exp2_avx512
+#define vq_row_combine_i16_avx512 vq_emulated_row_combine_i16_avx512

@@ -1,0 +1,249 @@
+import CKernels
+import Testing
+
+@testable import Int8Kernels
+
+/// The comparison at first use sees a wrong kernel, and names it.
+@Suite("Self-comparison")
+struct SelfComparisonTests {
+  /// The portable table with one function that does something else.
+  struct BrokenTable: Sendable, CustomTestStringConvertible {
+    let kernel: Kernel
+    let defect: String
+    let table: vq_kernels
+
+    init(_ kernel: Kernel, _ defect: String, _ damage: (inout vq_kernels) -> Void) {
+      self.kernel = kernel
+      self.defect = defect
+      var table = Kernels.portable.table
+      damage(&table)
+      self.table = table
+    }
+
+    var testDescription: String { "\(kernel.rawValue) \(defect)" }
+  }
+
+  @Test("A table with a wrong kernel differs, in that kernel", arguments: products + rows + attention)
+  func wrongKernelIsNamed(broken: BrokenTable) {
+    #expect(InstructionSet.verdict(on: broken.table) == .differs(kernel: broken.kernel))
+    for kernel in Kernel.allCases where kernel != broken.kernel {
+      var comparison = KernelComparison<GuardedMemory>(of: broken.table, with: Kernels.portable.table)
+      let isEqual = comparison.compare(kernel, on: .quick)
+      #expect(isEqual, "\(kernel)")
+    }
+  }
+
+  @Test("Every kernel is broken once at least")
+  func everyKernelIsBroken() {
+    #expect(Set((Self.products + Self.rows + Self.attention).map(\.kernel)) == Set(Kernel.allCases))
+  }
+
+  @Test("Random numbers are those of the published generator, and cover their range")
+  func randomNumbers() {
+    var random = SplitMix64(seed: 1_234_567)
+    #expect([random.next(), random.next()] == [6_457_827_717_110_365_317, 3_203_168_211_198_807_973])
+    let bytes = random.numbers(10_000, in: Int8.min...Int8.max)
+    #expect(Set(bytes).count == 256)
+    let words = random.numbers(10_000, in: Int32.min...Int32.max)
+    #expect(words.min() ?? 0 < -2_140_000_000 && words.max() ?? 0 > 2_140_000_000)
+    #expect(Set(random.numbers(1000, in: Int16(-3)...2)) == [-3, -2, -1, 0, 1, 2])
+  }
+
+  @Test("The portable table is equal to itself")
+  func portableIsEqual() {
+    #expect(InstructionSet.verdict(on: Kernels.portable.table) == .equal)
+  }
+
+  static let products = [
+    BrokenTable(.matmul, "adds one to the last number") { table in
+      table.matmul = { product in
+        Portable.matmul(product)
+        let product = product.pointee
+        let last = Int(product.rows - 1) * product.out_stride + Int(product.columns) - 1
+        if product.output == vq_output_int16 {
+          product.out.assumingMemoryBound(to: Int16.self)[last] &+= 1
+        } else {
+          product.out.assumingMemoryBound(to: Int32.self)[last] &+= 1
+        }
+      }
+    },
+    BrokenTable(.matmul, "leaves out the last four inputs") { table in
+      table.matmul = { product in
+        // The panels are as far apart as before only where there is one.
+        var shorter = product.pointee
+        if shorter.columns <= 16, shorter.k > 4 { shorter.k -= 4 }
+        Portable.matmul(&shorter)
+      }
+    },
+    BrokenTable(.matmul, "leaves out the last row of a large block") { table in
+      table.matmul = { product in
+        var shorter = product.pointee
+        if shorter.rows > 32 { shorter.rows -= 1 }
+        Portable.matmul(&shorter)
+      }
+    },
+    BrokenTable(.matmul, "writes one column too many") { table in
+      table.matmul = { product in
+        var wider = product.pointee
+        if wider.rows == 7 {
+          wider.columns += 1
+          wider.rows -= 1
+          Portable.matmul(&wider)
+        }
+        Portable.matmul(product)
+      }
+    },
+    BrokenTable(.matmul, "wraps where int16 saturates") { table in
+      table.matmul = { product in
+        guard product.pointee.output == vq_output_int16 else { return Portable.matmul(product) }
+        var wide = product.pointee
+        let size = Int(wide.rows - 1) * wide.out_stride + Int(wide.columns)
+        let narrow = wide.out.assumingMemoryBound(to: Int16.self)
+        let out = UnsafeMutablePointer<Int32>.allocate(capacity: size)
+        defer { out.deallocate() }
+        for index in 0..<size { out[index] = Int32(narrow[index]) }
+        wide.out = UnsafeMutableRawPointer(out)
+        wide.output = vq_output_int32
+        Portable.matmul(&wide)
+        for index in 0..<size { narrow[index] = Int16(truncatingIfNeeded: out[index]) }
+      }
+    },
+    BrokenTable(.matmul, "overwrites where it should accumulate") { table in
+      table.matmul = { product in
+        var other = product.pointee
+        if other.output == vq_output_accumulate { other.output = vq_output_int32 }
+        Portable.matmul(&other)
+      }
+    },
+    BrokenTable(.matmul, "requantizes plain sums") { table in
+      table.matmul = { product in
+        var other = product.pointee
+        if other.output == vq_output_sums { other.output = vq_output_int32 }
+        Portable.matmul(&other)
+      }
+    },
+  ]
+
+  static let rows = [
+    BrokenTable(.rowRange32, "has a 32-bit sum") { table in
+      table.row_range_i32 = { x, count, sum, low, high in
+        Portable.rowRange(x, count, sum, low, high)
+        sum.pointee = Int64(Int32(truncatingIfNeeded: sum.pointee))
+      }
+    },
+    BrokenTable(.rowRange32, "leaves out a tail of five") { table in
+      table.row_range_i32 = { x, count, sum, low, high in
+        Portable.rowRange(x, count > 8 && count % 8 == 5 ? count - 1 : count, sum, low, high)
+      }
+    },
+    BrokenTable(.rowSquareSum, "rounds down") { table in
+      table.row_square_sum = { x, count, mean, shift in
+        Portable.rowSquareSum(x, count, shift > 0 ? mean &+ (1 << (shift - 1)) : mean, shift)
+      }
+    },
+    BrokenTable(.rowNormalize16, "is one off at the end") { table in
+      table.row_normalize_i16 = { x, count, mean, centerShift, multiplier, gain, bias, shift, out in
+        Portable.rowNormalize16(x, count, mean, centerShift, multiplier, gain, bias, shift, out)
+        if count % 16 != 0 { out[Int(count) - 1] ^= 1 }
+      }
+    },
+    BrokenTable(.rowNormalize32, "forgets the bias of the first") { table in
+      table.row_normalize_i32 = { x, count, mean, centerShift, multiplier, gain, bias, shift, out in
+        Portable.rowNormalize32(x, count, mean, centerShift, multiplier, gain, bias, shift, out)
+        out[0] &-= bias[0]
+      }
+    },
+    BrokenTable(.rowRange16, "knows no positive number") { table in
+      table.row_range_i16 = { x, count, low, high in
+        Portable.rowRange16(x, count, low, high)
+        high.pointee = min(high.pointee, 0)
+      }
+    },
+    BrokenTable(.rowGELU, "is wrong for the smallest number") { table in
+      table.row_gelu = { x, count, fractionBits, low, high in
+        let first = x[0]
+        Portable.rowGELU(x, count, fractionBits, low, high)
+        if first == .min { x[0] = first }
+      }
+    },
+    BrokenTable(.rowGELU, "leaves out the last of an odd row") { table in
+      table.row_gelu = { x, count, fractionBits, low, high in
+        let last = x[Int(count) - 1]
+        Portable.rowGELU(x, count, fractionBits, low, high)
+        if count % 2 == 1 { x[Int(count) - 1] = last }
+      }
+    },
+    BrokenTable(.rowQuantize, "does not clamp first") { table in
+      table.row_quantize_u8 = { x, count, quantizer, out in
+        var quantizer = quantizer.pointee
+        (quantizer.low, quantizer.high) = (-32768, 32767)
+        Portable.rowQuantize(x, count, &quantizer, out)
+      }
+    },
+    BrokenTable(.rowQuantize, "ignores the zero point") { table in
+      table.row_quantize_u8 = { x, count, quantizer, out in
+        var quantizer = quantizer.pointee
+        quantizer.zero_point = 0
+        Portable.rowQuantize(x, count, &quantizer, out)
+      }
+    },
+  ]
+
+  static let attention = [
+    BrokenTable(.packKey, "reaches -128") { table in
+      table.pack_key = { x, count, quantizer, column in
+        let sum = Portable.packKey(x, count, quantizer, column)
+        if column[0] == -127 { column[0] = -128 }
+        return sum
+      }
+    },
+    BrokenTable(.packKey, "gives the sum of the first 64 alone") { table in
+      table.pack_key = { x, count, quantizer, column in
+        let sum = Portable.packKey(x, count, quantizer, column)
+        return count > 64 ? sum - Int32(column[16 * 64]) : sum
+      }
+    },
+    BrokenTable(.packValues, "leaves the padding as it is") { table in
+      table.pack_values = { x, stride, tokens, channels, panel in
+        let index = Int(tokens) / 4 * 64 + 3
+        let old = tokens % 4 == 0 ? panel[0] : panel[index]
+        Portable.packValues(x, stride, tokens, channels, panel)
+        if tokens % 4 != 0 { panel[index] = old }
+      }
+    },
+    BrokenTable(.rowMaximum, "is at least zero") { table in
+      table.row_maximum_i32 = { x, count in max(Portable.rowMaximum(x, count), 0) }
+    },
+    BrokenTable(.rowMaximum, "does not see the last of a long row") { table in
+      table.row_maximum_i32 = { x, count in Portable.rowMaximum(x, count > 64 ? count - 6 : count) }
+    },
+    BrokenTable(.rowExp2, "does not round a single plane") { table in
+      table.row_exp2 = { x, count, maximum, high, low in
+        guard low == nil else { return Portable.rowExp2(x, count, maximum, high, low) }
+        let padded = Int(count + 3) / 4 * 4
+        let rest = UnsafeMutablePointer<UInt8>.allocate(capacity: padded)
+        defer { rest.deallocate() }
+        _ = Portable.rowExp2(x, count, maximum, high, rest)
+        return (0..<Int(count)).reduce(0) { $0 + 128 * Int32(high[$1]) }
+      }
+    },
+    BrokenTable(.rowExp2, "leaves the padding as it is") { table in
+      table.row_exp2 = { x, count, maximum, high, low in
+        let sum = Portable.rowExp2(x, count, maximum, high, low)
+        if count % 4 != 0 { high[Int(count)] = 1 }
+        return sum
+      }
+    },
+    BrokenTable(.rowCombine, "ignores the low plane") { table in
+      table.row_combine_i16 = { high, low, count, multiplier, columns, shift, out in
+        Portable.rowCombine(high, nil, count, multiplier, columns, shift, out)
+      }
+    },
+    BrokenTable(.rowCombine, "is wrong without a low plane") { table in
+      table.row_combine_i16 = { high, low, count, multiplier, columns, shift, out in
+        Portable.rowCombine(high, low, count, multiplier, columns, shift, out)
+        if low == nil { out[Int(count) - 1] ^= 1 }
+      }
+    },
+  ]
+}
