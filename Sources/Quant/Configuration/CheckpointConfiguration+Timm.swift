@@ -17,7 +17,8 @@ extension CheckpointConfiguration {
       ModelLimits.patchSize.contains(patch[2])
     else {
       throw .unsupported(
-        key: "architecture", found: "\"\(architecture)\" without a square convolution \"\(names.patchEmbedding).weight\"",
+        key: "architecture",
+        found: "\"\(architecture)\" without a square convolution \"\(names.patchEmbedding).weight\"",
         supported: "timm's VisionTransformer", path: file.path)
     }
     guard !architecture.contains("quickgelu") else {

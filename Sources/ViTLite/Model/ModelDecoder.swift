@@ -176,7 +176,8 @@ struct ModelDecoder {
     let range = ModelLimits.preprocessedSide
     guard size.allSatisfy({ range.contains($0) }) else {
       throw .invalid(
-        what: "an image size of \(size)", where: "key vit.\(name)", expected: "\(range.lowerBound) to \(range.upperBound)")
+        what: "an image size of \(size)", where: "key vit.\(name)",
+        expected: "\(range.lowerBound) to \(range.upperBound)")
     }
     return size
   }
