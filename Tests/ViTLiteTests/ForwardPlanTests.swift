@@ -7,7 +7,7 @@ import Testing
 @Suite("The plan of a forward pass")
 struct ForwardPlanTests {
   private static func outline(_ change: (inout ModelConfiguration) -> Void = { _ in }) -> ModelOutline {
-    ModelOutline(configuration: IntegerModelCase.configuration(change), readout: .classToken)
+    ModelOutline(configuration: IntegerModelCase.configuration(change))
   }
 
   /// Records what a pass does and, where workers meet, overwrites all memory that holds nothing by the plan.

@@ -77,6 +77,28 @@ private func expectClose(
     expectClose(found, leaving, "hidden_states.2")
   }
 
+  @Test("A token's attention does not depend on the block of query rows that it is in")
+  func queryBlocks() {
+    let patches = 2 * FloatWorkspace.queryRows + 7
+    let configuration = IntegerModelCase.configuration {
+      ($0.imageHeight, $0.imageWidth, $0.prefixTokens) = (3, 3 * patches, 0)
+    }
+    var model = FloatModel.random(configuration, seed: 3)
+    // The same pixels and positions in every block of rows, at other places within them.
+    let twins = [5, FloatWorkspace.queryRows + 17, patches - 1]
+    var pixels = (0..<9 * patches).map { Float($0 * 37 % 101) / 101 }
+    for twin in twins {
+      for row in 0..<3 { for column in 0..<3 { pixels[row * 3 * patches + 3 * twin + column] = 0.5 } }
+      model.positions.replaceSubrange(twin * 12..<(twin + 1) * 12, with: repeatElement(0.25, count: 12))
+    }
+    for gemm in [SGEMM.fastest, .portable] {
+      let output = FloatReference(model, gemm: gemm).run(pixels, workspace: FloatWorkspace(configuration))
+      let tokens = twins.map { Array(output.lastHiddenState[$0 * 12..<($0 + 1) * 12]) }
+      #expect(tokens[0] == tokens[1] && tokens[1] == tokens[2])
+      #expect(output.lastHiddenState[12..<24] != output.lastHiddenState[60..<72])
+    }
+  }
+
   @Test func theTapSeesEverySiteWithItsShape() throws {
     struct Shapes: ActivationTap {
       var seen: [ActivationSite: Int] = [:]

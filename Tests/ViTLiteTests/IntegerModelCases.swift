@@ -30,7 +30,10 @@ extension IntegerModelCase {
   }
 
   /// A model of random weights with images of random pixels.
-  static func random(_ configuration: ModelConfiguration, images: Int = 2, seed: UInt64 = 1) -> IntegerModelCase {
+  static func random(
+    _ configuration: ModelConfiguration, attentionScaling: AttentionScaling = .scores, images: Int = 2,
+    seed: UInt64 = 1
+  ) -> IntegerModelCase {
     var generator = SplitMix64(seed: seed)
     var samples = SampleSet(
       channels: configuration.channels, height: configuration.imageHeight, width: configuration.imageWidth,
@@ -41,22 +44,28 @@ extension IntegerModelCase {
     }
     let name =
       "\(configuration.tokens) tokens, width \(configuration.width), \(configuration.heads) heads, "
-      + "\(configuration.depth) blocks, \(configuration.family.rawValue)"
+      + "\(configuration.depth) blocks, \(configuration.readout.rawValue)"
     return IntegerModelCase(
-      description: name, model: .random(configuration, seed: seed), samples: samples)
+      description: name, model: .random(configuration, attentionScaling: attentionScaling, seed: seed), samples: samples
+    )
   }
 
   /// The smallest configuration that has everything; `change` makes it awkward.
   static func configuration(_ change: (inout ModelConfiguration) -> Void = { _ in }) -> ModelConfiguration {
     var configuration = ModelConfiguration(
-      family: .timmViT, imageHeight: 6, imageWidth: 9, patchSize: 3, channels: 1, width: 12, depth: 1, heads: 3,
-      mlpWidth: 20, layerNormEpsilon: 1e-6, prefixTokens: 1, classes: 5)
+      family: "timm-vit", imageHeight: 6, imageWidth: 9, patchSize: 3, channels: 1, width: 12, depth: 1, heads: 3,
+      mlpWidth: 20, layerNormEpsilon: 1e-6, prefixTokens: 1, readout: .classToken, classes: 5)
     change(&configuration)
     return configuration
   }
 
   /// Sizes that no tile, panel or vector divides.
-  static let awkward: [IntegerModelCase] = [
+  static let awkward: [IntegerModelCase] =
+    awkwardConfigurations.map { random($0) } + [
+      random(configuration { $0.readout = .tokenMeanThenNorm }, attentionScaling: .probabilities)
+    ]
+
+  private static let awkwardConfigurations = [
     configuration { $0.depth = 0 },
     configuration { $0.depth = 2 },
     configuration { $0.heads = 1 },
@@ -64,7 +73,6 @@ extension IntegerModelCase {
     configuration { $0.classes = 0 },
     configuration { $0.classes = 1 },
     configuration { $0.classes = 37 },
-    configuration { $0.family = .seedViT },
     configuration { $0.prefixTokens = 0 },
     configuration { $0.prefixTokens = 5 },
     configuration { $0.mlpWidth = 1 },
@@ -74,5 +82,5 @@ extension IntegerModelCase {
     configuration { ($0.width, $0.heads, $0.channels, $0.patchSize) = (36, 2, 3, 1) },
     configuration { ($0.imageHeight, $0.imageWidth, $0.patchSize, $0.channels) = (11, 17, 4, 2) },
     configuration { ($0.imageHeight, $0.imageWidth, $0.width, $0.heads) = (30, 33, 24, 3) },
-  ].map { random($0) }
+  ]
 }

@@ -102,11 +102,11 @@ import Testing
   }
 
   @Test func aReadoutOfTokensThatAreNotThereIsRefused() throws {
-    var example = IntegerModelCase.random(
-      IntegerModelCase.configuration { ($0.imageHeight, $0.imageWidth, $0.prefixTokens) = (3, 3, 2) })
-    example.model.readout = .classAndDistillationToken
-    example.model.head = FloatLinear(
-      weight: [Float](repeating: 0.1, count: 5 * 24), bias: [Float](repeating: 0, count: 5), outputs: 5, inputs: 24)
+    let example = IntegerModelCase.random(
+      IntegerModelCase.configuration {
+        ($0.imageHeight, $0.imageWidth, $0.prefixTokens) = (3, 3, 2)
+        $0.readout = .classAndDistillationToken
+      })
     var quantized = try example.quantized()
     _ = try IntegerModel(quantized.bytes)
     quantized.configuration.prefixTokens = 0

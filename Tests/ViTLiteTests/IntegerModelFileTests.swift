@@ -30,7 +30,6 @@ import Testing
     #expect(model.byteCount == bytes.count)
     #expect(model.configuration == quantized.configuration)
     #expect(model.preprocessing == quantized.preprocessing)
-    #expect(model.readout == quantized.readout)
     #expect(model.activations == quantized.activations)
     #expect(model.pixelMapping == quantized.pixelMapping)
     #expect(model.softmaxPlanes == quantized.softmaxPlanes)

@@ -77,7 +77,7 @@ struct ModelQuantizer {
       return (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer)).layer
     }
     return QuantizedModel(
-      configuration: configuration, preprocessing: preprocessing, readout: model.readout,
+      configuration: configuration, preprocessing: preprocessing,
       activations: options.activations, pixelMapping: mapping, softmaxPlanes: options.softmaxPlanes,
       residualFractionBits: residualFractionBits, patchEmbedding: patchEmbedding(unit: residualUnit, isWide: isWide),
       positions: positions(unit: residualUnit), blocks: blocks,

@@ -48,14 +48,17 @@ public struct Checkpoint: Sendable {
   }
 
   private static func preprocessing(
-    of family: ModelConfiguration.Family, folder: String, _ file: ConfigurationFile
+    of family: Family, folder: String, _ file: ConfigurationFile
   ) throws(ConfigurationError) -> Preprocessing? {
     let path = folder + "preprocessor_config.json"
     if FileKind(of: path) != nil {
       return try PreprocessingParser.huggingFace(ConfigurationFile(path: path), family: family)
     }
-    if family == .timmViT { return try PreprocessingParser.timm(file) }
-    return PreprocessingParser.standard(for: family)
+    switch family.preprocessing {
+    case .nowhere: return nil
+    case .processor(let processor): return processor.defaults
+    case .configuration: return try PreprocessingParser.timm(file)
+    }
   }
 }
 

@@ -9,8 +9,9 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
   case missingTensor(name: String, path: String)
   case wrongShape(name: String, found: [Int], expected: [Int], path: String)
   /// A tensor that a plain Vision Transformer of the family does not have: the model computes something else.
-  case unexpectedTensor(name: String, family: ModelConfiguration.Family, path: String)
+  case unexpectedTensor(name: String, family: String, path: String)
   case unsupported(String, path: String)
+  case limit(ModelLimitError, path: String)
   case imageSize(height: Int, width: Int, expected: String)
 
   public var description: String {
@@ -23,8 +24,9 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
     case .wrongShape(let name, let found, let expected, let path):
       "shape \(found) of tensor \"\(name)\", \(path), expected \(expected)"
     case .unexpectedTensor(let name, let family, let path):
-      "unexpected tensor \"\(name)\", \(path), expected only those of a plain Vision Transformer (\(family.rawValue))"
+      "unexpected tensor \"\(name)\", \(path), expected only those of a plain Vision Transformer (\(family))"
     case .unsupported(let what, let path): "\(what), \(path)"
+    case .limit(let error, let path): "\(error.found), \(path), expected \(error.expected)"
     case .imageSize(let height, let width, let expected): "an image size of \(height) x \(width), expected \(expected)"
     }
   }

@@ -2,16 +2,11 @@ import Int8Kernels
 import ViTLite
 
 extension FloatModel {
-  /// Patches that this package accepts: of 16 pixels, an image of 2048 x 2048. Attention takes their square in memory.
-  static let maximumPatches = 16_384
-  /// Numbers in the largest activation, so that a small hostile file cannot ask for more memory than a machine has.
-  static let maximumActivation = 1 << 28
-
   /// Assembles the canonical model from the tensors of any family.
   init(
     _ configuration: CheckpointConfiguration, tensors: inout TensorStore, imageSize: (height: Int, width: Int)
   ) throws(CheckpointError) {
-    let names = TensorNames(configuration.family) { [tensors] in tensors.contains($0) }
+    let names = configuration.family.tensors.resolved { [tensors] in tensors.contains($0) }
     var loader = CheckpointLoader(configuration: configuration, names: names, tensors: tensors)
     self = try loader.load(imageSize: imageSize)
     tensors = loader.tensors
@@ -24,55 +19,53 @@ private struct CheckpointLoader {
   let names: TensorNames
   var tensors: TensorStore
 
+  private var family: Family { configuration.family }
   private var width: Int { configuration.width }
 
   private func unsupported(_ what: String) -> CheckpointError { .unsupported(what, path: tensors.path) }
 
+  private func hasLayer(_ name: String) -> Bool { tensors.contains(name + ".weight") }
+
   mutating func load(imageSize: (height: Int, width: Int)) throws(CheckpointError) -> FloatModel {
-    let grid = try grid(for: imageSize)
-    let (prefix, positions) = try embeddings(on: grid)
+    let architecture = try architecture(imageSize: imageSize)
+    let (prefix, positions) = try embeddings(on: architecture.grid)
     let patchEmbedding = try patchEmbedding()
     var blocks: [FloatBlock] = []
     for index in 0..<configuration.depth { blocks.append(try block(names.block(index))) }
     let head = try head()
-    let (readout, norm) = try readout(hasTwoHeads: head?.inputs == 2 * width)
+    let finalNorm = try norm(finalNorm)
     let pooler = try pooler()
     if let name = tensors.firstUnused(isIgnored: { names.ignored.contains($0) }) {
-      throw .unexpectedTensor(name: name, family: configuration.family, path: tensors.path)
+      throw .unexpectedTensor(name: name, family: family.name, path: tensors.path)
     }
-    let classes = head?.outputs ?? 0
-    let isSeed = configuration.family == .seedViT
+    let scale = family.attentionScaling.factors(width: width, heads: configuration.heads)
     return FloatModel(
-      configuration: ModelConfiguration(
-        family: configuration.family, imageHeight: imageSize.height, imageWidth: imageSize.width,
-        patchSize: configuration.patchSize, channels: configuration.channels, width: width, depth: configuration.depth,
-        heads: configuration.heads, mlpWidth: configuration.mlpWidth,
-        layerNormEpsilon: configuration.layerNormEpsilon, prefixTokens: prefix.count / width, classes: classes,
-        labels: configuration.labels.count == classes ? configuration.labels : []),
-      patchEmbedding: patchEmbedding, prefixTokens: prefix, positions: positions, blocks: blocks,
-      scoreScale: isSeed ? 1 : 1 / Float(width / configuration.heads).squareRoot(),
-      probabilityScale: isSeed ? 1 / Float(width).squareRoot() : 1, finalNorm: norm, readout: readout, head: head,
-      pooler: pooler)
+      configuration: architecture, patchEmbedding: patchEmbedding, prefixTokens: prefix, positions: positions,
+      blocks: blocks, scoreScale: scale.scores, probabilityScale: scale.probabilities, finalNorm: finalNorm,
+      head: head, pooler: pooler)
   }
 
-  private func grid(
-    for size: (height: Int, width: Int)
-  ) throws(CheckpointError) -> PositionInterpolation.Grid {
+  /// The architecture at an image size; no tensor is read before it is known to be within limits.
+  private func architecture(imageSize: (height: Int, width: Int)) throws(CheckpointError) -> ModelConfiguration {
     let patch = configuration.patchSize
-    let sizes = CheckpointConfiguration.imageSizes
-    guard sizes.contains(size.height), sizes.contains(size.width), size.height.isMultiple(of: patch),
-      size.width.isMultiple(of: patch)
+    let (height, width) = imageSize
+    guard ModelLimits.imageSide.contains(height), ModelLimits.imageSide.contains(width),
+      height.isMultiple(of: patch), width.isMultiple(of: patch)
     else {
-      throw .imageSize(height: size.height, width: size.width, expected: "multiples of the patch size \(patch)")
-    }
-    let grid = PositionInterpolation.Grid(height: size.height / patch, width: size.width / patch)
-    let widest = max(3 * configuration.width, configuration.mlpWidth)
-    let largest = min(FloatModel.maximumPatches, FloatModel.maximumActivation / widest)
-    guard grid.count <= largest else {
       throw .imageSize(
-        height: size.height, width: size.width, expected: "at most \(largest) patches of \(patch) pixels")
+        height: height, width: width,
+        expected: "multiples of the patch size \(patch) up to \(ModelLimits.imageSide.upperBound)")
     }
-    return grid
+    let classes = try classes()
+    let architecture = ModelConfiguration(
+      family: family.name, imageHeight: height, imageWidth: width, patchSize: patch, channels: configuration.channels,
+      width: self.width, depth: configuration.depth, heads: configuration.heads, mlpWidth: configuration.mlpWidth,
+      layerNormEpsilon: configuration.layerNormEpsilon, prefixTokens: prefix.reduce(0) { $0 + $1.count },
+      positions: family.positions, normBeforeBlocks: family.normBeforeBlocks, activation: configuration.activation,
+      readout: try readout(), classes: classes,
+      labels: configuration.labels.count == classes ? configuration.labels : [])
+    do throws(ModelLimitError) { try architecture.validate() } catch { throw .limit(error, path: tensors.path) }
+    return architecture
   }
 
   // MARK: Layers
@@ -111,12 +104,12 @@ private struct CheckpointLoader {
         case .ffnDown: try linear(block.fc2, outputs: width, inputs: configuration.mlpWidth)
         }
       },
-      layerScale1: try layerScale(block.layerScale1), layerScale2: try layerScale(block.layerScale2))
+      layerScale1: try layerScale(block.layerScale?.attention, isRequired: block.layerScaleIsRequired),
+      layerScale2: try layerScale(block.layerScale?.mlp, isRequired: block.layerScaleIsRequired))
   }
 
-  /// DINOv2 always has LayerScale, timm's models where the tensor is there.
-  private mutating func layerScale(_ name: String?) throws(CheckpointError) -> [Float]? {
-    guard let name, configuration.family != .timmViT || tensors.contains(name) else { return nil }
+  private mutating func layerScale(_ name: String?, isRequired: Bool) throws(CheckpointError) -> [Float]? {
+    guard let name, isRequired || tensors.contains(name) else { return nil }
     return try tensors.floats(name, shape: [width])
   }
 
@@ -134,7 +127,8 @@ private struct CheckpointLoader {
       }
       return fused
     case .interleaved(let name):
-      let mixed = try linear(name, outputs: 3 * width, inputs: width)
+      let mixed = try linear(
+        name, outputs: 3 * width, inputs: width, hasBias: configuration.hasQKVBias ?? tensors.contains(name + ".bias"))
       var fused = mixed
       for part in 0..<3 {
         for channel in 0..<width {
@@ -150,84 +144,121 @@ private struct CheckpointLoader {
 
   // MARK: Embeddings
 
+  /// The tensors of the tokens before the patches, in order, and how many tokens each holds.
+  private var prefix: [(name: String, count: Int, isRegister: Bool)] {
+    var prefix: [(name: String, count: Int, isRegister: Bool)] = []
+    for token in [names.classToken, names.distillationToken] {
+      if let token, token.isRequired || tensors.contains(token.name) { prefix.append((token.name, 1, false)) }
+    }
+    if let name = names.registers, configuration.registers > 0 { prefix.append((name, configuration.registers, true)) }
+    return prefix
+  }
+
   /// The tokens before the patches, with their positions, and the positions of the patches on the grid to run.
   private mutating func embeddings(
     on grid: PositionInterpolation.Grid
   ) throws(CheckpointError) -> (prefix: [Float], positions: [Float]) {
-    let family = configuration.family
-    var prefix: [Float] = []
-    if family != .timmViT || tensors.contains(names.classToken) {
-      prefix += try tensors.floats(names.classToken, shape: [1, 1, width])
-    }
-    if let name = names.distillationToken, family == .deiT || tensors.contains(name) {
-      prefix += try tensors.floats(name, shape: [1, 1, width])
-    }
-    let beforeRegisters = prefix.count / width
-    if let name = names.registers, configuration.registers > 0 {
-      prefix += try tensors.floats(name, shape: [1, configuration.registers, width])
-    }
     let trained = PositionInterpolation.Grid(
       height: configuration.imageHeight / configuration.patchSize,
       width: configuration.imageWidth / configuration.patchSize)
-    // timm gives positions to all tokens or, with `no_embed_class`, to the patches alone; elsewhere registers have none.
-    var positioned = family == .timmViT ? prefix.count / width : beforeRegisters
-    if family == .timmViT, tensors.shape(names.positions) == [1, trained.count, width] { positioned = 0 }
+    var positioned = 0
+    switch names.positions.prefix {
+    case .tokensBeforeRegisters: for part in prefix where !part.isRegister { positioned += part.count }
+    case .allTokensOrNone:
+      if tensors.shape(names.positions.name) != [1, trained.count, width] {
+        positioned = prefix.reduce(0) { $0 + $1.count }
+      }
+    }
+    var tokens: [Float] = []
+    for part in prefix { tokens += try tensors.floats(part.name, shape: [1, part.count, width]) }
     let rows = positioned + trained.count
-    let all = try tensors.floats(names.positions, shape: family == .seedViT ? [rows, width] : [1, rows, width])
-    for index in 0..<positioned * width { prefix[index] += all[index] }
+    let table = try tensors.floats(
+      names.positions.name, shape: names.positions.hasBatchDimension ? [1, rows, width] : [rows, width])
+    for index in 0..<positioned * width { tokens[index] += table[index] }
     let positions = PositionInterpolation.resample(
-      Array(all[(positioned * width)...]), width: width, from: trained, to: grid,
-      antialias: family == .dinoV2WithRegisters || family == .timmViT)
-    return (prefix, positions)
+      Array(table[(positioned * width)...]), width: width, from: trained, to: grid,
+      antialias: family.antialiasesPositions)
+    return (tokens, positions)
   }
 
   // MARK: Readout
 
-  /// The final norm, and what the head reads.
-  private mutating func readout(hasTwoHeads: Bool) throws(CheckpointError) -> (Readout, FloatNorm) {
-    switch configuration.family {
-    case .seedViT: return (.tokenMeanThenNorm, try norm(names.norm))
-    case .viT: return (.classToken, try norm(names.norm))
-    case .deiT: return (hasTwoHeads ? .classAndDistillationToken : .classToken, try norm(names.norm))
-    case .dinoV2, .dinoV2WithRegisters:
-      return (hasTwoHeads ? .classTokenAndPatchMean : .classToken, try norm(names.norm))
-    case .timmViT:
-      if hasTwoHeads { return (.classAndDistillationToken, try norm(names.norm)) }
-      let hasClassToken = tensors.contains(names.classToken)
-      if let name = names.pooledNorm, tensors.contains(name + ".weight"), !tensors.contains(names.norm + ".weight") {
-        guard configuration.pooling != .classToken else {
-          throw unsupported("a norm \"\(name)\" with \"global_pool\" \"token\", expected \"avg\"")
-        }
-        return (.patchMeanThenNorm, try norm(name))
-      }
-      let pooling = configuration.pooling ?? (hasClassToken ? .classToken : .patchMean)
-      guard pooling == .patchMean || hasClassToken else {
-        throw unsupported("\"global_pool\" \"token\" without a tensor \"\(names.classToken)\", expected \"avg\"")
-      }
-      return (pooling == .classToken ? .classToken : .normThenPatchMean, try norm(names.norm))
+  /// The head's name in this checkpoint; nil without a head.
+  private var headName: String? { names.heads.first { hasLayer($0) } }
+
+  /// The name of the head of the distillation token, in a checkpoint that has both.
+  private var distillationHeadName: String? {
+    guard headName != nil, let name = names.distillationHead, hasLayer(name) else { return nil }
+    return name
+  }
+
+  /// What the head reads.
+  private func readout() throws(CheckpointError) -> Readout {
+    guard distillationHeadName == nil else { return .classAndDistillationToken }
+    switch family.readout {
+    case .always(let readout): return readout
+    case .withHead(let readout, let other): return headName == nil ? other : readout
+    case .pooling: return try pooledReadout()
     }
   }
 
+  /// The readout that `global_pool` names; where it names none, that of the tensors.
+  private func pooledReadout() throws(CheckpointError) -> Readout {
+    if let name = pooledNorm {
+      guard configuration.pooling != .classToken else {
+        throw unsupported("a norm \"\(name)\" with \"global_pool\" \"token\", expected \"avg\"")
+      }
+      return .patchMeanThenNorm
+    }
+    let hasClassToken = tensors.contains(names.classToken.name)
+    let pooling = configuration.pooling ?? (hasClassToken ? .classToken : .patchMean)
+    guard pooling == .patchMean || hasClassToken else {
+      throw unsupported("\"global_pool\" \"token\" without a tensor \"\(names.classToken.name)\", expected \"avg\"")
+    }
+    return pooling == .classToken ? .classToken : .normThenPatchMean
+  }
+
+  /// The name of the norm of the pooled vector, in a checkpoint that has it in place of the tokens' norm.
+  private var pooledNorm: String? {
+    guard distillationHeadName == nil, let name = names.pooledNorm, hasLayer(name), !hasLayer(names.norm) else {
+      return nil
+    }
+    return name
+  }
+
+  private var finalNorm: String { pooledNorm ?? names.norm }
+
   private mutating func pooler() throws(CheckpointError) -> FloatLinear? {
-    guard let name = names.pooler, tensors.contains(name + ".weight") else { return nil }
+    guard let name = names.pooler, hasLayer(name) else { return nil }
     return try linear(name, outputs: width, inputs: width)
   }
 
-  /// The head, if the model has one. DINOv2's reads two vectors; two heads whose answers are averaged become one that
-  /// reads both tokens, each with half of its weights.
-  private mutating func head() throws(CheckpointError) -> FloatLinear? {
-    guard let found = tensors.shape(names.head + ".weight") else { return nil }
-    let isDino = configuration.family == .dinoV2 || configuration.family == .dinoV2WithRegisters
-    guard found.count == 2, (1...CheckpointConfiguration.classCounts.upperBound).contains(found[0]),
+  /// The inputs of the family's head, of the class token's where there is another for the distillation token.
+  private var headInputs: Int {
+    guard case .withHead(let readout, without: _) = family.readout else { return width }
+    return readout.segments * width
+  }
+
+  /// Classes of the head, as many as the configuration says where it says so; 0 without a head.
+  private func classes() throws(CheckpointError) -> Int {
+    guard let name = headName, let found = tensors.shape(name + ".weight") else { return 0 }
+    guard found.count == 2, found[0] >= 1, ModelLimits.classes.contains(found[0]),
       configuration.classes.map({ $0 == found[0] }) ?? true
     else {
       throw .wrongShape(
-        name: names.head + ".weight", found: found,
-        expected: [configuration.classes ?? found.first ?? 1, isDino ? 2 * width : width], path: tensors.path)
+        name: name + ".weight", found: found, expected: [configuration.classes ?? found.first ?? 1, headInputs],
+        path: tensors.path)
     }
-    let classes = found[0]
-    let first = try linear(names.head, outputs: classes, inputs: isDino ? 2 * width : width)
-    guard let name = names.distillationHead, tensors.contains(name + ".weight") else { return first }
+    return found[0]
+  }
+
+  /// The head, if the model has one. Two heads whose answers are averaged become one that reads both tokens, each with
+  /// half of its weights.
+  private mutating func head() throws(CheckpointError) -> FloatLinear? {
+    guard let name = headName else { return nil }
+    let classes = try classes()
+    let first = try linear(name, outputs: classes, inputs: headInputs)
+    guard let name = distillationHeadName else { return first }
     let second = try linear(name, outputs: classes, inputs: width)
     var both = FloatLinear(weight: [], bias: [], outputs: classes, inputs: 2 * width)
     both.weight.reserveCapacity(classes * 2 * width)
@@ -237,5 +268,11 @@ private struct CheckpointLoader {
       both.bias.append((first.bias[row] + second.bias[row]) / 2)
     }
     return both
+  }
+}
+
+extension ModelConfiguration {
+  fileprivate var grid: PositionInterpolation.Grid {
+    PositionInterpolation.Grid(height: gridHeight, width: gridWidth)
   }
 }

@@ -2,26 +2,6 @@ import Int8Kernels
 import ViTLite
 
 extension CheckpointConfiguration {
-  /// `model_type` `timm-vit`: dimensions spelled with Hugging Face's keys, and timm's own choices.
-  static func timmWithDimensions(_ file: ConfigurationFile) throws(ConfigurationError) -> CheckpointConfiguration {
-    let width = try file.int("hidden_size", in: widths, default: nil)
-    guard let image = try file.size("image_size", in: imageSizes) else {
-      throw .missing(key: "image_size", expected: "an integer or a pair [height, width]", path: file.path)
-    }
-    let labels = try labels(file)
-    return CheckpointConfiguration(
-      family: .timmViT, imageHeight: image.height, imageWidth: image.width,
-      patchSize: try patchSize(file, default: nil),
-      channels: try file.int("num_channels", in: channelCounts, default: 3), width: width,
-      depth: try file.int("num_hidden_layers", in: depths, default: nil),
-      heads: try file.int("num_attention_heads", in: widths, default: nil),
-      mlpWidth: try file.int("intermediate_size", in: widths, default: min(4 * width, widths.upperBound)),
-      layerNormEpsilon: try file.double("layer_norm_eps", in: epsilons) ?? 1e-6,
-      hasQKVBias: try file.bool("qkv_bias") ?? true,
-      classes: try file.int("num_labels", in: classCounts) ?? (labels.isEmpty ? nil : labels.count), labels: labels,
-      registers: try file.int("reg_tokens", in: registerCounts, default: 0), pooling: try pooling(file))
-  }
-
   /// timm's own `config.json`: `architecture`, and `pretrained_cfg` or its keys at the top. Dimensions are those of the
   /// tensors.
   static func timmByArchitecture(
@@ -30,11 +10,15 @@ extension CheckpointConfiguration {
     let architecture = try file.string("architecture") ?? ""
     let pretrained = try file.object("pretrained_cfg") ?? file
     let arguments = try file.object("model_args")
-    guard let patch = shape("patch_embed.proj.weight"), patch.count == 4, patch[2] == patch[3],
-      widths.contains(patch[0]), channelCounts.contains(patch[1]), patchSizes.contains(patch[2])
+    let family = Family.timmViT
+    let names = family.tensors
+    guard let patch = shape(names.patchEmbedding + ".weight"), patch.count == 4, patch[2] == patch[3],
+      ModelLimits.width.contains(patch[0]), ModelLimits.channels.contains(patch[1]),
+      ModelLimits.patchSize.contains(patch[2])
     else {
       throw .unsupported(
-        key: "architecture", found: "\"\(architecture)\" without a square convolution \"patch_embed.proj.weight\"",
+        key: "architecture",
+        found: "\"\(architecture)\" without a square convolution \"\(names.patchEmbedding).weight\"",
         supported: "timm's VisionTransformer", path: file.path)
     }
     guard !architecture.contains("quickgelu") else {
@@ -42,39 +26,44 @@ extension CheckpointConfiguration {
         key: "architecture", found: "\"\(architecture)\" (QuickGELU)", supported: "models with GELU", path: file.path)
     }
     var depth = 0
-    while depth < depths.upperBound, shape("blocks.\(depth).norm1.weight") != nil { depth += 1 }
-    let registers = shape("reg_token").flatMap { $0.count == 3 ? $0[1] : nil } ?? 0
+    while depth < ModelLimits.depth.upperBound, shape(names.block(depth).norm1 + ".weight") != nil { depth += 1 }
+    let registers = try extent(1, of: names.registers, in: ModelLimits.prefixTokens, shape, file) ?? 0
+    let hidden = names.block(0).fc1 + ".weight"
+    let mlpWidth = try extent(0, of: hidden, in: ModelLimits.mlpWidth, shape, file) ?? 4 * patch[0]
     var image = try inputSize(pretrained)
-    if let size = try arguments?.size("img_size", in: imageSizes) { image = size }
-    let positions = shape("pos_embed")?.dropFirst().first
+    if let size = try arguments?.size("img_size", in: ModelLimits.imageSide) { image = size }
+    let positions = shape(names.positions.name)?.dropFirst().first
     let trained = trainedSize(image, patch: patch[2], prefix: registers + 2, positions: positions)
     let labels = try labelNames(file, pretrained)
-    var pooling = try pooling(file)
-    if pooling == nil, let arguments { pooling = try self.pooling(arguments) }
+    var pooling = try pooling(file, key: "global_pool")
+    if pooling == nil, let arguments { pooling = try self.pooling(arguments, key: "global_pool") }
     return CheckpointConfiguration(
-      family: .timmViT, imageHeight: trained.height, imageWidth: trained.width, patchSize: patch[2], channels: patch[1],
+      family: family, imageHeight: trained.height, imageWidth: trained.width, patchSize: patch[2], channels: patch[1],
       width: patch[0], depth: depth, heads: try heads(file, architecture, arguments, width: patch[0]),
-      mlpWidth: shape("blocks.0.mlp.fc1.weight")?.first.flatMap { widths.contains($0) ? $0 : nil } ?? 4 * patch[0],
-      layerNormEpsilon: try file.double("layer_norm_eps", in: epsilons) ?? 1e-6,
-      hasQKVBias: nil, classes: try file.int("num_classes", in: classCounts), labels: labels, registers: registers,
-      pooling: pooling)
+      mlpWidth: mlpWidth,
+      layerNormEpsilon: try file.double("layer_norm_eps", in: ModelLimits.layerNormEpsilon)
+        ?? family.defaults.layerNormEpsilon,
+      hasQKVBias: nil, classes: try file.int("num_classes", in: ModelLimits.classes), labels: labels,
+      registers: registers, pooling: pooling)
   }
 
-  private static func pooling(_ file: ConfigurationFile) throws(ConfigurationError) -> Pooling? {
-    guard let name = try file.string("global_pool") else { return nil }
-    switch name {
-    case "token": return .classToken
-    case "avg": return .patchMean
-    case "": return nil
-    default:
-      throw .unsupported(key: "global_pool", found: "\"\(name)\"", supported: "\"token\", \"avg\"", path: file.path)
+  /// One extent of a tensor's shape, which decides a dimension; nil where there is no such tensor.
+  private static func extent(
+    _ axis: Int, of name: String?, in range: ClosedRange<Int>, _ shape: (String) -> [Int]?, _ file: ConfigurationFile
+  ) throws(ConfigurationError) -> Int? {
+    guard let name, let found = shape(name), found.indices.contains(axis) else { return nil }
+    guard range.contains(found[axis]) else {
+      throw .unsupported(
+        key: "architecture", found: "shape \(found) of tensor \"\(name)\"",
+        supported: "\(range.lowerBound) to \(range.upperBound) in place of \(found[axis])", path: file.path)
     }
+    return found[axis]
   }
 
   private static func inputSize(_ file: ConfigurationFile) throws(ConfigurationError) -> (height: Int, width: Int) {
     guard let value = file["input_size"] else { return (224, 224) }
     guard let sizes = value.array, sizes.count == 3, let height = sizes[1].int, let width = sizes[2].int,
-      imageSizes.contains(height), imageSizes.contains(width)
+      ModelLimits.imageSide.contains(height), ModelLimits.imageSide.contains(width)
     else { throw file.invalid("input_size", value, expected: "[channels, height, width]") }
     return (height, width)
   }
@@ -88,7 +77,7 @@ extension CheckpointConfiguration {
     let patches = (size.height / patch) * (size.width / patch)
     if (patches...patches + prefix).contains(positions) { return size }
     var side = 1
-    while (side + 1) * (side + 1) <= positions, side < imageSizes.upperBound / patch { side += 1 }
+    while (side + 1) * (side + 1) <= positions, side < ModelLimits.imageSide.upperBound / patch { side += 1 }
     return (side * patch, side * patch)
   }
 
@@ -111,8 +100,8 @@ extension CheckpointConfiguration {
   private static func heads(
     _ file: ConfigurationFile, _ architecture: String, _ arguments: ConfigurationFile?, width: Int
   ) throws(ConfigurationError) -> Int {
-    if let heads = try file.int("num_attention_heads", in: widths) { return heads }
-    if let heads = try arguments?.int("num_heads", in: widths) { return heads }
+    if let heads = try file.int("num_attention_heads", in: ModelLimits.heads) { return heads }
+    if let heads = try arguments?.int("num_heads", in: ModelLimits.heads) { return heads }
     let words = architecture.split(separator: ".").first?.split(separator: "_") ?? []
     if let heads = words.lazy.compactMap({ headsBySize[String($0)] }).first { return heads }
     guard width.isMultiple(of: 64) else {

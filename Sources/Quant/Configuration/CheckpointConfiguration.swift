@@ -3,14 +3,14 @@ import ViTLite
 
 /// What a checkpoint's `config.json` says, with its family's defaults: the dimensions it was trained with, and the
 /// choices that decide which tensors there are and what they mean.
-public struct CheckpointConfiguration: Sendable, Equatable {
+struct CheckpointConfiguration: Sendable {
   /// How timm reduces the tokens to one.
   enum Pooling: Sendable {
     case classToken
     case patchMean
   }
 
-  var family: ModelConfiguration.Family
+  var family: Family
   /// The image size of the position embeddings.
   var imageHeight: Int
   var imageWidth: Int
@@ -21,6 +21,7 @@ public struct CheckpointConfiguration: Sendable, Equatable {
   var heads: Int
   var mlpWidth: Int
   var layerNormEpsilon: Double
+  var activation = ActivationFunction.gelu
   /// Whether queries, keys and values have biases; nil when the tensors decide.
   var hasQKVBias: Bool?
   /// Classes of the head; nil when the tensors decide.
@@ -29,33 +30,18 @@ public struct CheckpointConfiguration: Sendable, Equatable {
   var registers: Int
   /// Nil when the tensors decide.
   var pooling: Pooling?
-
-  /// Limits on dimensions, above every published model, so that products of dimensions stay within 64 bits.
-  static let imageSizes = 1...65_536
-  static let patchSizes = 1...4_096
-  static let channelCounts = 1...1_024
-  static let widths = 1...65_536
-  static let depths = 1...1_024
-  static let classCounts = 0...1_000_000
-  static let registerCounts = 0...1_024
-  static let epsilons = 1e-30...1.0
 }
 
 extension CheckpointConfiguration {
   /// Reads `config.json`.
   /// - Parameter shape: the shape of the checkpoint's tensor of a name, for what timm's configurations leave to them.
   init(_ file: ConfigurationFile, shape: (String) -> [Int]?) throws(ConfigurationError) {
-    let supported = ModelConfiguration.Family.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+    let supported = Family.all.map { "\"\($0.name)\"" }.joined(separator: ", ")
     if let type = try file.string("model_type") {
-      switch ModelConfiguration.Family(rawValue: type) {
-      case .viT: self = try Self.huggingFace(file, .viT)
-      case .deiT: self = try Self.huggingFace(file, .deiT)
-      case .dinoV2: self = try Self.huggingFace(file, .dinoV2)
-      case .dinoV2WithRegisters: self = try Self.huggingFace(file, .dinoV2WithRegisters)
-      case .timmViT: self = try Self.timmWithDimensions(file)
-      case .seedViT: self = try Self.seed(file)
-      case nil: throw .unsupported(key: "model_type", found: "\"\(type)\"", supported: supported, path: file.path)
+      guard let family = Family(named: type) else {
+        throw .unsupported(key: "model_type", found: "\"\(type)\"", supported: supported, path: file.path)
       }
+      try self.init(file, family)
     } else if try file.string("architecture") != nil {
       self = try Self.timmByArchitecture(file, shape: shape)
     } else {
@@ -65,8 +51,37 @@ extension CheckpointConfiguration {
     try check(file)
   }
 
+  /// Dimensions under transformers' keys.
+  private init(_ file: ConfigurationFile, _ family: Family) throws(ConfigurationError) {
+    let defaults = family.defaults
+    for refusal in defaults.refusals where try file.bool(refusal.key) == refusal.value {
+      throw .unsupported(
+        key: refusal.key, found: refusal.variant, supported: "\(!refusal.value)", path: file.path)
+    }
+    let width = try file.int("hidden_size", in: ModelLimits.width, default: defaults.width)
+    let image = try Self.imageSize(file, default: defaults.imageSide)
+    let labels = try Self.labels(file)
+    let declared = try file.int("num_labels", in: ModelLimits.classes)
+    let named = labels.isEmpty ? nil : labels.count
+    self.init(
+      family: family, imageHeight: image.height, imageWidth: image.width,
+      patchSize: try Self.patchSize(file, default: defaults.patchSize),
+      channels: try file.int("num_channels", in: ModelLimits.channels, default: 3), width: width,
+      depth: try file.int("num_hidden_layers", in: ModelLimits.depth, default: defaults.depth),
+      heads: try file.int("num_attention_heads", in: ModelLimits.heads, default: defaults.heads),
+      mlpWidth: try Self.mlpWidth(file, defaults.mlpWidth, width: width),
+      layerNormEpsilon: try file.double("layer_norm_eps", in: ModelLimits.layerNormEpsilon)
+        ?? defaults.layerNormEpsilon,
+      hasQKVBias: try file.bool("qkv_bias") ?? true,
+      classes: defaults.labelsDecideClasses ? named ?? declared : declared ?? named, labels: labels, registers: 0)
+    if let key = defaults.registers {
+      registers = try file.int(key.key, in: ModelLimits.prefixTokens, default: key.count)
+    }
+    if let key = defaults.poolingKey { pooling = try Self.pooling(file, key: key) }
+  }
+
   /// What is required of every family.
-  private func check(_ file: ConfigurationFile) throws(ConfigurationError) {
+  private mutating func check(_ file: ConfigurationFile) throws(ConfigurationError) {
     guard width.isMultiple(of: heads) else {
       throw .invalid(
         key: "num_attention_heads", found: "\(heads) heads", expected: "a number that divides the width \(width)",
@@ -78,8 +93,24 @@ extension CheckpointConfiguration {
         expected: "multiples of the patch size \(patchSize)",
         path: file.path)
     }
-    if let activation = try file.string("hidden_act"), activation != "gelu" {
-      throw .unsupported(key: "hidden_act", found: "\"\(activation)\"", supported: "\"gelu\"", path: file.path)
+    if let name = try file.string("hidden_act") {
+      guard let activation = ActivationFunction(rawValue: name) else {
+        let supported = ActivationFunction.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+        throw .unsupported(key: "hidden_act", found: "\"\(name)\"", supported: supported, path: file.path)
+      }
+      self.activation = activation
+    }
+    // No overflow: both are within their limits.
+    let patchInputs = channels * patchSize * patchSize
+    guard ModelLimits.layerInputs.contains(patchInputs) else {
+      throw .invalid(
+        key: "patch_size", found: "\(channels) channels of \(patchSize) x \(patchSize) pixels",
+        expected: "at most \(ModelLimits.layerInputs.upperBound) numbers in a patch", path: file.path)
+    }
+    guard ModelLimits.classes.contains(classes ?? labels.count) else {
+      throw .invalid(
+        key: "id2label", found: "\(labels.count) names of classes",
+        expected: "at most \(ModelLimits.classes.upperBound)", path: file.path)
     }
   }
 
@@ -99,15 +130,57 @@ extension CheckpointConfiguration {
     return labels.compactMap { $0 }
   }
 
+  /// The size of the images that the model was trained on.
+  private static func imageSize(
+    _ file: ConfigurationFile, default side: Int?
+  ) throws(ConfigurationError) -> (height: Int, width: Int) {
+    if let size = try file.size("image_size", in: ModelLimits.imageSide) { return size }
+    guard let side else {
+      throw .missing(key: "image_size", expected: "an integer or a pair [height, width]", path: file.path)
+    }
+    return (side, side)
+  }
+
   /// One side of a square patch.
-  static func patchSize(_ file: ConfigurationFile, default standard: Int?) throws(ConfigurationError) -> Int {
-    guard let size = try file.size("patch_size", in: patchSizes) else {
-      return try file.int("patch_size", in: patchSizes, default: standard)
+  private static func patchSize(_ file: ConfigurationFile, default standard: Int?) throws(ConfigurationError) -> Int {
+    guard let size = try file.size("patch_size", in: ModelLimits.patchSize) else {
+      return try file.int("patch_size", in: ModelLimits.patchSize, default: standard)
     }
     guard size.height == size.width else {
       throw .unsupported(
         key: "patch_size", found: "[\(size.height), \(size.width)]", supported: "square patches", path: file.path)
     }
     return size.height
+  }
+
+  private static func mlpWidth(
+    _ file: ConfigurationFile, _ standard: ConfigurationDefaults.MLPWidth, width: Int
+  ) throws(ConfigurationError) -> Int {
+    let widths = ModelLimits.mlpWidth
+    switch standard {
+    case .width(let mlpWidth): return try file.int("intermediate_size", in: widths, default: mlpWidth)
+    case .multiple(let factor):
+      return try file.int("intermediate_size", in: widths, default: min(factor * width, widths.upperBound))
+    case .ratio(let standard):
+      let mlpWidth = Int(Double(width) * (try file.double("mlp_ratio", in: 1...64) ?? standard))
+      guard widths.contains(mlpWidth) else {
+        throw .invalid(
+          key: "mlp_ratio", found: "an MLP of width \(mlpWidth)", expected: "a width up to \(widths.upperBound)",
+          path: file.path)
+      }
+      return mlpWidth
+    }
+  }
+
+  /// timm's `global_pool`; nil where the key is not there or empty.
+  static func pooling(_ file: ConfigurationFile, key: String) throws(ConfigurationError) -> Pooling? {
+    guard let name = try file.string(key) else { return nil }
+    switch name {
+    case "token": return .classToken
+    case "avg": return .patchMean
+    case "": return nil
+    default:
+      throw .unsupported(key: key, found: "\"\(name)\"", supported: "\"token\", \"avg\"", path: file.path)
+    }
   }
 }

@@ -3,61 +3,19 @@ import ViTLite
 
 /// Reads `preprocessor_config.json` of Hugging Face and `pretrained_cfg` of timm.
 enum PreprocessingParser {
-  private static let sizes = 1...65_536
+  static let imageNetMean = [0.485, 0.456, 0.406]
+  static let imageNetDeviation = [0.229, 0.224, 0.225]
+  private static let sizes = ModelLimits.preprocessedSide
 
   // MARK: Hugging Face
 
-  /// What an image processor does where its file leaves a key out.
-  private struct Defaults {
-    var resize: Preprocessing.Resize
-    var filter: Preprocessing.Filter
-    var crop: (height: Int, width: Int)?
-    var mean: [Double]
-    var standardDeviation: [Double]
-  }
-
-  private static let half = [0.5, 0.5, 0.5]
-  private static let imageNetMean = [0.485, 0.456, 0.406]
-  private static let imageNetDeviation = [0.229, 0.224, 0.225]
-
-  /// The defaults of transformers' image processors, by the class's name or else by the model's family.
-  private static func defaults(processor: String?, family: ModelConfiguration.Family) -> Defaults {
-    let isBit = processor.map { $0.hasPrefix("Bit") || $0.hasPrefix("Dinov2") }
-    let isDeiT = processor.map { $0.hasPrefix("DeiT") }
-    if isBit ?? (family == .dinoV2 || family == .dinoV2WithRegisters) {
-      return Defaults(
-        resize: .shortestEdge(256), filter: .bicubic, crop: (224, 224), mean: imageNetMean,
-        standardDeviation: imageNetDeviation)
-    }
-    if isDeiT ?? (family == .deiT) {
-      return Defaults(
-        resize: .exact(height: 256, width: 256), filter: .bicubic, crop: (224, 224), mean: half, standardDeviation: half
-      )
-    }
-    return Defaults(
-      resize: .exact(height: 224, width: 224), filter: .bilinear, crop: nil, mean: half, standardDeviation: half)
-  }
-
-  /// What a Hugging Face model's images go through when its folder has no `preprocessor_config.json`; nil for the
-  /// families that come without one.
-  static func standard(for family: ModelConfiguration.Family) -> Preprocessing? {
-    switch family {
-    case .seedViT, .timmViT: return nil
-    case .viT, .deiT, .dinoV2, .dinoV2WithRegisters:
-      let defaults = defaults(processor: nil, family: family)
-      return Preprocessing(
-        resize: defaults.resize, filter: defaults.filter, crop: defaults.crop, mean: defaults.mean,
-        standardDeviation: defaults.standardDeviation)
-    }
-  }
-
   /// Reads `preprocessor_config.json`.
   static func huggingFace(
-    _ file: ConfigurationFile, family: ModelConfiguration.Family
+    _ file: ConfigurationFile, family: Family
   ) throws(ConfigurationError) -> Preprocessing {
     var processor = try file.string("image_processor_type")
     if processor == nil { processor = try file.string("feature_extractor_type") }
-    let defaults = defaults(processor: processor, family: family)
+    let defaults = ImageProcessor.named(processor, for: family).defaults
     let crops = try file.bool("do_center_crop") ?? (defaults.crop != nil)
     var resize = Preprocessing.Resize.none
     if try file.bool("do_resize") ?? true { resize = try self.resize(file, crops: crops) ?? defaults.resize }
@@ -142,6 +100,11 @@ enum PreprocessingParser {
     let share = try source.double("crop_pct", in: 0.01...1) ?? 0.875
     let scaledHeight = Int((Double(height) / share).rounded(.down))
     let scaledWidth = Int((Double(width) / share).rounded(.down))
+    guard sizes.contains(scaledHeight), sizes.contains(scaledWidth) else {
+      throw .invalid(
+        key: "crop_pct", found: "\(share), which resizes images to \(scaledHeight) x \(scaledWidth)",
+        expected: "at most \(sizes.upperBound) pixels", path: file.path)
+    }
     let mode = try source.string("crop_mode") ?? "center"
     let resize: Preprocessing.Resize
     switch mode {

@@ -10,23 +10,28 @@ public enum Preset: String, Sendable, CaseIterable {
   /// The seed implementation's default: ViT-Base's width with 8 heads and a head that averages all tokens.
   case seedViT = "seed-vit"
 
-  /// 224 x 224 pixels, patches of 16 x 16, 1000 classes.
-  public var configuration: ModelConfiguration {
+  package var family: Family {
     switch self {
-    case .viTTiny: Self.configuration(.timmViT, width: 192, depth: 12, heads: 3)
-    case .viTSmall: Self.configuration(.timmViT, width: 384, depth: 12, heads: 6)
-    case .viTBase: Self.configuration(.timmViT, width: 768, depth: 12, heads: 12)
-    case .viTLarge: Self.configuration(.timmViT, width: 1024, depth: 24, heads: 16)
-    case .seedViT: Self.configuration(.seedViT, width: 768, depth: 12, heads: 8)
+    case .viTTiny, .viTSmall, .viTBase, .viTLarge: .timmViT
+    case .seedViT: .seedViT
     }
   }
 
-  private static func configuration(
-    _ family: ModelConfiguration.Family, width: Int, depth: Int, heads: Int
-  ) -> ModelConfiguration {
-    ModelConfiguration(
-      family: family, imageHeight: 224, imageWidth: 224, patchSize: 16, channels: 3, width: width, depth: depth,
-      heads: heads, mlpWidth: 4 * width, layerNormEpsilon: family == .seedViT ? 1e-5 : 1e-6, prefixTokens: 1,
-      classes: 1000)
+  /// 224 x 224 pixels, patches of 16 x 16, 1000 classes; all else as the family has it.
+  public var configuration: ModelConfiguration {
+    let size: (width: Int, depth: Int, heads: Int) =
+      switch self {
+      case .viTTiny: (192, 12, 3)
+      case .viTSmall: (384, 12, 6)
+      case .viTBase: (768, 12, 12)
+      case .viTLarge: (1024, 24, 16)
+      case .seedViT: (768, 12, 8)
+      }
+    let family = family
+    return ModelConfiguration(
+      family: family.name, imageHeight: 224, imageWidth: 224, patchSize: 16, channels: 3, width: size.width,
+      depth: size.depth, heads: size.heads, mlpWidth: 4 * size.width,
+      layerNormEpsilon: family.defaults.layerNormEpsilon, prefixTokens: 1, positions: family.positions,
+      normBeforeBlocks: family.normBeforeBlocks, readout: family.readout.usual, classes: 1000)
   }
 }

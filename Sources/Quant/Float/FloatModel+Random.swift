@@ -15,10 +15,11 @@ extension SplitMix64 {
 extension FloatModel {
   /// A model of random weights, for measurements: the same for the same seed. Weights are scaled so that activations
   /// stay near the size that trained models have; norms have gain 1 and bias 0.
-  public static func random(_ configuration: ModelConfiguration, seed: UInt64) -> FloatModel {
+  public static func random(
+    _ configuration: ModelConfiguration, attentionScaling: AttentionScaling = .scores, seed: UInt64
+  ) -> FloatModel {
     var generator = SplitMix64(seed: seed)
     let width = configuration.width
-    let isSeed = configuration.family == .seedViT
     func values(_ count: Int, deviation: Float) -> [Float] {
       (0..<count).map { _ in generator.nextBell() * deviation }
     }
@@ -39,16 +40,18 @@ extension FloatModel {
           return linear(outputs: shape.outputs, inputs: shape.inputs)
         })
     }
-    let head = configuration.classes > 0 ? linear(outputs: configuration.classes, inputs: width) : nil
+    let head =
+      configuration.classes > 0
+      ? linear(outputs: configuration.classes, inputs: configuration.readout.segments * width) : nil
+    let scale = attentionScaling.factors(width: width, heads: configuration.heads)
     return FloatModel(
       configuration: configuration, patchEmbedding: embedding, prefixTokens: prefix, positions: positions,
-      blocks: blocks, scoreScale: isSeed ? 1 : 1 / Float(configuration.headWidth).squareRoot(),
-      probabilityScale: isSeed ? 1 / Float(width).squareRoot() : 1, finalNorm: norm,
-      readout: isSeed ? .tokenMeanThenNorm : .classToken, head: head, pooler: nil)
+      blocks: blocks, scoreScale: scale.scores, probabilityScale: scale.probabilities, finalNorm: norm, head: head,
+      pooler: nil)
   }
 
   /// A preset of random weights.
   public static func random(_ preset: Preset, seed: UInt64 = 0) -> FloatModel {
-    random(preset.configuration, seed: seed)
+    random(preset.configuration, attentionScaling: preset.family.attentionScaling, seed: seed)
   }
 }

@@ -63,9 +63,8 @@ public struct FloatModel: Sendable {
   public var scoreScale: Float
   /// Factor on the softmax's output: 1, or `1/sqrt(width)` in the seed implementation.
   public var probabilityScale: Float
-  /// The final norm; applied to all tokens, or to the pooled vector, as `readout` says.
+  /// The final norm; applied to all tokens, or to the pooled vector, as the configuration's readout says.
   public var finalNorm: FloatNorm
-  public var readout: Readout
   /// `classes x (segments * width)`; nil when the model has no head.
   public var head: FloatLinear?
   /// Hugging Face `ViTModel`'s pooler: `tanh(W x + b)` on the normed class token; nil when there is none.
@@ -73,7 +72,7 @@ public struct FloatModel: Sendable {
 
   public init(
     configuration: ModelConfiguration, patchEmbedding: FloatLinear, prefixTokens: [Float], positions: [Float],
-    blocks: [FloatBlock], scoreScale: Float, probabilityScale: Float, finalNorm: FloatNorm, readout: Readout,
+    blocks: [FloatBlock], scoreScale: Float, probabilityScale: Float, finalNorm: FloatNorm,
     head: FloatLinear?, pooler: FloatLinear?
   ) {
     self.configuration = configuration
@@ -84,7 +83,6 @@ public struct FloatModel: Sendable {
     self.scoreScale = scoreScale
     self.probabilityScale = probabilityScale
     self.finalNorm = finalNorm
-    self.readout = readout
     self.head = head
     self.pooler = pooler
   }

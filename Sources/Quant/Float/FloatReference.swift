@@ -8,7 +8,6 @@ import ViTLite
 ///     let output = reference.run(pixels, workspace: FloatWorkspace(reference.configuration))
 @safe public final class FloatReference: Sendable {
   public let configuration: ModelConfiguration
-  public let readout: Readout
   let scoreScale: Float
   let probabilityScale: Float
   let gemm: SGEMM
@@ -26,7 +25,6 @@ import ViTLite
 
   init(_ model: FloatModel, gemm: SGEMM) {
     configuration = model.configuration
-    readout = model.readout
     scoreScale = model.scoreScale
     probabilityScale = model.probabilityScale
     self.gemm = gemm
@@ -109,7 +107,9 @@ import ViTLite
     observe(.residualMiddle, index, workspace.residual, tokens, width, &tap)
     normalize(workspace.residual, block.ln2, rows: tokens, into: workspace.normed)
     apply(.ffnUp, index, to: workspace.normed, into: workspace.hidden, &tap)
-    unsafe FloatRows.gelu(workspace.hidden.base, count: tokens * configuration.mlpWidth)
+    switch configuration.activation {
+    case .gelu: unsafe FloatRows.gelu(workspace.hidden.base, count: tokens * configuration.mlpWidth)
+    }
     apply(.ffnDown, index, to: workspace.hidden, into: workspace.branch, &tap)
     addBranch(workspace, scale: block.layerScale2)
   }
@@ -125,7 +125,7 @@ import ViTLite
     observe(.output(name), index, y, tokens, layer.outputs, &tap)
   }
 
-  /// attention (tokens x width) = softmax(queries x keys) x values, head by head.
+  /// attention (tokens x width) = softmax(queries x keys) x values, for each head and block of query rows.
   private func attend(_ workspace: FloatWorkspace) {
     let (tokens, width, headWidth) = (configuration.tokens, configuration.width, configuration.headWidth)
     for head in 0..<configuration.heads {
@@ -134,15 +134,19 @@ import ViTLite
       unsafe SGEMM.pack(query + width, rowStride: 1, columnStride: 3 * width, k: headWidth, n: tokens, into: keys)
       unsafe SGEMM.pack(query + 2 * width, rowStride: 3 * width, columnStride: 1, k: tokens, n: headWidth, into: values)
       let scores = unsafe workspace.scores.base
-      unsafe gemm.multiply(
-        query, lda: 3 * width, keys, bias: nil, into: scores, ldc: tokens, m: tokens, n: tokens, k: headWidth)
-      for row in 0..<tokens {
-        unsafe FloatRows.softmax(
-          scores + row * tokens, count: tokens, scoreScale: scoreScale, probabilityScale: probabilityScale)
+      for first in stride(from: 0, to: tokens, by: FloatWorkspace.queryRows) {
+        let rows = min(FloatWorkspace.queryRows, tokens - first)
+        unsafe gemm.multiply(
+          query + first * 3 * width, lda: 3 * width, keys, bias: nil, into: scores, ldc: tokens, m: rows, n: tokens,
+          k: headWidth)
+        for row in 0..<rows {
+          unsafe FloatRows.softmax(
+            scores + row * tokens, count: tokens, scoreScale: scoreScale, probabilityScale: probabilityScale)
+        }
+        unsafe gemm.multiply(
+          scores, lda: tokens, values, bias: nil, into: workspace.attention.base + first * width + head * headWidth,
+          ldc: width, m: rows, n: headWidth, k: tokens)
       }
-      unsafe gemm.multiply(
-        scores, lda: tokens, values, bias: nil, into: workspace.attention.base + head * headWidth, ldc: width,
-        m: tokens, n: headWidth, k: tokens)
     }
   }
 
@@ -154,6 +158,7 @@ import ViTLite
     let prefix = configuration.prefixTokens
     let pooled = workspace.pooled
     let final: FloatBuffer
+    let readout = configuration.readout
     if readout.normsTheMean {
       let rows = readout == .tokenMeanThenNorm ? 0..<tokens : prefix..<tokens
       final = workspace.residual
@@ -185,7 +190,7 @@ import ViTLite
   }
 
   private func poolerOutput(_ workspace: FloatWorkspace) -> [Float] {
-    guard let pooler else { return workspace.pooled.array(readout.segments * configuration.width) }
+    guard let pooler else { return workspace.pooled.array(configuration.readout.segments * configuration.width) }
     pooler.apply(workspace.pooled, rows: 1, into: workspace.row, with: gemm)
     // tanh x = 1 - 2 / (e^2x + 1), which is 1 in single precision from 10 up.
     return workspace.row.array(configuration.width).map { 1 - 2 / (FloatRows.exp(min(2 * $0, 20)) + 1) }

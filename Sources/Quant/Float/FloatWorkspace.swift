@@ -17,7 +17,7 @@ public final class FloatWorkspace {
   let branch: FloatBuffer
   /// `tokens x MLP width`.
   let hidden: FloatBuffer
-  /// One head's scores: `tokens x tokens`.
+  /// One head's scores: `query rows x tokens`.
   let scores: FloatBuffer
   /// One head's keys and values, packed.
   let packedKeys: FloatBuffer
@@ -28,6 +28,10 @@ public final class FloatWorkspace {
   let row: FloatBuffer
   let logits: FloatBuffer
 
+  /// Query rows that go through attention at a time, so that memory does not grow with the square of the tokens. A
+  /// multiple of the tiles of every matrix product.
+  static let queryRows = 480
+
   public init(_ configuration: ModelConfiguration) {
     let (tokens, width) = (configuration.tokens, configuration.width)
     residual = FloatBuffer(count: tokens * width)
@@ -37,7 +41,7 @@ public final class FloatWorkspace {
     attention = FloatBuffer(count: tokens * width)
     branch = FloatBuffer(count: tokens * width)
     hidden = FloatBuffer(count: tokens * configuration.mlpWidth)
-    scores = FloatBuffer(count: tokens * tokens)
+    scores = FloatBuffer(count: min(tokens, Self.queryRows) * tokens)
     packedKeys = FloatBuffer(count: SGEMM.packedCount(k: configuration.headWidth, n: tokens))
     packedValues = FloatBuffer(count: SGEMM.packedCount(k: tokens, n: configuration.headWidth))
     pooled = FloatBuffer(count: 2 * width)

@@ -35,11 +35,11 @@ private struct ModelEncoder {
   mutating func describe(_ model: QuantizedModel) {
     let configuration = model.configuration
     writer.set("general.architecture", .string(ModelKey.architecture))
-    writer.set("general.name", .string("\(configuration.family.rawValue), width \(configuration.width)"))
+    writer.set("general.name", .string("\(configuration.family), width \(configuration.width)"))
     writer.set("general.quantization_version", .uint32(2))
     // LLAMA_FTYPE has no value for plain int8 tensors; 7 (mostly Q8_0) is the nearest: 8-bit weights.
     writer.set("general.file_type", .uint32(7))
-    set("family", .string(configuration.family.rawValue))
+    set("family", .string(configuration.family))
     set("image_height", configuration.imageHeight)
     set("image_width", configuration.imageWidth)
     set("patch_size", configuration.patchSize)
@@ -52,7 +52,10 @@ private struct ModelEncoder {
     set("classes", configuration.classes)
     set("layer_norm_epsilon", .float64(configuration.layerNormEpsilon))
     if !configuration.labels.isEmpty { set("labels", .strings(configuration.labels)) }
-    set("readout", .string(model.readout.rawValue))
+    set("position_scheme", .string(configuration.positions.rawValue))
+    set("norm_before_blocks", .bool(configuration.normBeforeBlocks))
+    set("activation_function", .string(configuration.activation.rawValue))
+    set("readout", .string(configuration.readout.rawValue))
     set("activations", .string(model.activations.rawValue))
     set("softmax_planes", model.softmaxPlanes)
     set("residual_fraction_bits", model.residualFractionBits)

@@ -55,7 +55,6 @@ public struct QuantizedBlock: Sendable, Equatable {
 public struct QuantizedModel: Sendable {
   public var configuration: ModelConfiguration
   public var preprocessing: Preprocessing?
-  public var readout: Readout
   public var activations: ActivationMode
   public var pixelMapping: PixelMapping
   /// 1 or 2 planes of 8 bits for the softmax's output.

@@ -23,7 +23,7 @@ public struct IntegerOutput: Sendable {
   /// - Parameter hiddenStates: what a pass kept in `HiddenStates`; empty when nothing was kept.
   init(_ model: IntegerModel, _ arena: InferenceArena, hiddenStates: [Int32]) {
     let configuration = model.configuration
-    normsTheMean = model.readout.normsTheMean
+    normsTheMean = model.configuration.readout.normsTheMean
     stateCount = configuration.tokens * configuration.width
     states = Array(hiddenStates.prefix((configuration.depth + 1) * stateCount))
     logitScale = Self.scale(model.outputFractionBits)

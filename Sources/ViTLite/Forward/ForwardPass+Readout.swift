@@ -8,7 +8,7 @@ extension ForwardPass {
   func pool(_ finalTokens: Matrix<Int32>) {
     let configuration = model.configuration
     let patches = configuration.prefixTokens..<configuration.tokens
-    switch model.readout {
+    switch model.configuration.readout {
     case .tokenMeanThenNorm: normalizeMean(of: 0..<configuration.tokens)
     case .patchMeanThenNorm: normalizeMean(of: patches)
     case .classToken: normalizeToken(0, segment: 0)

@@ -94,8 +94,11 @@ struct ForwardPass<Observer: PhaseObserver> {
     product(.ffnUp, layers.ffnUp)
     let hidden = arena.input(of: layers.ffnDown)
     phase(.ffnActivation) { tokens in
-      kernels.gelu(
-        arena.hidden, rows: tokens, fractionBits: block.geluFractionBits, block.quantizers.ffnDown, into: hidden)
+      switch model.configuration.activation {
+      case .gelu:
+        kernels.gelu(
+          arena.hidden, rows: tokens, fractionBits: block.geluFractionBits, block.quantizers.ffnDown, into: hidden)
+      }
     }
     product(.ffnDown, layers.ffnDown)
   }

@@ -22,7 +22,6 @@ struct IntegerBlock: Sendable {
 public final class IntegerModel: @unchecked Sendable {
   public let configuration: ModelConfiguration
   public let preprocessing: Preprocessing?
-  public let readout: Readout
   public let activations: ActivationMode
   public let pixelMapping: PixelMapping
   /// Planes of 8 bits for the softmax's output, 1 or 2.
@@ -68,7 +67,6 @@ public final class IntegerModel: @unchecked Sendable {
     contents = decoder.file
     configuration = decoder.configuration
     preprocessing = try decoder.preprocessing()
-    readout = decoder.readout
     activations = decoder.activations
     pixelMapping = try decoder.pixelMapping()
     softmaxPlanes = try decoder.integer("softmax_planes", in: 1...2)
@@ -82,7 +80,7 @@ public final class IntegerModel: @unchecked Sendable {
     finalNorm = try decoder.norm("output_norm")
     headInputShift = Int32(try decoder.integer("head.input_shift", in: 0...24))
     headInputQuantizer = try decoder.quantizers("head.input_range", count: 1)[0]
-    let segments = configuration.width * readout.segments
+    let segments = configuration.width * configuration.readout.segments
     head =
       configuration.classes > 0
       ? try decoder.linear(.output, outputs: configuration.classes, inputs: segments) : nil
@@ -98,7 +96,6 @@ public final class IntegerModel: @unchecked Sendable {
   ) {
     configuration = other.configuration
     preprocessing = other.preprocessing
-    readout = other.readout
     activations = other.activations
     pixelMapping = other.pixelMapping
     softmaxPlanes = other.softmaxPlanes
@@ -158,7 +155,7 @@ public final class IntegerModel: @unchecked Sendable {
   /// What a plan for this model depends on.
   public var outline: ModelOutline {
     ModelOutline(
-      configuration: configuration, readout: readout, softmaxPlanes: softmaxPlanes,
+      configuration: configuration, softmaxPlanes: softmaxPlanes,
       wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
       hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: (head ?? pooler)?.isWide ?? false)
   }

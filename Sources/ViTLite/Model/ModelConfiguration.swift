@@ -1,22 +1,8 @@
-/// The dimensions and variants of a Vision Transformer, the same for every family of checkpoints.
+/// The architecture of a Vision Transformer: its dimensions, and which variant of each part it has. A model runs by
+/// these fields alone, whatever family of checkpoints it comes from.
 public struct ModelConfiguration: Sendable, Equatable {
-  /// Where a checkpoint comes from; decides the names of its tensors and how they are read.
-  public enum Family: String, Sendable, CaseIterable {
-    /// github.com/FrancescoSaverioZuppichini/ViT
-    case seedViT = "seed-vit"
-    /// `timm.models.vision_transformer.VisionTransformer`
-    case timmViT = "timm-vit"
-    /// Hugging Face `ViTModel` and `ViTForImageClassification`
-    case viT = "vit"
-    /// Hugging Face `DeiTModel` and its classification heads
-    case deiT = "deit"
-    /// Hugging Face `Dinov2Model` and `Dinov2ForImageClassification`
-    case dinoV2 = "dinov2"
-    /// Hugging Face `Dinov2WithRegistersModel` and its classification head
-    case dinoV2WithRegisters = "dinov2_with_registers"
-  }
-
-  public var family: Family
+  /// Where the model comes from, such as `dinov2`: shown to people, decides nothing.
+  public var family: String
   /// Height and width of the input in pixels, as the model will be run.
   public var imageHeight: Int
   public var imageWidth: Int
@@ -33,14 +19,23 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var layerNormEpsilon: Double
   /// Tokens before the patches: class token, distillation token and registers, in that order.
   public var prefixTokens: Int
+  /// How tokens get to know where their patches are.
+  public var positions: PositionScheme
+  /// Whether a LayerNorm stands between the embeddings and the first block.
+  public var normBeforeBlocks: Bool
+  /// Between the two layers of each MLP.
+  public var activation: ActivationFunction
+  public var readout: Readout
   /// Classes of the head; 0 when the model has none.
   public var classes: Int
   /// Names of the classes, empty or one for each.
   public var labels: [String]
 
   public init(
-    family: Family, imageHeight: Int, imageWidth: Int, patchSize: Int, channels: Int, width: Int, depth: Int,
-    heads: Int, mlpWidth: Int, layerNormEpsilon: Double, prefixTokens: Int, classes: Int, labels: [String] = []
+    family: String, imageHeight: Int, imageWidth: Int, patchSize: Int, channels: Int, width: Int, depth: Int,
+    heads: Int, mlpWidth: Int, layerNormEpsilon: Double, prefixTokens: Int, positions: PositionScheme = .learned,
+    normBeforeBlocks: Bool = false, activation: ActivationFunction = .gelu, readout: Readout, classes: Int,
+    labels: [String] = []
   ) {
     self.family = family
     self.imageHeight = imageHeight
@@ -53,6 +48,10 @@ public struct ModelConfiguration: Sendable, Equatable {
     self.mlpWidth = mlpWidth
     self.layerNormEpsilon = layerNormEpsilon
     self.prefixTokens = prefixTokens
+    self.positions = positions
+    self.normBeforeBlocks = normBeforeBlocks
+    self.activation = activation
+    self.readout = readout
     self.classes = classes
     self.labels = labels
   }
@@ -65,31 +64,4 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var tokens: Int { prefixTokens + patches }
   /// Inputs of the patch embedding: channels x patch rows x patch columns.
   public var patchInputs: Int { channels * patchSize * patchSize }
-}
-
-/// How the tokens become the vector that the head reads.
-public enum Readout: String, Sendable, CaseIterable {
-  /// The class token after the final norm.
-  case classToken = "class_token"
-  /// The mean of all tokens, then the norm (the seed implementation).
-  case tokenMeanThenNorm = "token_mean_then_norm"
-  /// The mean of the patch tokens, then the norm (timm's `fc_norm`).
-  case patchMeanThenNorm = "patch_mean_then_norm"
-  /// The norm, then the mean of the patch tokens.
-  case normThenPatchMean = "norm_then_patch_mean"
-  /// After the norm: the class token beside the mean of the patch tokens (DINOv2).
-  case classTokenAndPatchMean = "class_token_and_patch_mean"
-  /// After the norm: the class token beside the distillation token (DeiT; the head holds both halves, halved).
-  case classAndDistillationToken = "class_and_distillation_token"
-
-  /// Width of the vector as a multiple of the model's width.
-  public var segments: Int {
-    switch self {
-    case .classTokenAndPatchMean, .classAndDistillationToken: 2
-    default: 1
-    }
-  }
-
-  /// Whether the final norm reads one row of means rather than the tokens.
-  public var normsTheMean: Bool { self == .tokenMeanThenNorm || self == .patchMeanThenNorm }
 }

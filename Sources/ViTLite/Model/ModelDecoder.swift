@@ -4,7 +4,6 @@ import Int8Kernels
 struct ModelDecoder {
   let file: GGUFReader
   let configuration: ModelConfiguration
-  let readout: Readout
   let activations: ActivationMode
   private let bytes: ModelBytes
 
@@ -14,8 +13,8 @@ struct ModelDecoder {
       file = try unsafe GGUFReader(parsing: bytes.buffer.bytes)
     } catch { throw .format(error) }
     configuration = try Self.configuration(in: file)
-    readout = try Self.choice("readout", in: file)
     activations = try Self.choice("activations", in: file)
+    let readout = configuration.readout
     guard readout != .classAndDistillationToken || configuration.prefixTokens >= 2 else {
       throw .invalid(
         what: "\(configuration.prefixTokens) prefix tokens", where: "key \(ModelKey.metadata("prefix_tokens"))",
@@ -33,16 +32,25 @@ struct ModelDecoder {
     do throws(GGUFError) { return try body() } catch { throw .format(error) }
   }
 
+  /// One of a few names. Files from before a key existed have the default.
   private static func choice<Choice: RawRepresentable & CaseIterable>(
-    _ name: String, in file: GGUFReader
+    _ name: String, in file: GGUFReader, default standard: Choice? = nil
   ) throws(IntegerModelError) -> Choice where Choice.RawValue == String {
     let key = ModelKey.metadata(name)
+    if let standard, file[key] == nil { return standard }
     let text = try value { () throws(GGUFError) in try file.string(key) }
     guard let choice = Choice(rawValue: text) else {
       let valid = Choice.allCases.map(\.rawValue).joined(separator: ", ")
       throw .invalid(what: "\"\(text)\"", where: "key \(key)", expected: "one of \(valid)")
     }
     return choice
+  }
+
+  /// A boolean; false in files from before its key existed.
+  private static func flag(_ name: String, in file: GGUFReader) throws(IntegerModelError) -> Bool {
+    let key = ModelKey.metadata(name)
+    guard file[key] != nil else { return false }
+    return try value { () throws(GGUFError) in try file.bool(key) }
   }
 
   private static func integer(
@@ -73,26 +81,23 @@ struct ModelDecoder {
       labels = try value { () throws(GGUFError) in try file.strings(ModelKey.metadata("labels")) }
     }
     let configuration = ModelConfiguration(
-      family: try choice("family", in: file),
-      imageHeight: try integer("image_height", in: 1...16384, of: file),
-      imageWidth: try integer("image_width", in: 1...16384, of: file),
-      patchSize: try integer("patch_size", in: 1...1024, of: file),
-      channels: try integer("channels", in: 1...16, of: file),
-      width: try integer("embedding_length", in: 1...16384, of: file),
-      depth: try integer("block_count", in: 0...1024, of: file),
-      heads: try integer("attention.head_count", in: 1...1024, of: file),
-      mlpWidth: try integer("feed_forward_length", in: 1...65536, of: file), layerNormEpsilon: epsilon,
-      prefixTokens: try integer("prefix_tokens", in: 0...1024, of: file),
-      classes: try integer("classes", in: 0...(1 << 20), of: file), labels: labels)
-    guard configuration.width % configuration.heads == 0 else {
-      throw .invalid(
-        what: "\(configuration.heads) heads for a width of \(configuration.width)",
-        where: "key \(ModelKey.metadata("attention.head_count"))", expected: "a divisor of the width")
-    }
-    guard (1...32768).contains(configuration.tokens), configuration.patches > 0 else {
-      throw .invalid(
-        what: "\(configuration.tokens) tokens", where: "keys vit.image_height, vit.image_width, vit.patch_size",
-        expected: "1 to 32768")
+      family: try value { () throws(GGUFError) in try file.string(ModelKey.metadata("family")) },
+      imageHeight: try integer("image_height", in: ModelLimits.imageSide, of: file),
+      imageWidth: try integer("image_width", in: ModelLimits.imageSide, of: file),
+      patchSize: try integer("patch_size", in: ModelLimits.patchSize, of: file),
+      channels: try integer("channels", in: ModelLimits.channels, of: file),
+      width: try integer("embedding_length", in: ModelLimits.width, of: file),
+      depth: try integer("block_count", in: ModelLimits.depth, of: file),
+      heads: try integer("attention.head_count", in: ModelLimits.heads, of: file),
+      mlpWidth: try integer("feed_forward_length", in: ModelLimits.mlpWidth, of: file), layerNormEpsilon: epsilon,
+      prefixTokens: try integer("prefix_tokens", in: ModelLimits.prefixTokens, of: file),
+      positions: try choice("position_scheme", in: file, default: .learned),
+      normBeforeBlocks: try flag("norm_before_blocks", in: file),
+      activation: try choice("activation_function", in: file, default: .gelu),
+      readout: try choice("readout", in: file), classes: try integer("classes", in: ModelLimits.classes, of: file),
+      labels: labels)
+    do throws(ModelLimitError) { try configuration.validate() } catch {
+      throw .invalid(what: error.found, where: "keys vit.* of the dimensions", expected: error.expected)
     }
     guard labels.isEmpty || labels.count == configuration.classes else {
       throw .invalid(
@@ -168,8 +173,11 @@ struct ModelDecoder {
 
   private func imageSize(_ name: String, count: Int) throws(IntegerModelError) -> [Int] {
     let size = try integers(name, count: count...count)
-    guard size.allSatisfy({ (1...65536).contains($0) }) else {
-      throw .invalid(what: "an image size of \(size)", where: "key vit.\(name)", expected: "1 to 65536")
+    let range = ModelLimits.preprocessedSide
+    guard size.allSatisfy({ range.contains($0) }) else {
+      throw .invalid(
+        what: "an image size of \(size)", where: "key vit.\(name)",
+        expected: "\(range.lowerBound) to \(range.upperBound)")
     }
     return size
   }

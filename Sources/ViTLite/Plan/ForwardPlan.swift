@@ -9,7 +9,6 @@ public enum PlanKind: String, Sendable, CaseIterable {
 /// What a plan depends on, beside its kind and the number of workers.
 public struct ModelOutline: Sendable {
   public var configuration: ModelConfiguration
-  public var readout: Readout
   /// Planes of 8 bits for the softmax's output, 1 or 2.
   public var softmaxPlanes: Int
   /// For each layer of a block: in how many blocks it is wide.
@@ -18,12 +17,11 @@ public struct ModelOutline: Sendable {
   public var hasWideOutput: Bool
 
   public init(
-    configuration: ModelConfiguration, readout: Readout, softmaxPlanes: Int = 2,
+    configuration: ModelConfiguration, softmaxPlanes: Int = 2,
     wideLayers: BlockLayers<Int> = BlockLayers { _ in 0 }, hasWidePatchEmbedding: Bool = false,
     hasWideOutput: Bool = true
   ) {
     self.configuration = configuration
-    self.readout = readout
     self.softmaxPlanes = softmaxPlanes
     self.wideLayers = wideLayers
     self.hasWidePatchEmbedding = hasWidePatchEmbedding
@@ -32,7 +30,7 @@ public struct ModelOutline: Sendable {
 
   /// Whether the final norm is applied to every token: where the readout averages them, or where there is no head.
   public var normsAllTokens: Bool {
-    switch readout {
+    switch configuration.readout {
     case .normThenPatchMean, .classTokenAndPatchMean: true
     default: configuration.classes == 0
     }
@@ -175,7 +173,7 @@ extension ForwardPlan {
     let (heads, headWidth) = (configuration.heads, configuration.headWidth)
     let wide = outline.wideLayers.map { $0 > 0 }
     let paddedTokens = WeightLayout.paddedOutputs(tokens)
-    let inputs = outline.readout.segments * width
+    let inputs = configuration.readout.segments * width
     switch buffer {
     case .residual: return .int32(tokens, width)
     case .patches: return .activations(configuration.patches, configuration.patchInputs)

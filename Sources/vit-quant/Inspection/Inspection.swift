@@ -53,7 +53,7 @@ struct Inspection {
   private var facts: [(key: String, value: JSON)] {
     let c = configuration
     return [
-      ("family", .string(c.family.rawValue)), ("image_height", .integer(c.imageHeight)),
+      ("family", .string(c.family)), ("image_height", .integer(c.imageHeight)),
       ("image_width", .integer(c.imageWidth)), ("channels", .integer(c.channels)),
       ("patch_size", .integer(c.patchSize)), ("tokens", .integer(c.tokens)),
       ("prefix_tokens", .integer(c.prefixTokens)), ("width", .integer(c.width)), ("depth", .integer(c.depth)),

@@ -4,8 +4,7 @@ import ViTLite
 
 /// The layers of a model as torchsummary lists them: type, output shape, parameters.
 ///
-/// For the seed implementation the rows are those of its own modules, Dropout included; other families get the same
-/// form without the layers that do nothing at inference.
+/// The rows are those of the family's own modules, Dropout included where its own summary lists it.
 struct LayerTable {
   struct Row {
     let type: String
@@ -24,10 +23,10 @@ struct LayerTable {
   let remainders: [Remainder]
   private let configuration: ModelConfiguration
   private let facts: Facts
+  private let listsDropout: Bool
 
   /// What the configuration alone does not tell.
   struct Facts {
-    var readout: Readout
     var hasQKVBias = true
     var hasLayerScale = false
     var hasPooler = false
@@ -38,6 +37,7 @@ struct LayerTable {
     self.configuration = configuration
     self.facts = facts
     remainders = facts.remainders
+    listsDropout = Family(named: configuration.family)?.listsDropout ?? false
     addEmbedding()
     for _ in 0..<configuration.depth { addBlock() }
     addReadout()
@@ -46,9 +46,7 @@ struct LayerTable {
   /// The table of a preset: what its random weights are.
   init(_ preset: Preset) {
     let configuration = preset.configuration
-    let isSeed = configuration.family == .seedViT
     let facts = Facts(
-      readout: isSeed ? .tokenMeanThenNorm : .classToken,
       remainders: [
         Remainder(name: "class token", parameters: configuration.prefixTokens * configuration.width),
         Remainder(name: "positions", parameters: configuration.tokens * configuration.width),
@@ -61,14 +59,12 @@ struct LayerTable {
 
   var remainder: Int { remainders.reduce(0) { $0 + $1.parameters } }
 
-  private var isSeed: Bool { configuration.family == .seedViT }
-
   private mutating func add(_ type: String, _ shape: [Int], _ parameters: Int = 0) {
     rows.append(Row(type: type, shape: shape, parameters: parameters))
   }
 
   private mutating func addDropout(_ shape: [Int]) {
-    if isSeed { add("Dropout", shape) }
+    if listsDropout { add("Dropout", shape) }
   }
 
   private mutating func addLinear(_ shape: [Int], inputs: Int, outputs: Int, hasBias: Bool = true) {
@@ -106,8 +102,8 @@ struct LayerTable {
 
   private mutating func addReadout() {
     let width = configuration.width
-    let pooled = [facts.readout.segments * width]
-    switch facts.readout {
+    let pooled = [configuration.readout.segments * width]
+    switch configuration.readout {
     case .tokenMeanThenNorm, .patchMeanThenNorm:
       add("Reduce", pooled)
       add("LayerNorm", pooled, 2 * width)
@@ -121,7 +117,7 @@ struct LayerTable {
     }
     guard configuration.classes > 0 else { return }
     // A distilled model has one head for each of its two tokens.
-    let heads = facts.readout == .classAndDistillationToken ? 2 : 1
+    let heads = configuration.readout == .classAndDistillationToken ? 2 : 1
     for _ in 0..<heads {
       addLinear(pooled, inputs: pooled[0] / heads, outputs: configuration.classes)
     }

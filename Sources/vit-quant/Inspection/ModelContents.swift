@@ -77,7 +77,7 @@ extension LayerTable {
     self.init(
       model.configuration,
       Facts(
-        readout: model.readout, hasQKVBias: hasQKVBias,
+        hasQKVBias: hasQKVBias,
         hasLayerScale: model.blocks.contains { $0.layerScale1 != nil || $0.layerScale2 != nil },
         hasPooler: model.pooler != nil,
         remainders: remainders.map { Remainder(name: $0.name, parameters: $0.shape.reduce(1, *)) }))
@@ -90,7 +90,7 @@ extension LayerTable {
     self.init(
       configuration,
       Facts(
-        readout: model.readout, hasPooler: model.layerNames.contains(.pooler),
+        hasPooler: model.layerNames.contains(.pooler),
         remainders: [
           Remainder(
             name: "positions, with the prefix tokens added to theirs",

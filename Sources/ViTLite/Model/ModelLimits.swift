@@ -1,0 +1,92 @@
+import Int8Kernels
+
+/// The dimensions that this package accepts: the same wherever a model comes from, so that what can be calibrated can be
+/// run. They lie above those of published models.
+public enum ModelLimits {
+  /// Height and width of the images that a model takes, in pixels.
+  public static let imageSide = 1...16_384
+  /// Height and width that images are resized or cropped to before, in pixels.
+  public static let preprocessedSide = 1...65_536
+  /// Side of a patch in pixels.
+  public static let patchSize = 1...1_024
+  public static let channels = 1...1_024
+  /// Width of the residual stream.
+  public static let width = 1...16_384
+  public static let depth = 0...1_024
+  /// A divisor of the width besides.
+  public static let heads = 1...16_384
+  public static let mlpWidth = 1...65_536
+  /// Class token, distillation token and registers together.
+  public static let prefixTokens = 0...1_024
+  public static let classes = 0...1_048_576
+  /// Prefix tokens and patches together.
+  public static let tokens = 1...32_768
+  /// Inputs of any linear layer. Products of a level up to 255 and a weight within ±127 fill 32 bits from 66,311 inputs
+  /// on, so accumulators cannot overflow.
+  public static let layerInputs = 1...65_536
+  /// Numbers that one layer reads or writes for one image: tokens times the widest layer. The largest buffer of an
+  /// inference has 4 bytes for each, 512 MB.
+  public static let activations = 1...134_217_728
+  /// Added to the variance in every LayerNorm.
+  public static let layerNormEpsilon = 1e-30...1.0
+}
+
+/// What a model configuration has that no model of this package may have.
+public struct ModelLimitError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// `16385 heads`
+  public var found: String
+  /// `1 to 16384`
+  public var expected: String
+
+  public var description: String { "\(found), expected \(expected)" }
+}
+
+extension ModelConfiguration {
+  /// Checks every dimension, and every product of dimensions that memory depends on.
+  /// - Throws: the first that is beyond `ModelLimits`, or a variant that nothing computes.
+  public func validate() throws(ModelLimitError) {
+    try Self.check(imageHeight, "rows of pixels", ModelLimits.imageSide)
+    try Self.check(imageWidth, "columns of pixels", ModelLimits.imageSide)
+    try Self.check(patchSize, "pixels along a patch", ModelLimits.patchSize)
+    try Self.check(channels, "channels", ModelLimits.channels)
+    try Self.check(width, "numbers in a token", ModelLimits.width)
+    try Self.check(depth, "blocks", ModelLimits.depth)
+    try Self.check(heads, "heads", ModelLimits.heads)
+    try Self.check(mlpWidth, "numbers in the MLP's hidden layer", ModelLimits.mlpWidth)
+    try Self.check(prefixTokens, "tokens before the patches", ModelLimits.prefixTokens)
+    try Self.check(classes, "classes", ModelLimits.classes)
+    guard ModelLimits.layerNormEpsilon.contains(layerNormEpsilon) else {
+      let range = ModelLimits.layerNormEpsilon
+      throw ModelLimitError(
+        found: "an epsilon of \(layerNormEpsilon)", expected: "\(range.lowerBound) to \(range.upperBound)")
+    }
+    guard width.isMultiple(of: heads) else {
+      throw ModelLimitError(found: "\(heads) heads for a width of \(width)", expected: "a divisor of the width")
+    }
+    guard !normBeforeBlocks else {
+      throw ModelLimitError(found: "a norm before the blocks", expected: "none")
+    }
+    // No product below overflows 32 bits: 1024 channels of 1024 x 1024 pixels, 16384 x 16384 patches.
+    try Self.check(patchInputs, "inputs of the patch embedding", ModelLimits.layerInputs)
+    guard patches > 0 else {
+      throw ModelLimitError(
+        found: "an image of \(imageHeight) x \(imageWidth)", expected: "at least one patch of \(patchSize) pixels")
+    }
+    try Self.check(tokens, "tokens", ModelLimits.tokens)
+    let largest = ModelLimits.activations.upperBound / widestRow
+    guard tokens <= largest else {
+      throw ModelLimitError(
+        found: "\(tokens) tokens in a model whose widest layer has \(widestRow) numbers for each",
+        expected: "at most \(largest)")
+    }
+  }
+
+  /// The most numbers that any buffer has for a token. Heads are packed one by one, each padded to whole panels.
+  private var widestRow: Int { max(patchInputs, 3 * width, mlpWidth, heads * WeightLayout.paddedOutputs(headWidth)) }
+
+  private static func check(_ found: Int, _ what: String, _ range: ClosedRange<Int>) throws(ModelLimitError) {
+    guard range.contains(found) else {
+      throw ModelLimitError(found: "\(found) \(what)", expected: "\(range.lowerBound) to \(range.upperBound)")
+    }
+  }
+}
