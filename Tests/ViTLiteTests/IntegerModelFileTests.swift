@@ -1,3 +1,4 @@
+import LibC
 import Testing
 
 @testable import Int8Kernels
@@ -91,6 +92,34 @@ import Testing
 
   private func elements<Element>(_ start: UnsafePointer<Element>, _ count: Int) -> [Element] {
     Array(UnsafeBufferPointer(start: start, count: count))
+  }
+
+  @Test("A model that the reader refuses is not written, and the old file stays")
+  func refusedModel() throws {
+    let path = "/tmp/vit-quant-refused-\(getpid()).gguf"
+    defer { unlink(path) }
+    var quantized = try IntegerModelCase.golden("timm-vit").quantized()
+    try quantized.write(to: path)
+    let before = try MappedFile.contents(of: path, limit: 1 << 24)
+    quantized.blocks[0].scoreShift = 63
+    #expect(throws: IntegerModelError.self) { try quantized.write(to: path) }
+    #expect(try MappedFile.contents(of: path, limit: 1 << 24) == before)
+  }
+
+  @Test("A model reads borrowed bytes in place")
+  func borrowedBytes() throws {
+    let example = try IntegerModelCase.golden("timm-vit")
+    let bytes = try example.quantized().bytes
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
+    defer { memory.deallocate() }
+    memory.copyBytes(from: bytes)
+    let model = try IntegerModel(borrowing: UnsafeRawBufferPointer(memory))
+    let expected = try InferenceSession(model: IntegerModel(bytes)).run(example.pixels(model)[0]).crc32
+    #expect(try InferenceSession(model: model).run(example.pixels(model)[0]).crc32 == expected)
+    // What is read is these bytes: other weights, another result.
+    let tensor = try #require(model.contents.tensors.first { $0.name == "output.bias" })
+    for index in tensor.range { memory[index] = 1 }
+    #expect(try InferenceSession(model: model).run(example.pixels(model)[0]).crc32 != expected)
   }
 
   @Test func aFileOnDiskIsTheBytesInMemoryAndRunsTheSame() throws {

@@ -41,11 +41,11 @@ public struct AtomicFile: ~Copyable {
     }
     #if os(Linux)
       // O_TMPFILE, a macro that Swift does not import: O_DIRECTORY and this bit, the same on x86-64 and arm64.
-      let unnamed = unsafe open(folder(of: path), O_WRONLY | O_CLOEXEC | O_DIRECTORY | 0o20000000, 0o666)
+      let unnamed = unsafe open(folder(of: path), O_RDWR | O_CLOEXEC | O_DIRECTORY | 0o20000000, 0o666)
       if unnamed >= 0 { return (unnamed, .unnamed) }
     #endif
     let name = temporaryName(for: path)
-    let descriptor = unsafe open(name, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0o666)
+    let descriptor = unsafe open(name, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o666)
     guard descriptor >= 0 else { throw FileError(failed: "create", path: path) }
     return (descriptor, .temporary(name))
   }
@@ -87,6 +87,14 @@ public struct AtomicFile: ~Copyable {
   public mutating func append(_ bytes: [UInt8]) throws(FileError) {
     try unsafe append(bytes.span.bytes)
   }
+
+  /// Whether the path is no regular file, so that what is written is there at once.
+  var isInPlace: Bool {
+    if case .inPlace = placement { true } else { false }
+  }
+
+  /// What was written so far, to be checked before it is committed; not for a file that is written in place.
+  func mapped() throws(FileError) -> MappedFile { try MappedFile(descriptor: descriptor, path: path) }
 
   /// Flushes the file to the device and gives it its name, replacing what had it.
   public consuming func commit() throws(FileError) {

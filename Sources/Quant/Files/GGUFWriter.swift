@@ -117,12 +117,17 @@ public struct GGUFWriter: Sendable {
   /// Writes the file, which appears when it is complete.
   public func write(to path: String) throws(FileError) {
     var file = try AtomicFile(path: path)
+    try append(to: &file)
+    try file.commit()
+  }
+
+  /// Appends the whole file to one that is being written.
+  func append(to file: inout AtomicFile) throws(FileError) {
     try file.append(header)
     for tensor in tensors {
       try file.append(tensor.bytes)
       try file.append(padding(after: tensor))
     }
-    try file.commit()
   }
 }
 

@@ -17,8 +17,33 @@ extension QuantizedModel {
   }
 
   /// Writes the model file; what was at the path stays whole until the new file is.
-  public func write(to path: String) throws(FileError) {
-    try encoded().write(to: path)
+  ///
+  /// The file takes its name only after the runtime's own reader has loaded it and found every checksum right, so that
+  /// what calibration writes can be run. A path that is no regular file, such as a pipe, is written in place after the
+  /// same check of the bytes.
+  ///
+  /// - Returns: the model, ready to run.
+  /// - Throws: `file` when the system refuses something; any other error is the reader's, of a model that it would not
+  ///   load, and nothing was written then.
+  @discardableResult
+  public func write(to path: String) throws(IntegerModelError) -> IntegerModel {
+    let encoded = encoded()
+    var file: AtomicFile
+    do throws(FileError) { file = try AtomicFile(path: path) } catch { throw .file(error) }
+    guard !file.isInPlace else {
+      let model = try IntegerModel(encoded.serialized())
+      do throws(FileError) { try encoded.append(to: &file) } catch { throw .file(error) }
+      return model
+    }
+    let mapped: MappedFile
+    do throws(FileError) {
+      try encoded.append(to: &file)
+      mapped = try file.mapped()
+    } catch { throw .file(error) }
+    let model = try IntegerModel(mapping: mapped)
+    try model.verifyChecksums()
+    do throws(FileError) { try file.commit() } catch { throw .file(error) }
+    return model
   }
 
   /// The bytes of the model file.

@@ -4,7 +4,12 @@
     public convenience init(path: String) throws(IntegerModelError) {
       let mapped: MappedFile
       do throws(FileError) { mapped = try MappedFile(path: path) } catch { throw .file(error) }
-      try unsafe self.init(ModelBytes(mapped.unsafeBytes, keptBy: mapped))
+      try self.init(mapping: mapped)
+    }
+
+    /// A model from a file that is mapped already.
+    package convenience init(mapping file: MappedFile) throws(IntegerModelError) {
+      try unsafe self.init(ModelBytes(file.unsafeBytes, keptBy: file))
     }
   }
 #endif

@@ -10,11 +10,18 @@ import LibC
   private let buffer: UnsafeRawBufferPointer
 
   /// - Throws: `FileError` when there is no such file, when it cannot be read, or when it is not a regular file.
-  public init(path: String) throws(FileError) {
+  public convenience init(path: String) throws(FileError) {
     // Non-blocking: opening a FIFO would otherwise wait for a writer before it can be refused.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError(failed: "open", path: path) }
     defer { close(descriptor) }
+    try self.init(descriptor: descriptor, path: path)
+  }
+
+  /// Maps an open file, which may be closed afterwards.
+  ///
+  /// - Parameter path: what to call it in errors.
+  package init(descriptor: Int32, path: String) throws(FileError) {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else { throw FileError(failed: "examine", path: path) }
     guard status.st_mode & S_IFMT == S_IFREG else {

@@ -59,11 +59,16 @@ enum CalibrateCommand {
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
     let start = Clock.seconds
     let outputPath = arguments[output] ?? ""
+    guard !outputPath.lowercased().hasSuffix(".safetensors") else {
+      throw .usage("--output \(outputPath), in \"calibrate\", expected a name that ends in .gguf: the int8 model's format")
+    }
     let source = try source(arguments, console)
     let run = CalibrationRun(checkpoint: source.checkpoint, options: options(arguments), console: console)
     let calibration = try run.quantize(source.samples)
-    do { try calibration.model.write(to: outputPath) } catch { throw .input("\(error)") }
-    let model = try ModelFile.loadInteger(outputPath)
+    let model: IntegerModel
+    do { model = try calibration.model.write(to: outputPath) } catch {
+      throw .input(ModelFile.located("\(error)", outputPath))
+    }
     if let path = arguments[report], let data = source.data {
       try writeReport(to: path, source.checkpoint, model, data, arguments, console)
     }

@@ -56,8 +56,7 @@ enum DemoCommand {
     }
     let run = CalibrationRun(checkpoint: checkpoint, options: CalibrationOptions(threads: threads), console: console)
     let quantized = try run.quantize(samples).model
-    do { try quantized.write(to: path) } catch { throw .input("\(error)") }
-    return try ModelFile.loadInteger(path)
+    do { return try quantized.write(to: path) } catch { throw .input(ModelFile.located("\(error)", path)) }
   }
 
   /// What both models say of the sample images.
