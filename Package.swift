@@ -32,7 +32,8 @@ let package = Package(
     .target(name: "Int8Kernels", dependencies: ["CKernels"], swiftSettings: librarySettings),
     .target(name: "ViTLite", dependencies: ["Int8Kernels", "CKernels", "LibC"], swiftSettings: librarySettings),
     .target(
-      name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC"], swiftSettings: librarySettings),
+      name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC"],
+      swiftSettings: librarySettings),
     .executableTarget(
       name: "vit-quant",
       dependencies: [
@@ -49,7 +50,8 @@ let package = Package(
     .testTarget(
       name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "CFloatKernels", "LibC"], resources: [.copy("Golden")]),
     .testTarget(
-      name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite", "Quant", "LibC"], resources: [.copy("Fixtures")]),
+      name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite", "Quant", "LibC"],
+      resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6]
 )

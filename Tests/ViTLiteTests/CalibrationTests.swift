@@ -143,7 +143,8 @@ import Testing
 extension FloatModel {
   /// Multiplications of one kind of weights, or of all.
   fileprivate static let scalable: [@Sendable (inout FloatModel, Float) -> Void] = [
-    { $0.patchEmbedding.scale($1) }, { $0.blocks[0].layers.attnQKV.scale($1) }, { $0.blocks[0].layers.attnOut.scale($1) },
+    { $0.patchEmbedding.scale($1) }, { $0.blocks[0].layers.attnQKV.scale($1) },
+    { $0.blocks[0].layers.attnOut.scale($1) },
     { $0.blocks[0].layers.ffnUp.scale($1) }, { $0.blocks[0].layers.ffnDown.scale($1) }, { $0.head?.scale($1) },
     { model, factor in model.positions = model.positions.map { $0 * factor } },
     { model, factor in model.blocks[0].ln1.gain = model.blocks[0].ln1.gain.map { $0 * factor } },

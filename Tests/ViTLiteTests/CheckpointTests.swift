@@ -229,7 +229,8 @@ private final class Folder {
       func count(_ layer: FloatLinear?) -> Int { layer.map { $0.weight.count + $0.bias.count } ?? 0 }
       func count(_ norm: FloatNorm) -> Int { norm.gain.count + norm.bias.count }
       let blocks = model.blocks.reduce(0) { sum, block in
-        sum + count(block.ln1) + count(block.layers.attnQKV) + count(block.layers.attnOut) + count(block.ln2) + count(block.layers.ffnUp)
+        sum + count(block.ln1) + count(block.layers.attnQKV) + count(block.layers.attnOut) + count(block.ln2)
+          + count(block.layers.ffnUp)
           + count(block.layers.ffnDown)
       }
       return count(model.patchEmbedding) + model.prefixTokens.count + model.positions.count + blocks

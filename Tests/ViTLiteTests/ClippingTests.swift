@@ -54,7 +54,8 @@ import Testing
   }
 
   /// Statistics of a block that saw these rows, and the rows as what each layer reads.
-  private static func half(_ gelu: [Float], _ others: [Float]) -> (seen: BlockStatistics, inputs: BlockLayers<[Float]>) {
+  private static func half(_ gelu: [Float], _ others: [Float]) -> (seen: BlockStatistics, inputs: BlockLayers<[Float]>)
+  {
     var seen = BlockStatistics(IntegerModelCase.configuration())
     let inputs = BlockLayers { layer in layer == .ffnDown ? gelu : others }
     for layer in BlockLayer.allCases {

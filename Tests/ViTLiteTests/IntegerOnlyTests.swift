@@ -16,8 +16,10 @@ import Testing
   /// Files of the integer path, relative to the sources.
   private static let paths: [String] = {
     let all = FileManager.default.enumerator(atPath: sources.path())?.compactMap { $0 as? String } ?? []
-    return all.filter { path in folders.contains { path.hasPrefix($0) } && [".swift", ".c", ".h"].contains(where: path.hasSuffix) }
-      .sorted()
+    return all.filter { path in
+      folders.contains { path.hasPrefix($0) } && [".swift", ".c", ".h"].contains(where: path.hasSuffix)
+    }
+    .sorted()
   }()
 
   @Test func theSourcesOfTheIntegerPathNameNoFloatingPointType() throws {

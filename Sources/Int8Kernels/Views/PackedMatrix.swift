@@ -77,7 +77,8 @@ public struct PackedMatrix: @unchecked Sendable {
     let first = range.lowerBound
     let bytes = first * WeightLayout.paddedInputs(inputs)
     return unsafe PackedMatrix(
-      weights: weights + bytes, plane: low.map { unsafe LowPlane(weights: $0.weights + bytes, columnSum: $0.columnSum + first) },
+      weights: weights + bytes,
+      plane: low.map { unsafe LowPlane(weights: $0.weights + bytes, columnSum: $0.columnSum + first) },
       multiplier: multiplier + first, columnSum: columnSum + first, bias: bias + first, outputs: range.count,
       inputs: inputs, shift: shift)
   }
@@ -88,7 +89,8 @@ public struct PackedMatrix: @unchecked Sendable {
   public func replacing(bias: Vector<Int32>) -> PackedMatrix {
     precondition(bias.count >= WeightLayout.paddedOutputs(outputs), "a bias for each output")
     return unsafe PackedMatrix(
-      weights: weights, plane: low, multiplier: multiplier, columnSum: columnSum, bias: bias.base, outputs: outputs, inputs: inputs, shift: shift)
+      weights: weights, plane: low, multiplier: multiplier, columnSum: columnSum, bias: bias.base, outputs: outputs,
+      inputs: inputs, shift: shift)
   }
 }
 

@@ -14,7 +14,9 @@ extension FloatModel {
       if let scale = blocks[index].layerScale1 {
         model.blocks[index].layers.attnOut.scaleOutputs(0..<width) { scale[$0] }
       }
-      if let scale = blocks[index].layerScale2 { model.blocks[index].layers.ffnDown.scaleOutputs(0..<width) { scale[$0] } }
+      if let scale = blocks[index].layerScale2 {
+        model.blocks[index].layers.ffnDown.scaleOutputs(0..<width) { scale[$0] }
+      }
       model.blocks[index].layerScale1 = nil
       model.blocks[index].layerScale2 = nil
     }

@@ -38,7 +38,9 @@ extension FloatBlock {
     for channel in 0..<width {
       let center = centers[2 * width + channel]
       layers.attnQKV.bias[2 * width + channel] -= center
-      for output in 0..<width { layers.attnOut.bias[output] += layers.attnOut.weight[output * width + channel] * center }
+      for output in 0..<width {
+        layers.attnOut.bias[output] += layers.attnOut.weight[output * width + channel] * center
+      }
     }
   }
 
@@ -61,7 +63,8 @@ extension FloatBlock {
     _ seen: BlockStatistics, _ inputs: BlockLayers<[Float]>, _ activations: ActivationMode, alphas: [Float]
   ) {
     let width = layers.attnOut.outputs
-    let factors1 = layers.attnQKV.bestFactors(seen.inputs.attnQKV.magnitude, inputs.attnQKV, BlockLayer.attnQKV.outputGroups(3 * width), activations, alphas)
+    let factors1 = layers.attnQKV.bestFactors(
+      seen.inputs.attnQKV.magnitude, inputs.attnQKV, BlockLayer.attnQKV.outputGroups(3 * width), activations, alphas)
     ln1.divide(by: factors1)
     layers.attnQKV.scaleInputs(by: factors1)
     let factors2 = layers.ffnUp.bestFactors(
@@ -74,7 +77,9 @@ extension FloatBlock {
     var rows = inputs.attnOut
     for index in rows.indices { rows[index] -= centers[index % width] }
     let magnitudes = (0..<width).map { channel in
-      max(seen.inputs.attnOut.maximum[channel] - centers[channel], centers[channel] - seen.inputs.attnOut.minimum[channel])
+      max(
+        seen.inputs.attnOut.maximum[channel] - centers[channel], centers[channel] - seen.inputs.attnOut.minimum[channel]
+      )
     }
     let factors3 = layers.attnOut.bestFactors(magnitudes, rows, [0..<width], activations, alphas)
     layers.attnQKV.scaleOutputs(2 * width..<3 * width) { 1 / factors3[$0] }

@@ -158,7 +158,9 @@ struct ModelQuantizer {
 extension QuantizedModel {
   /// The most that a layer can add to the residual stream.
   fileprivate var residualBound: Int64 {
-    blocks.reduce(patchEmbedding.outputBound) { max($0, $1.compensatedProjection.outputBound, $1.layers.ffnDown.outputBound) }
+    blocks.reduce(patchEmbedding.outputBound) {
+      max($0, $1.compensatedProjection.outputBound, $1.layers.ffnDown.outputBound)
+    }
   }
 
   /// That no integer can overflow, whatever the input, and no layer leave the residual stream's range.

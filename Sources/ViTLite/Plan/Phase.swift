@@ -106,7 +106,8 @@ extension Phase {
     case .finalNorm: phase("output_norm", .tokens, reads: .residual, writes: .finalTokens)
     case .output:
       phase(
-        "output", .once, reads: [.residual, .finalTokens], writes: [.readoutRows, .headInput, .headActivations, .outputs])
+        "output", .once, reads: [.residual, .finalTokens],
+        writes: [.readoutRows, .headInput, .headActivations, .outputs])
     }
   }
 

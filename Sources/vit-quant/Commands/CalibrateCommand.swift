@@ -60,7 +60,8 @@ enum CalibrateCommand {
     let start = Clock.seconds
     let outputPath = arguments[output] ?? ""
     guard !outputPath.lowercased().hasSuffix(".safetensors") else {
-      throw .usage("--output \(outputPath), in \"calibrate\", expected a name that ends in .gguf: the int8 model's format")
+      throw .usage(
+        "--output \(outputPath), in \"calibrate\", expected a name that ends in .gguf: the int8 model's format")
     }
     let source = try source(arguments, console)
     let run = CalibrationRun(checkpoint: source.checkpoint, options: options(arguments), console: console)

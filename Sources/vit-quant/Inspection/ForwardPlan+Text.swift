@@ -38,7 +38,8 @@ extension ForwardPlan {
           + Self.names(description.writes).joined(separator: ", "),
       ])
     }
-    return [console.styled("Phases (name, shared by the workers, operations of all blocks, buffers)", .bold)] + table.lines
+    return [console.styled("Phases (name, shared by the workers, operations of all blocks, buffers)", .bold)]
+      + table.lines
   }
 
   func memoryLines(_ console: Console) -> [String] {
