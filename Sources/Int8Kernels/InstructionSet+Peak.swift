@@ -7,7 +7,7 @@ extension InstructionSet {
   /// - Parameter rounds: of a dozen vector products, or of four tile products; at least 1.
   /// - Returns: operations done (a multiplication and an addition are two); nil where the set is not present, or has no
   ///   such loop.
-  public func runPeakLoop(rounds: Int64) -> Int64? {
+  package func runPeakLoop(rounds: Int64) -> Int64? {
     guard isPresent, let row = unsafe vq_find_instruction_set(index) else { return nil }
     return unsafe row.pointee.run_peak_loop?(rounds)
   }

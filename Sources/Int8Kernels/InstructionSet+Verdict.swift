@@ -2,7 +2,7 @@ import CKernels
 
 extension InstructionSet {
   /// Whether the kernels of an instruction set can be relied on.
-  public enum Verdict: Sendable, Equatable {
+  package enum Verdict: Sendable, Equatable {
     /// This build or this machine does not have them.
     case unavailable
     /// They gave the portable kernels' integers on the quick list of cases.
@@ -15,7 +15,7 @@ extension InstructionSet {
   ///
   /// The first call compares, which takes a fraction of a millisecond; the others remember. Two threads that call at
   /// the same time both compare, and find the same. The portable kernels need no comparison.
-  public var verdict: Verdict {
+  package var verdict: Verdict {
     guard self != .portable else { return .equal }
     guard let table else { return .unavailable }
     if let known = Verdict(code: vq_known_verdict(index)) { return known }

@@ -1,5 +1,5 @@
 /// The functions of a kernel table, in its order; the raw value is the name in `CKernels.h`.
-public enum Kernel: String, Sendable, CaseIterable {
+package enum Kernel: String, Sendable, CaseIterable {
   case matmul
   case rowRange32 = "row_range_i32"
   case rowSquareSum = "row_square_sum"

@@ -1,7 +1,7 @@
 import CKernels
 
 /// The functions of one instruction set; their contracts are in `CKernels.h`, their definitions in `Portable`.
-public struct Kernels: @unchecked Sendable {
+package struct Kernels: @unchecked Sendable {
   let table: vq_kernels
 
   init(_ table: vq_kernels) {

@@ -4,21 +4,21 @@ import CKernels
 ///
 /// The scale is an integer, so nothing is lost when it goes on as the row's multiplier in the next requantization:
 /// `x = (q - zeroPoint) * 2 * multiplier / 255`.
-public struct RowQuantizer: Sendable, Equatable {
+package struct RowQuantizer: Sendable, Equatable {
   /// Half the row's range in units of its int16 values, 1 to 32767.
-  public var multiplier: Int32
+  package var multiplier: Int32
   /// What the row is clamped to before it is quantized.
-  public var low: Int32
-  public var high: Int32
+  package var low: Int32
+  package var high: Int32
   /// Shift that brings the range into 14 bits; negative is to the right.
   var exponent: Int32
   /// `255 * 2^(20 - exponent) / multiplier`, 16320 to 32640.
   var inverse: Int32
   /// What 0 becomes, 0 to 255.
-  public var zeroPoint: Int32
+  package var zeroPoint: Int32
 
   /// The scale and zero point that make the most of 8 bits for a row with this range; 0 is always exact.
-  public init(minimum: Int32, maximum: Int32) {
+  package init(minimum: Int32, maximum: Int32) {
     let low = min(minimum, 0)
     let high = max(maximum, 0)
     let multiplier = min(max((high &- low &+ 1) &>> 1, 1), 32767)
@@ -28,7 +28,7 @@ public struct RowQuantizer: Sendable, Equatable {
   }
 
   /// A symmetric scale, `q = round(x * 127 / multiplier)`, for a row whose magnitudes reach `magnitude`.
-  public init(magnitude: Int32) {
+  package init(magnitude: Int32) {
     let multiplier = min(max(magnitude, 1), 32767)
     self.init(step: multiplier, levels: 254, low: 0 &- multiplier, high: multiplier)
   }

@@ -6,24 +6,24 @@ import ViTLite
 ///     var comparison = Comparison()
 ///     comparison.add(reference: exact.span, got: quantized.span)
 ///     comparison.sqnr      // decibels
-public struct Comparison: Sendable, Equatable {
+package struct Comparison: Sendable, Equatable {
   /// Sum of `reference^2`.
-  public private(set) var signal = 0.0
+  package private(set) var signal = 0.0
   /// Sum of `(reference - got)^2`.
-  public private(set) var noise = 0.0
+  package private(set) var noise = 0.0
   /// Sum of `got^2`.
-  public private(set) var power = 0.0
+  package private(set) var power = 0.0
   /// Sum of `reference * got`.
-  public private(set) var product = 0.0
+  package private(set) var product = 0.0
   /// The largest `|reference - got|`.
-  public private(set) var maximumError = 0.0
-  public private(set) var count = 0
+  package private(set) var maximumError = 0.0
+  package private(set) var count = 0
 
-  public init() {}
+  package init() {}
 
   /// Adds values and what stands in their place.
   /// - Precondition: both are equally long.
-  public mutating func add(reference: Span<Float>, got: Span<Float>) {
+  package mutating func add(reference: Span<Float>, got: Span<Float>) {
     precondition(reference.count == got.count, "values are compared one by one")
     for index in reference.indices {
       let (exact, value) = (Double(reference[index]), Double(got[index]))
@@ -37,7 +37,7 @@ public struct Comparison: Sendable, Equatable {
     count += reference.count
   }
 
-  public mutating func merge(_ other: Comparison) {
+  package mutating func merge(_ other: Comparison) {
     signal += other.signal
     noise += other.noise
     power += other.power
@@ -47,18 +47,18 @@ public struct Comparison: Sendable, Equatable {
   }
 
   /// The largest ratio that is reported, in decibels: what equal values have instead of infinity.
-  public static let sqnrLimit = 200.0
+  package static let sqnrLimit = 200.0
 
   /// Signal to quantization noise ratio in decibels, `10 log10(sum reference^2 / sum (reference - got)^2)`, held
   /// within plus and minus `sqnrLimit`.
-  public var sqnr: Double {
+  package var sqnr: Double {
     guard noise > 0 else { return Self.sqnrLimit }
     guard signal > 0 else { return -Self.sqnrLimit }
     return min(max(10 * (signal / noise).logarithm / 10.0.logarithm, -Self.sqnrLimit), Self.sqnrLimit)
   }
 
   /// `sum reference * got / sqrt(sum reference^2 * sum got^2)`, -1 to 1; 1 when both are zero throughout.
-  public var cosine: Double {
+  package var cosine: Double {
     guard signal > 0, power > 0 else { return signal == power ? 1 : 0 }
     // Two roots rather than one of a product, which could overflow.
     return min(max(product / (signal.squareRoot() * power.squareRoot()), -1), 1)
@@ -66,16 +66,16 @@ public struct Comparison: Sendable, Equatable {
 }
 
 /// Metrics of a classifier's logits.
-public enum LogitMetrics {
+package enum LogitMetrics {
   /// The class with the largest logit, the first of several; nil without classes.
-  public static func top1(_ logits: [Float]) -> Int? {
+  package static func top1(_ logits: [Float]) -> Int? {
     guard var best = logits.indices.first else { return nil }
     for index in logits.indices where logits[index] > logits[best] { best = index }
     return best
   }
 
   /// Whether `label` is among the `k` classes with the largest logits; of equal ones the first count.
-  public static func isAmongTop(_ k: Int, label: Int, logits: [Float]) -> Bool {
+  package static func isAmongTop(_ k: Int, label: Int, logits: [Float]) -> Bool {
     guard logits.indices.contains(label) else { return false }
     var better = 0
     for index in logits.indices {
@@ -85,13 +85,13 @@ public enum LogitMetrics {
   }
 
   /// The `k` classes with the largest logits, the largest first; of equal ones the first.
-  public static func top(_ k: Int, _ logits: [Float]) -> [Int] {
+  package static func top(_ k: Int, _ logits: [Float]) -> [Int] {
     let order = logits.indices.sorted { (logits[$0], $1) > (logits[$1], $0) }
     return Array(order.prefix(k))
   }
 
   /// Probabilities of the classes.
-  public static func softmax(_ logits: [Float]) -> [Double] {
+  package static func softmax(_ logits: [Float]) -> [Double] {
     guard let maximum = logits.max() else { return [] }
     let weights = logits.map { (Double($0) - Double(maximum)).exponential }
     let sum = weights.reduce(0, +)
@@ -100,7 +100,7 @@ public enum LogitMetrics {
 
   /// Kullback-Leibler divergence of the softmax of `got` from the softmax of `reference`, in nats:
   /// `sum p log(p / q)`, at least 0.
-  public static func klDivergence(reference: [Float], got: [Float]) -> Double {
+  package static func klDivergence(reference: [Float], got: [Float]) -> Double {
     let (p, q) = (logSoftmax(reference), logSoftmax(got))
     var sum = 0.0
     for index in 0..<min(p.count, q.count) { sum += p[index].exponential * (p[index] - q[index]) }

@@ -21,7 +21,7 @@ import ViTLite
 ///   - makeWorker: called once on each thread, before its first index.
 ///   - consume: returns false to stop early.
 /// - Throws: the error of the smallest index that failed, after everything before it was consumed.
-public func forEachInOrder<Worker, Output: Sendable, Failure: Error>(
+package func forEachInOrder<Worker, Output: Sendable, Failure: Error>(
   count: Int, threads: Int,
   makeWorker: @escaping @Sendable () throws(Failure) -> Worker,
   body: @escaping @Sendable (inout Worker, Int) throws(Failure) -> Output,
@@ -60,7 +60,7 @@ public func forEachInOrder<Worker, Output: Sendable, Failure: Error>(
 /// Results of `body` for 0 ..< `count` in the order of the indices, computed on several threads.
 ///
 /// - Throws: the error of the smallest index that failed.
-public func concurrentMap<Worker, Output: Sendable, Failure: Error>(
+package func concurrentMap<Worker, Output: Sendable, Failure: Error>(
   count: Int, threads: Int,
   makeWorker: @escaping @Sendable () throws(Failure) -> Worker,
   body: @escaping @Sendable (inout Worker, Int) throws(Failure) -> Output

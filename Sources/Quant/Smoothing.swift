@@ -3,13 +3,13 @@ import ViTLite
 
 /// Moves the difficulty of quantizing activations into the weights: activations are divided by a factor for each
 /// channel, and the weights that read the channel multiplied by it (SmoothQuant, arXiv 2211.10438).
-public enum Smoothing {
+package enum Smoothing {
   /// `max|x|^alpha / max|w|^(1 - alpha)` for each channel; their geometric mean is 1.
   ///
   /// Scaling a channel of the activations by any factor and its weights by the inverse scales this channel's result by
   /// the same factor: outliers that were made that way vanish. A channel that never carries a value, or that no
   /// weight reads, gets 1.
-  public static func factors(activation: [Float], weight: [Float], alpha: Float) -> [Float] {
+  package static func factors(activation: [Float], weight: [Float], alpha: Float) -> [Float] {
     var logarithms = [Double](repeating: 0, count: activation.count)
     var used = 0
     var total = 0.0

@@ -1,9 +1,9 @@
 extension FixedPoint {
   /// What `exp2Negative` returns for 0: 255 * 128, so that the upper 8 of its 15 bits are at most 255.
-  public static let exp2One: Int32 = 32640
+  package static let exp2One: Int32 = 32640
 
   /// Fraction bits of the argument of `exp2Negative`.
-  public static let exp2FractionBits: Int32 = 10
+  package static let exp2FractionBits: Int32 = 10
 
   /// `32640 * 2^(-x / 2^10)`, rounded to an integer.
   ///
@@ -11,7 +11,7 @@ extension FixedPoint {
   /// the integer part. The result is within 3 of the exact value: a relative error under 2^-13 of the row's largest.
   /// - Parameter x: 0 to 32767; 16 octaves and more give 0.
   @inlinable @inline(__always)
-  public static func exp2Negative(_ x: Int16) -> Int32 {
+  package static func exp2Negative(_ x: Int16) -> Int32 {
     let octaves = Int32(x) &>> 10
     let fraction = (x & 1023) &<< 5
     var value: Int16 = 226
@@ -29,7 +29,7 @@ extension FixedPoint {
   /// rounding is at most 1.3e-4.
   /// - Parameter fractionBits: 5 to 12.
   @inlinable @inline(__always)
-  public static func gelu(_ x: Int16, fractionBits: Int32) -> Int16 {
+  package static func gelu(_ x: Int16, fractionBits: Int32) -> Int16 {
     let bounded = max(x, -32767)
     let magnitude = min(abs(bounded), Int16(truncatingIfNeeded: (4 &<< fractionBits) &- 1))
     let centered = ((magnitude &<< Int16(truncatingIfNeeded: 13 &- fractionBits)) &- 16384) &<< 1

@@ -22,7 +22,7 @@ extension FixedPoint {
   /// - Parameter x: at least 1; 0 counts as 1.
   /// - Returns: a shift from 15 to 46.
   @inlinable
-  public static func reciprocalSquareRoot(_ x: UInt64) -> (mantissa: Int32, shift: Int32) {
+  package static func reciprocalSquareRoot(_ x: UInt64) -> (mantissa: Int32, shift: Int32) {
     let x = max(x, 1)
     let halfLeading = Int32(truncatingIfNeeded: x.leadingZeroBitCount / 2)
     let root = squareRootOfNormalized(x &<< UInt64(2 &* halfLeading))
@@ -36,7 +36,7 @@ extension FixedPoint {
   /// The mantissa has 15 bits (16384 to 32767), so the relative error is at most 2^-14.
   /// - Parameter x: at least 1; smaller counts as 1.
   @inlinable
-  public static func reciprocal(_ x: Int32) -> (mantissa: Int32, shift: Int32) {
+  package static func reciprocal(_ x: Int32) -> (mantissa: Int32, shift: Int32) {
     let x = UInt64(max(x, 1).magnitude)
     let bits = Int32(truncatingIfNeeded: 64 &- x.leadingZeroBitCount)
     // x is in 2^(bits - 1) ..< 2^bits, so the quotient is in 2^14 ... 2^15.
@@ -49,7 +49,7 @@ extension FixedPoint {
   ///
   /// - Parameter count: at least 1.
   @inlinable
-  public static func mean(ofSum sum: Int64, count: Int32) -> Int32 {
+  package static func mean(ofSum sum: Int64, count: Int32) -> Int32 {
     let numerator = 2 &* sum &+ Int64(count)
     let denominator = 2 &* Int64(max(count, 1))
     let (quotient, remainder) = numerator.quotientAndRemainder(dividingBy: denominator)

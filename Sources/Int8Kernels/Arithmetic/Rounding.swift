@@ -2,12 +2,13 @@
 ///
 /// All of it wraps on overflow, so that portable and vector code agree on every input; that a model never gets there
 /// is shown by the bounds in its file.
-public enum FixedPoint {
+@usableFromInline
+package enum FixedPoint {
   /// `floor(x / 2^shift + 1/2)`: a right shift that rounds half up, towards positive infinity.
   ///
   /// - Parameter shift: 0 to 62.
   @inlinable @inline(__always)
-  public static func roundHalfUp(_ x: Int64, shift: Int32) -> Int64 {
+  package static func roundHalfUp(_ x: Int64, shift: Int32) -> Int64 {
     (x &+ ((1 &<< Int64(shift)) &>> 1)) &>> Int64(shift)
   }
 
@@ -15,7 +16,7 @@ public enum FixedPoint {
   ///
   /// - Parameter shift: 0 to 30.
   @inlinable @inline(__always)
-  public static func roundHalfUp(_ x: Int32, shift: Int32) -> Int32 {
+  package static func roundHalfUp(_ x: Int32, shift: Int32) -> Int32 {
     (x &+ ((1 &<< shift) &>> 1)) &>> shift
   }
 
@@ -23,7 +24,7 @@ public enum FixedPoint {
   ///
   /// Not for `a == b == -32768`, where those two differ.
   @inlinable @inline(__always)
-  public static func multiplyQ15(_ a: Int16, _ b: Int16) -> Int16 {
+  package static func multiplyQ15(_ a: Int16, _ b: Int16) -> Int16 {
     Int16(truncatingIfNeeded: (Int32(a) &* Int32(b) &+ (1 << 14)) &>> 15)
   }
 
@@ -35,15 +36,15 @@ public enum FixedPoint {
   ///   - column: the column's multiplier, -32767 to 32767.
   ///   - shift: 0 to 62.
   @inlinable @inline(__always)
-  public static func requantize(_ accumulator: Int32, row: Int32, column: Int32, shift: Int32) -> Int32 {
+  package static func requantize(_ accumulator: Int32, row: Int32, column: Int32, shift: Int32) -> Int32 {
     Int32(truncatingIfNeeded: roundHalfUp(Int64(accumulator) &* Int64(row &* column), shift: shift))
   }
 
   @inlinable @inline(__always)
-  public static func saturateToInt16(_ x: Int32) -> Int16 {
+  package static func saturateToInt16(_ x: Int32) -> Int16 {
     Int16(truncatingIfNeeded: min(max(x, -32768), 32767))
   }
 
   /// The residual stream's range: sums are held within `-residualLimit ... residualLimit`.
-  public static let residualLimit: Int32 = (1 << 30) - 1
+  package static let residualLimit: Int32 = (1 << 30) - 1
 }

@@ -1,18 +1,18 @@
 import CKernels
 
 /// A scale for each channel of a head's values, in units of the attention output.
-public struct ChannelScales: Sendable {
+package struct ChannelScales: Sendable {
   /// `scale * 2^shift` for each channel, -32767 to 32767.
-  public let multiplier: Vector<Int32>
-  public let shift: Int32
+  package let multiplier: Vector<Int32>
+  package let shift: Int32
 
-  public init(multiplier: Vector<Int32>, shift: Int32) {
+  package init(multiplier: Vector<Int32>, shift: Int32) {
     self.multiplier = multiplier
     self.shift = shift
   }
 
   /// From a channel on.
-  public func dropFirst(_ first: Int) -> ChannelScales {
+  package func dropFirst(_ first: Int) -> ChannelScales {
     ChannelScales(multiplier: multiplier.dropFirst(first), shift: shift)
   }
 }
@@ -20,7 +20,7 @@ public struct ChannelScales: Sendable {
 // One head of attention, from int16 queries, keys and values to int16 output.
 extension Kernels {
   /// Quantizes a head's queries as the rows of `out`.
-  public func quantizeQueries(_ queries: Matrix<Int16>, _ quantizer: ActivationQuantizer, into out: QuantizedRows) {
+  package func quantizeQueries(_ queries: Matrix<Int16>, _ quantizer: ActivationQuantizer, into out: QuantizedRows) {
     for token in 0..<queries.rows {
       prefetch(queries, after: token)
       quantizeRow(queries, token, quantizer, range: nil, into: out, at: token)
@@ -29,7 +29,7 @@ extension Kernels {
 
   /// Quantizes a head's keys as panels whose columns are tokens, each symmetric with a scale of its own:
   /// `multiplier / 127` units of `keys`.
-  public func packKeys(_ keys: Matrix<Int16>, _ quantizer: ActivationQuantizer, into packed: PackedActivations) {
+  package func packKeys(_ keys: Matrix<Int16>, _ quantizer: ActivationQuantizer, into packed: PackedActivations) {
     precondition(packed.outputs == keys.rows && packed.inputs == keys.columns, "a column for each token")
     for token in 0..<keys.rows {
       prefetch(keys, after: token)
@@ -49,7 +49,7 @@ extension Kernels {
   }
 
   /// Packs a head's values, already in units of their int8 scale, as panels whose columns are channels.
-  public func packValues(_ values: Matrix<Int16>, into packed: PackedActivations) {
+  package func packValues(_ values: Matrix<Int16>, into packed: PackedActivations) {
     precondition(packed.outputs == values.columns && packed.inputs == values.rows, "a column for each channel")
     let panelBytes = WeightLayout.paddedInputs(values.rows) * WeightLayout.panelColumns
     for first in stride(from: 0, to: values.columns, by: WeightLayout.panelColumns) {
@@ -65,7 +65,7 @@ extension Kernels {
   /// - Parameters:
   ///   - probabilities: a row for each row of scores; with a second plane as many again, in the same order.
   ///   - sums: receives the sum of what each row was rounded to, where 32640 stands for 1; one row.
-  public func softmax(_ scores: Matrix<Int32>, into probabilities: QuantizedRows, sums: Matrix<Int32>) {
+  package func softmax(_ scores: Matrix<Int32>, into probabilities: QuantizedRows, sums: Matrix<Int32>) {
     let rows = scores.rows
     let hasSecondPlane = probabilities.rows == 2 * rows
     precondition(
@@ -86,7 +86,7 @@ extension Kernels {
   ///   - weighted: sums of values, a row for each row of `out`; with a second plane as many again.
   ///   - sums: what `softmax` gave for each row.
   ///   - scales: of the channels of `out`.
-  public func combine(
+  package func combine(
     _ weighted: Matrix<Int32>, sums: Matrix<Int32>, _ scales: ChannelScales, into out: Matrix<Int16>
   ) {
     let rows = out.rows

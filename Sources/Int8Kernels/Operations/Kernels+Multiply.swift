@@ -2,21 +2,21 @@ import CKernels
 
 /// The precision of a wide layer: int16 weights and 15-bit activations, each as two planes of 8 and 7 bits, so that the
 /// int8 product serves. The product of the two low planes, under 2^-14 of the range, is left out.
-public enum WideLayer {
+package enum WideLayer {
   /// Bits of a low plane.
-  public static let lowBits: Int32 = 7
+  package static let lowBits: Int32 = 7
   /// Largest magnitude of a weight.
-  public static let weightLimit = 127 * 128 + 63
+  package static let weightLimit = 127 * 128 + 63
 }
 
 /// What the products of wide layers need beside their operands.
-public struct WideScratch: Sendable {
+package struct WideScratch: Sendable {
   /// Sums on their way to int16, with the shape of the product's output; empty where no layer is wide.
-  public var sums: Matrix<Int32>
+  package var sums: Matrix<Int32>
   /// As many as a layer has outputs, or a product rows.
-  public var zeros: Vector<Int32>
+  package var zeros: Vector<Int32>
 
-  public init(sums: Matrix<Int32>, zeros: Vector<Int32>) {
+  package init(sums: Matrix<Int32>, zeros: Vector<Int32>) {
     self.sums = sums
     self.zeros = zeros
   }
@@ -26,7 +26,7 @@ public struct WideScratch: Sendable {
 // weights; for wide layers high x high, low x high (where the activations have a low plane) and high x low.
 extension Kernels {
   /// The product, saturated to int16.
-  public func multiply(
+  package func multiply(
     _ x: QuantizedRows, by matrix: PackedMatrix, into out: Matrix<Int16>, _ scratch: WideScratch
   ) {
     guard matrix.isWide else {
@@ -43,7 +43,7 @@ extension Kernels {
   }
 
   /// The product as int32.
-  public func multiply(
+  package func multiply(
     _ x: QuantizedRows, by matrix: PackedMatrix, into out: Matrix<Int32>, _ scratch: WideScratch
   ) {
     unsafe product(x, matrix, vq_output_int32, out.base, rows: out.rows, columns: out.columns, stride: out.stride)
@@ -51,7 +51,7 @@ extension Kernels {
   }
 
   /// The product added to what is there, held within the residual stream's range.
-  public func multiply(
+  package func multiply(
     _ x: QuantizedRows, by matrix: PackedMatrix, addingTo out: Matrix<Int32>, _ scratch: WideScratch
   ) {
     unsafe product(x, matrix, vq_output_accumulate, out.base, rows: out.rows, columns: out.columns, stride: out.stride)
@@ -59,7 +59,7 @@ extension Kernels {
   }
 
   /// The plain sums of products, without scales, zero points or bias.
-  public func sumProducts(_ x: QuantizedRows, with matrix: PackedMatrix, into out: Matrix<Int32>) {
+  package func sumProducts(_ x: QuantizedRows, with matrix: PackedMatrix, into out: Matrix<Int32>) {
     unsafe product(x, matrix, vq_output_sums, out.base, rows: out.rows, columns: out.columns, stride: out.stride)
   }
 

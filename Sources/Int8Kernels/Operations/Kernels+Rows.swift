@@ -2,19 +2,19 @@ import CKernels
 
 /// LayerNorm in fixed point: `round(d * m * gain / 2^shift) + bias` with `d` the centered row and `m` the reciprocal
 /// of its deviation.
-public struct IntegerNorm: Sendable {
+package struct IntegerNorm: Sendable {
   /// `gain * sqrt(width)` in output units, times `2^shift`; -32767 to 32767.
-  public let gain: Vector<Int32>
+  package let gain: Vector<Int32>
   /// In output units.
-  public let bias: Vector<Int32>
+  package let bias: Vector<Int32>
   /// -15 to 16
-  public let shift: Int32
+  package let shift: Int32
   /// `epsilon * width` in squared units of the input.
-  public let epsilon: Int64
+  package let epsilon: Int64
 
-  public var width: Int { gain.count }
+  package var width: Int { gain.count }
 
-  public init(gain: Vector<Int32>, bias: Vector<Int32>, shift: Int32, epsilon: Int64) {
+  package init(gain: Vector<Int32>, bias: Vector<Int32>, shift: Int32, epsilon: Int64) {
     precondition(gain.count == bias.count && Self.validShifts.contains(shift), "a gain and a bias for each channel")
     self.gain = gain
     self.bias = bias
@@ -23,7 +23,7 @@ public struct IntegerNorm: Sendable {
   }
 
   /// The range of `shift` in which a row's whole shift stays within 0 to 62.
-  public static let validShifts: ClosedRange<Int32> = -15...16
+  package static let validShifts: ClosedRange<Int32> = -15...16
 }
 
 // LayerNorm, GELU and the quantization of activations, row by row.
@@ -31,12 +31,12 @@ extension Kernels {
   /// Rows that LayerNorm takes at a time.
   ///
   /// One row's steps wait for each other, with divisions between them, but several rows' go side by side.
-  public static let normalizedRows = 4
+  package static let normalizedRows = 4
 
   /// LayerNorm of some rows of `x`, each then quantized as the same row of `out`.
   ///
   /// - Parameter normalized: room for `normalizedRows` rows.
-  public func normalize(
+  package func normalize(
     _ x: Matrix<Int32>, rows: Range<Int>, _ norm: IntegerNorm, _ quantizer: ActivationQuantizer,
     through normalized: Matrix<Int16>, into out: QuantizedRows
   ) {
@@ -67,7 +67,7 @@ extension Kernels {
   }
 
   /// LayerNorm of one row, to int32.
-  public func normalize(
+  package func normalize(
     _ x: Matrix<Int32>, row: Int, _ norm: IntegerNorm, into out: Matrix<Int32>, at index: Int
   ) {
     precondition(x.columns == norm.width && out.columns == norm.width, "a norm of the rows' width")
@@ -81,7 +81,7 @@ extension Kernels {
   /// GELU of some rows in place, each then quantized as the same row of `out`.
   ///
   /// - Parameter fractionBits: of the values, 5 to 12.
-  public func gelu(
+  package func gelu(
     _ x: Matrix<Int16>, rows: Range<Int>, fractionBits: Int32, _ quantizer: ActivationQuantizer,
     into out: QuantizedRows
   ) {
@@ -95,7 +95,7 @@ extension Kernels {
   }
 
   /// Quantizes some rows, each as the same row of `out`, to the planes that `out` has.
-  public func quantize(
+  package func quantize(
     _ x: Matrix<Int16>, rows: Range<Int>, _ quantizer: ActivationQuantizer, into out: QuantizedRows
   ) {
     for row in rows { quantizeRow(x, row, quantizer, range: nil, into: out, at: row) }

@@ -3,18 +3,18 @@
 /// A view is a place, not a value: copies of it see the same numbers. Whoever makes one promises that the memory lives
 /// as long as the view is used, and that no two threads use one element at a time where one of them writes. Given that,
 /// all its members are safe: they check their arguments.
-@safe @frozen
-public struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
+@safe @frozen @usableFromInline
+package struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
   @usableFromInline let base: UnsafeMutablePointer<Element>
-  public let rows: Int
-  public let columns: Int
-  public let stride: Int
+  @usableFromInline package let rows: Int
+  @usableFromInline package let columns: Int
+  @usableFromInline package let stride: Int
 
   /// - Parameters:
   ///   - base: the first of `(rows - 1) * stride + columns` numbers.
   ///   - stride: at least `columns`, which it is when not given.
   @unsafe @inlinable
-  public init(base: UnsafeMutablePointer<Element>, rows: Int, columns: Int, stride: Int? = nil) {
+  package init(base: UnsafeMutablePointer<Element>, rows: Int, columns: Int, stride: Int? = nil) {
     precondition(rows >= 0 && columns >= 0 && (stride ?? columns) >= columns, "a matrix whose rows do not overlap")
     unsafe self.base = base
     self.rows = rows
@@ -24,34 +24,34 @@ public struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
 
   /// Numbers that are only read, as a matrix without gaps between its rows; it must not be written to.
   @unsafe @inlinable
-  public init(reading vector: Vector<Element>, rows: Int, columns: Int) {
+  package init(reading vector: Vector<Element>, rows: Int, columns: Int) {
     precondition(rows * columns <= vector.count, "as many numbers as the matrix has")
     unsafe self.init(base: UnsafeMutablePointer(mutating: vector.base), rows: rows, columns: columns)
   }
 
   /// Some of the rows.
   @inlinable @inline(__always)
-  public func rows(_ range: Range<Int>) -> Matrix {
+  package func rows(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows of the matrix")
     return unsafe Matrix(base: base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
   }
 
   /// Some of the columns.
   @inlinable @inline(__always)
-  public func columns(_ range: Range<Int>) -> Matrix {
+  package func columns(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns of the matrix")
     return unsafe Matrix(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
   }
 
   /// The same memory as rows of `columns` numbers without gaps between them.
   @inlinable
-  public func packed(columns: Int) -> Matrix {
+  package func packed(columns: Int) -> Matrix {
     precondition(columns >= 0 && columns <= self.columns, "at most the columns that there is room for")
     return unsafe Matrix(base: base, rows: rows, columns: columns)
   }
 
   @inlinable
-  public subscript(row: Int, column: Int) -> Element {
+  package subscript(row: Int, column: Int) -> Element {
     get {
       precondition(row >= 0 && row < rows && column >= 0 && column < columns, "an element of the matrix")
       return unsafe base[row * stride + column]
@@ -71,21 +71,21 @@ public struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
 
   /// Copies some rows from a matrix of the same width.
   @inlinable
-  public func copyRows(_ range: Range<Int>, from other: Matrix) {
+  package func copyRows(_ range: Range<Int>, from other: Matrix) {
     precondition(columns == other.columns, "matrices of one width")
     for index in range { unsafe row(index).update(from: other.row(index), count: columns) }
   }
 
   /// Copies one row from a matrix of the same width.
   @inlinable
-  public func copyRow(_ index: Int, from other: Matrix, row source: Int) {
+  package func copyRow(_ index: Int, from other: Matrix, row source: Int) {
     precondition(columns == other.columns, "matrices of one width")
     unsafe row(index).update(from: other.row(source), count: columns)
   }
 
   /// All rows, one after the other.
   @inlinable
-  public func array() -> [Element] {
+  package func array() -> [Element] {
     var elements: [Element] = []
     elements.reserveCapacity(rows * columns)
     for index in 0..<rows { unsafe elements.append(contentsOf: UnsafeBufferPointer(start: row(index), count: columns)) }
@@ -94,33 +94,33 @@ public struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
 }
 
 /// Numbers that are read only: one for each output of a layer, or for each channel.
-@safe @frozen
-public struct Vector<Element: BitwiseCopyable>: @unchecked Sendable {
+@safe @frozen @usableFromInline
+package struct Vector<Element: BitwiseCopyable>: @unchecked Sendable {
   @usableFromInline let base: UnsafePointer<Element>
-  public let count: Int
+  @usableFromInline package let count: Int
 
   @unsafe @inlinable
-  public init(base: UnsafePointer<Element>, count: Int) {
+  package init(base: UnsafePointer<Element>, count: Int) {
     precondition(count >= 0, "a count")
     unsafe self.base = base
     self.count = count
   }
 
   @inlinable
-  public subscript(index: Int) -> Element {
+  package subscript(index: Int) -> Element {
     precondition(index >= 0 && index < count, "an element of the vector")
     return unsafe base[index]
   }
 
   /// Some of the numbers.
   @inlinable @inline(__always)
-  public func extracting(_ range: Range<Int>) -> Vector {
+  package func extracting(_ range: Range<Int>) -> Vector {
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "a part of the vector")
     return unsafe Vector(base: base + range.lowerBound, count: range.count)
   }
 
   @inlinable @inline(__always)
-  public func dropFirst(_ first: Int) -> Vector {
+  package func dropFirst(_ first: Int) -> Vector {
     precondition(first >= 0 && first <= count, "a part of the vector")
     return unsafe Vector(base: base + first, count: count - first)
   }

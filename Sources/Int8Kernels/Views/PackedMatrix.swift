@@ -3,7 +3,7 @@
 ///
 /// The view does not own its memory, which must live as long as it is used.
 @safe
-public struct PackedMatrix: @unchecked Sendable {
+package struct PackedMatrix: @unchecked Sendable {
   /// The lower 7 bits of a wide layer's weights.
   @unsafe
   struct LowPlane {
@@ -20,20 +20,20 @@ public struct PackedMatrix: @unchecked Sendable {
   let columnSum: UnsafePointer<Int32>
   /// In output units, padded likewise.
   let bias: UnsafePointer<Int32>
-  public let outputs: Int
-  public let inputs: Int
+  package let outputs: Int
+  package let inputs: Int
   /// 0 to 62, or to 55 with a low plane.
-  public let shift: Int32
+  package let shift: Int32
 
   /// Whether weights have 15 bits in two planes: `weight = weights * 2^7 + low`, with the multipliers of `weights`.
-  public var isWide: Bool { unsafe low != nil }
+  package var isWide: Bool { unsafe low != nil }
 
   /// - Parameters:
   ///   - weights: `WeightLayout.byteCount(outputs:inputs:)` bytes.
   ///   - low: the low plane, as many bytes; nil for 8-bit weights.
   ///   - multiplier, columnSum, lowColumnSum, bias: `WeightLayout.paddedOutputs(outputs)` numbers each.
   @unsafe
-  public init(
+  package init(
     weights: UnsafePointer<Int8>, low: UnsafePointer<Int8>?, multiplier: Vector<Int32>, columnSum: Vector<Int32>,
     lowColumnSum: Vector<Int32>?, bias: Vector<Int32>, outputs: Int, inputs: Int, shift: Int32
   ) {
@@ -70,7 +70,7 @@ public struct PackedMatrix: @unchecked Sendable {
   ///
   /// - Parameter range: starts at a whole panel, a multiple of 16.
   @inline(__always)
-  public func outputs(_ range: Range<Int>) -> PackedMatrix {
+  package func outputs(_ range: Range<Int>) -> PackedMatrix {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= outputs && range.lowerBound % WeightLayout.panelColumns == 0,
       "outputs from a whole panel on")
@@ -86,7 +86,7 @@ public struct PackedMatrix: @unchecked Sendable {
   /// The same weights with another bias.
   ///
   /// - Parameter bias: as many numbers as `outputs`, padded to whole panels.
-  public func replacing(bias: Vector<Int32>) -> PackedMatrix {
+  package func replacing(bias: Vector<Int32>) -> PackedMatrix {
     precondition(bias.count >= WeightLayout.paddedOutputs(outputs), "a bias for each output")
     return unsafe PackedMatrix(
       weights: weights, plane: low, multiplier: multiplier, columnSum: columnSum, bias: bias.base, outputs: outputs,
@@ -96,7 +96,7 @@ public struct PackedMatrix: @unchecked Sendable {
 
 /// Memory that keys or values are packed into; read as a `PackedMatrix`.
 @safe
-public struct PackedActivations: @unchecked Sendable {
+package struct PackedActivations: @unchecked Sendable {
   /// `WeightLayout.byteCount(outputs:inputs:)` bytes.
   let panels: UnsafeMutablePointer<Int8>
   /// One for each output, padded to whole panels. Values share theirs, all 0: their sums are used as they are.
@@ -104,11 +104,11 @@ public struct PackedActivations: @unchecked Sendable {
   let columnSum: UnsafeMutablePointer<Int32>
   /// As many zeros.
   let zeros: Vector<Int32>
-  public let outputs: Int
-  public let inputs: Int
+  package let outputs: Int
+  package let inputs: Int
 
   @unsafe
-  public init(
+  package init(
     panels: UnsafeMutablePointer<Int8>, multiplier: UnsafeMutablePointer<Int32>,
     columnSum: UnsafeMutablePointer<Int32>, zeros: Vector<Int32>, outputs: Int, inputs: Int
   ) {
@@ -122,7 +122,7 @@ public struct PackedActivations: @unchecked Sendable {
   }
 
   /// As an operand of a product.
-  public func matrix(shift: Int32) -> PackedMatrix {
+  package func matrix(shift: Int32) -> PackedMatrix {
     unsafe PackedMatrix(
       weights: panels, multiplier: multiplier, columnSum: columnSum, bias: zeros.base, outputs: outputs,
       inputs: inputs, shift: shift)

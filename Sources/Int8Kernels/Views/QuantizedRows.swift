@@ -3,7 +3,7 @@
 ///
 /// With a low plane the activations have 15 bits: `level = high * 2^7 + low`.
 @safe
-public struct QuantizedRows: @unchecked Sendable {
+package struct QuantizedRows: @unchecked Sendable {
   /// `rows x columns` levels; the bytes from `columns` to `stride` are readable.
   @usableFromInline let high: UnsafeMutablePointer<UInt8>
   @usableFromInline let low: UnsafeMutablePointer<UInt8>?
@@ -11,14 +11,14 @@ public struct QuantizedRows: @unchecked Sendable {
   @usableFromInline let multiplier: UnsafeMutablePointer<Int32>
   /// One for each row, 0 to 255.
   @usableFromInline let zeroPoint: UnsafeMutablePointer<Int32>
-  public let rows: Int
-  public let columns: Int
+  package let rows: Int
+  package let columns: Int
   /// Bytes from one row to the next, in either plane.
-  public let stride: Int
+  package let stride: Int
 
   /// - Parameter stride: at least `columns` rounded up to a multiple of 4, which is what the kernels read of a row.
   @unsafe
-  public init(
+  package init(
     high: UnsafeMutablePointer<UInt8>, low: UnsafeMutablePointer<UInt8>? = nil,
     multiplier: UnsafeMutablePointer<Int32>, zeroPoint: UnsafeMutablePointer<Int32>, rows: Int, columns: Int,
     stride: Int
@@ -34,14 +34,14 @@ public struct QuantizedRows: @unchecked Sendable {
   }
 
   /// Whether there is a low plane.
-  public var isWide: Bool { unsafe low != nil }
+  package var isWide: Bool { unsafe low != nil }
 
   /// The same place for activations of another precision and width.
   ///
   /// - Parameters:
   ///   - columns: at most the stride.
   ///   - isWide: whether to use the low plane, which must be there.
-  public func reshaped(columns: Int, isWide: Bool) -> QuantizedRows {
+  package func reshaped(columns: Int, isWide: Bool) -> QuantizedRows {
     precondition(!isWide || self.isWide, "a low plane for 15-bit activations")
     return unsafe QuantizedRows(
       high: high, low: isWide ? low : nil, multiplier: multiplier, zeroPoint: zeroPoint, rows: rows, columns: columns,
@@ -49,7 +49,7 @@ public struct QuantizedRows: @unchecked Sendable {
   }
 
   /// Some of the rows.
-  public func rows(_ range: Range<Int>) -> QuantizedRows {
+  package func rows(_ range: Range<Int>) -> QuantizedRows {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows of the activations")
     let first = range.lowerBound
     return unsafe QuantizedRows(
@@ -60,7 +60,7 @@ public struct QuantizedRows: @unchecked Sendable {
   /// Sets the bytes of a row that are exact 8-bit levels, such as pixels: their scale is 1 and their zero point 0.
   ///
   /// - Parameter column: where in the row the bytes go.
-  public func setExact(row: Int, column: Int, _ source: Vector<UInt8>) {
+  package func setExact(row: Int, column: Int, _ source: Vector<UInt8>) {
     precondition(row >= 0 && row < rows && column >= 0 && column + source.count <= columns, "a place in the row")
     unsafe (high + row * stride + column).update(from: source.base, count: source.count)
     unsafe multiplier[row] = 1
@@ -86,7 +86,7 @@ public struct QuantizedRows: @unchecked Sendable {
 }
 
 /// How a row of activations gets its scale.
-public enum ActivationQuantizer: Sendable, Equatable {
+package enum ActivationQuantizer: Sendable, Equatable {
   /// From the row's own range.
   case dynamic
   /// Always the same, from calibration.

@@ -2,20 +2,20 @@ import Int8Kernels
 import ViTLite
 
 /// How much one layer at 8 bits makes the model's output drift while all others are wide.
-public struct LayerSensitivity: Sendable, Equatable {
-  public var layer: LayerName
+package struct LayerSensitivity: Sendable, Equatable {
+  package var layer: LayerName
   /// Of the logits, or of the final tokens without a head, on the calibration data; against the model with all layers
   /// wide, so that what attention itself loses does not hide the layer.
-  public var sqnr: Double
+  package var sqnr: Double
 }
 
 /// What a calibration gives.
-public struct Calibration: Sendable {
-  public var model: QuantizedModel
+package struct Calibration: Sendable {
+  package var model: QuantizedModel
   /// Layers with int16 weights.
-  public var wideLayers: [LayerName]
+  package var wideLayers: [LayerName]
   /// The layer that drifts most first; empty unless asked for.
-  public var sensitivities: [LayerSensitivity]
+  package var sensitivities: [LayerSensitivity]
 }
 
 /// Chooses, layer by layer, between 8 bits and the wide form.

@@ -2,12 +2,12 @@ import Int8Kernels
 import ViTLite
 
 /// A float model as it was found on disk.
-public struct Checkpoint: Sendable {
-  public var model: FloatModel
+package struct Checkpoint: Sendable {
+  package var model: FloatModel
   /// How images become its input; nil when neither the folder nor the family says.
-  public var preprocessing: Preprocessing?
+  package var preprocessing: Preprocessing?
 
-  public init(model: FloatModel, preprocessing: Preprocessing?) {
+  package init(model: FloatModel, preprocessing: Preprocessing?) {
     self.model = model
     self.preprocessing = preprocessing
   }
@@ -17,7 +17,7 @@ public struct Checkpoint: Sendable {
   ///
   /// - Parameter imageSize: the size to run at; position embeddings are resampled to it. Nil for the size of the
   ///   preprocessing's result, or without one that of the configuration.
-  public static func load(
+  package static func load(
     path: String, imageSize: (height: Int, width: Int)? = nil
   ) throws(CheckpointError) -> Checkpoint {
     var (folder, store) = try locate(path)
@@ -64,7 +64,7 @@ public struct Checkpoint: Sendable {
 
 extension Preprocessing {
   /// The size of every prepared image; nil when it depends on the image.
-  public var outputSize: (height: Int, width: Int)? {
+  package var outputSize: (height: Int, width: Int)? {
     if let crop { return crop }
     if case .exact(let height, let width) = resize { return (height, width) }
     return nil

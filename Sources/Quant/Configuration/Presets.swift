@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// Configurations of known size, to be filled with random weights for measurements.
-public enum Preset: String, Sendable, CaseIterable {
+package enum Preset: String, Sendable, CaseIterable {
   case viTTiny = "vit-tiny"
   case viTSmall = "vit-small"
   case viTBase = "vit-base"
@@ -18,7 +18,7 @@ public enum Preset: String, Sendable, CaseIterable {
   }
 
   /// 224 x 224 pixels, patches of 16 x 16, 1000 classes; all else as the family has it.
-  public var configuration: ModelConfiguration {
+  package var configuration: ModelConfiguration {
     let size: (width: Int, depth: Int, heads: Int) =
       switch self {
       case .viTTiny: (192, 12, 3)

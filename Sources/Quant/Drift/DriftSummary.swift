@@ -5,29 +5,29 @@ import ViTLite
 ///
 /// Sums only: images are added one by one and forgotten, and two halves of a data set, added up apart and merged, give
 /// the same counts and, up to rounding, the same means as the whole.
-public struct DriftSummary: Sendable {
+package struct DriftSummary: Sendable {
   /// An image on which the two models name different classes.
-  public struct Disagreement: Sendable, Equatable {
-    public var input: String
-    public var label: Int?
-    public var reference: Int
-    public var quantized: Int
+  package struct Disagreement: Sendable, Equatable {
+    package var input: String
+    package var label: Int?
+    package var reference: Int
+    package var quantized: Int
   }
 
   /// Means over images at one point of the network.
-  public struct Layer: Sendable {
-    public var name: String
+  package struct Layer: Sendable {
+    package var name: String
     fileprivate var sqnr = Mean()
     fileprivate var cosine = Mean()
     /// The largest absolute error of any value.
-    public fileprivate(set) var maximumError = 0.0
+    package fileprivate(set) var maximumError = 0.0
     fileprivate var saturated = 0
     fileprivate var values = 0
 
-    public var sqnrDecibels: Double? { sqnr.value }
-    public var meanCosine: Double? { cosine.value }
+    package var sqnrDecibels: Double? { sqnr.value }
+    package var meanCosine: Double? { cosine.value }
     /// Share of values at the ends of the quantized format, 0 to 1.
-    public var saturation: Double? { values > 0 ? Double(saturated) / Double(values) : nil }
+    package var saturation: Double? { values > 0 ? Double(saturated) / Double(values) : nil }
 
     fileprivate init(name: String) { self.name = name }
 
@@ -65,12 +65,12 @@ public struct DriftSummary: Sendable {
     }
   }
 
-  public private(set) var samples = 0
+  package private(set) var samples = 0
   /// Images with a label, under a model with a head.
-  public private(set) var labelled = 0
+  package private(set) var labelled = 0
   /// `patch_embedding`, `block.0` ... and `final`.
-  public private(set) var layers: [Layer]
-  public private(set) var disagreements: [Disagreement] = []
+  package private(set) var layers: [Layer]
+  package private(set) var disagreements: [Disagreement] = []
   private var compared = 0
   private var referenceTop1Hits = 0
   private var quantizedTop1Hits = 0
@@ -86,7 +86,7 @@ public struct DriftSummary: Sendable {
   private var tokenCosineMean = Mean()
 
   /// - Parameter depth: blocks of the models.
-  public init(depth: Int) {
+  package init(depth: Int) {
     layers = [Layer(name: "patch_embedding")]
     layers += (0..<depth).map { Layer(name: "block.\($0)") }
     layers.append(Layer(name: "final"))
@@ -94,7 +94,7 @@ public struct DriftSummary: Sendable {
 
   /// Adds an image.
   /// - Parameter name: what to call it in the list of disagreements.
-  public mutating func add(_ image: ImageDrift, name: String) {
+  package mutating func add(_ image: ImageDrift, name: String) {
     precondition(image.layers.count == layers.count - 1, "an image of models of this depth")
     samples += 1
     for (index, layer) in image.layers.enumerated() {
@@ -132,7 +132,7 @@ public struct DriftSummary: Sendable {
   }
 
   /// Adds the images of another summary after those of this one.
-  public mutating func merge(_ other: DriftSummary) {
+  package mutating func merge(_ other: DriftSummary) {
     precondition(other.layers.count == layers.count, "summaries of models of one depth")
     samples += other.samples
     labelled += other.labelled
@@ -157,17 +157,17 @@ extension DriftSummary {
   private func share(_ hits: Int) -> Double? { labelled > 0 ? Double(hits) / Double(labelled) : nil }
 
   /// Share of labelled images that the float model classifies rightly, 0 to 1; nil without labels.
-  public var referenceTop1: Double? { share(referenceTop1Hits) }
-  public var quantizedTop1: Double? { share(quantizedTop1Hits) }
-  public var referenceTop5: Double? { share(referenceTop5Hits) }
-  public var quantizedTop5: Double? { share(quantizedTop5Hits) }
+  package var referenceTop1: Double? { share(referenceTop1Hits) }
+  package var quantizedTop1: Double? { share(quantizedTop1Hits) }
+  package var referenceTop5: Double? { share(referenceTop5Hits) }
+  package var quantizedTop5: Double? { share(quantizedTop5Hits) }
 
   /// Accuracy lost, in percentage points; below zero where the int8 model is better.
-  public var top1Drop: Double? { share(100 * (referenceTop1Hits - quantizedTop1Hits)) }
+  package var top1Drop: Double? { share(100 * (referenceTop1Hits - quantizedTop1Hits)) }
 
   /// The 95% confidence interval of `top1Drop`, in percentage points: both models saw the same images, so only those
   /// that one of them alone classifies rightly count (a paired difference of proportions, as in McNemar's test).
-  public var top1DropInterval: ClosedRange<Double>? {
+  package var top1DropInterval: ClosedRange<Double>? {
     guard labelled > 0, let drop = top1Drop else { return nil }
     let n = Double(labelled)
     let (lost, won) = (Double(onlyReferenceRight), Double(onlyQuantizedRight))
@@ -176,14 +176,14 @@ extension DriftSummary {
   }
 
   /// Share of images on which both models name the same class; nil without a head.
-  public var agreement: Double? {
+  package var agreement: Double? {
     compared > 0 ? Double(compared - disagreements.count) / Double(compared) : nil
   }
 
-  public var logitSQNR: Double? { logitSQNRMean.value }
-  public var logitCosine: Double? { logitCosineMean.value }
-  public var klDivergence: Double? { klDivergenceMean.value }
+  package var logitSQNR: Double? { logitSQNRMean.value }
+  package var logitCosine: Double? { logitCosineMean.value }
+  package var klDivergence: Double? { klDivergenceMean.value }
   /// Of the tokens after the final norm.
-  public var tokenSQNR: Double? { tokenSQNRMean.value }
-  public var tokenCosine: Double? { tokenCosineMean.value }
+  package var tokenSQNR: Double? { tokenSQNRMean.value }
+  package var tokenCosine: Double? { tokenCosineMean.value }
 }

@@ -2,15 +2,15 @@ import Int8Kernels
 import ViTLite
 
 /// What a model gave for one image, as floats, whichever model it was.
-public struct ModelOutputs: Sendable {
+package struct ModelOutputs: Sendable {
   /// Nil when the model has no head.
-  public var logits: [Float]?
+  package var logits: [Float]?
   /// The residual stream entering block 0 ... leaving the last, each tokens x width.
-  public var hiddenStates: [[Float]]
+  package var hiddenStates: [[Float]]
   /// After the final norm, tokens x width; nil when the model norms only a pooled vector.
-  public var finalTokens: [Float]?
+  package var finalTokens: [Float]?
 
-  public init(logits: [Float]?, hiddenStates: [[Float]], finalTokens: [Float]?) {
+  package init(logits: [Float]?, hiddenStates: [[Float]], finalTokens: [Float]?) {
     self.logits = logits
     self.hiddenStates = hiddenStates
     self.finalTokens = finalTokens
@@ -18,32 +18,32 @@ public struct ModelOutputs: Sendable {
 }
 
 /// How far the int8 model is from the float one on a single image.
-public struct ImageDrift: Sendable {
+package struct ImageDrift: Sendable {
   /// One point of the network: the tokens entering block 0, leaving each block, or after the final norm.
-  public struct Layer: Sendable {
-    public var comparison: Comparison
+  package struct Layer: Sendable {
+    package var comparison: Comparison
     /// Values at the ends of the quantized format.
-    public var saturated: Int
+    package var saturated: Int
   }
 
-  public var layers: [Layer]
-  public var tokens: Comparison?
-  public var logits: Comparison?
-  public var klDivergence: Double?
+  package var layers: [Layer]
+  package var tokens: Comparison?
+  package var logits: Comparison?
+  package var klDivergence: Double?
   /// The class with the largest logit.
-  public var referenceTop1: Int?
-  public var quantizedTop1: Int?
+  package var referenceTop1: Int?
+  package var quantizedTop1: Int?
   /// Whether the label is among the five largest logits; nil without a label or a head.
-  public var referenceTop5: Bool?
-  public var quantizedTop5: Bool?
-  public var label: Int?
+  package var referenceTop5: Bool?
+  package var quantizedTop5: Bool?
+  package var label: Int?
 
   /// Compares what two models gave for one image.
   ///
   /// - Parameters:
   ///   - saturationLimit: the largest magnitude that the int8 model's residual stream can hold, in real units.
   /// - Precondition: both models have the same dimensions.
-  public init(reference: ModelOutputs, quantized: ModelOutputs, label: Int?, saturationLimit: Float) {
+  package init(reference: ModelOutputs, quantized: ModelOutputs, label: Int?, saturationLimit: Float) {
     precondition(reference.hiddenStates.count == quantized.hiddenStates.count, "models of one depth")
     layers = zip(reference.hiddenStates, quantized.hiddenStates).map { exact, got in
       var comparison = Comparison()

@@ -33,7 +33,7 @@ extension Family {
 }
 
 /// Where attention is scaled.
-public enum AttentionScaling: Sendable {
+package enum AttentionScaling: Sendable {
   /// The scores, by `1/sqrt(head width)`: Vaswani et al., "Attention Is All You Need", 2017.
   case scores
   /// The probabilities, by `1/sqrt(width)`: the seed implementation.

@@ -7,7 +7,7 @@ import ViTLite
 /// Where the file system can (`O_TMPFILE` on Linux) the file has no name until then, so that nothing is left behind
 /// even by a killed process. Without `commit` nothing happens to what was there before. A path that is not a regular
 /// file, such as `/dev/stdout`, is written in place.
-public struct AtomicFile: ~Copyable {
+package struct AtomicFile: ~Copyable {
   private enum Placement {
     /// The open file has no name.
     case unnamed
@@ -18,13 +18,13 @@ public struct AtomicFile: ~Copyable {
     case finished
   }
 
-  public let path: String
+  package let path: String
   /// Bytes written so far.
-  public private(set) var count = 0
+  package private(set) var count = 0
   private let descriptor: Int32
   private var placement: Placement
 
-  public init(path: String) throws(FileError) {
+  package init(path: String) throws(FileError) {
     (descriptor, placement) = try Self.create(path)
     self.path = path
   }
@@ -67,7 +67,7 @@ public struct AtomicFile: ~Copyable {
   }
 
   /// Writes bytes after those written so far.
-  public mutating func append(_ bytes: RawSpan) throws(FileError) {
+  package mutating func append(_ bytes: RawSpan) throws(FileError) {
     let written = unsafe bytes.withUnsafeBytes { source in
       var written = 0
       while written < source.count {
@@ -84,7 +84,7 @@ public struct AtomicFile: ~Copyable {
   }
 
   /// Writes bytes after those written so far.
-  public mutating func append(_ bytes: [UInt8]) throws(FileError) {
+  package mutating func append(_ bytes: [UInt8]) throws(FileError) {
     try unsafe append(bytes.span.bytes)
   }
 
@@ -97,7 +97,7 @@ public struct AtomicFile: ~Copyable {
   func mapped() throws(FileError) -> MappedFile { try MappedFile(descriptor: descriptor, path: path) }
 
   /// Flushes the file to the device and gives it its name, replacing what had it.
-  public consuming func commit() throws(FileError) {
+  package consuming func commit() throws(FileError) {
     if case .inPlace = placement { return }
     guard fsync(descriptor) == 0 else { throw FileError(failed: "flush", path: path) }
     #if os(Linux)
@@ -117,14 +117,14 @@ public struct AtomicFile: ~Copyable {
   }
 
   /// Writes a whole file.
-  public static func save(_ bytes: [UInt8], to path: String) throws(FileError) {
+  package static func save(_ bytes: [UInt8], to path: String) throws(FileError) {
     var file = try AtomicFile(path: path)
     try file.append(bytes)
     try file.commit()
   }
 
   /// Writes a whole text file as UTF-8.
-  public static func save(_ text: String, to path: String) throws(FileError) {
+  package static func save(_ text: String, to path: String) throws(FileError) {
     try save(Array(text.utf8), to: path)
   }
 }

@@ -3,14 +3,14 @@ import LibC
 import ViTLite
 
 /// What stands at a path.
-public enum FileKind: Sendable {
+package enum FileKind: Sendable {
   case file
   case folder
   /// A device, a pipe or a socket.
   case other
 
   /// Nil when there is nothing, or nothing that may be seen. Symbolic links are followed.
-  public init?(of path: String) {
+  package init?(of path: String) {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return nil }
     switch status.st_mode & S_IFMT {

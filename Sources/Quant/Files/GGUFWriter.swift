@@ -7,7 +7,7 @@ import ViTLite
 ///     writer.set("general.architecture", .string("vit"))
 ///     writer.add("head.weight", .int8, dimensions: [64, 10], bytes: weights)
 ///     try writer.write(to: "model.gguf")
-public struct GGUFWriter: Sendable {
+package struct GGUFWriter: Sendable {
   private struct Tensor: Sendable {
     var name: String
     var type: GGUF.TensorType
@@ -16,20 +16,20 @@ public struct GGUFWriter: Sendable {
     var offset: Int
   }
 
-  public let alignment: Int
+  package let alignment: Int
   private var metadata: [(key: String, value: GGUFValue)] = []
   private var tensors: [Tensor] = []
   private var dataSize = 0
 
   /// A writer whose tensors begin at multiples of `alignment`, a power of two; the file's first key says so.
-  public init(alignment: Int = 64) {
+  package init(alignment: Int = 64) {
     precondition(alignment > 0 && alignment & (alignment - 1) == 0, "an alignment must be a power of two")
     self.alignment = alignment
     set("general.alignment", .uint32(UInt32(alignment)))
   }
 
   /// Adds a key, or replaces its value.
-  public mutating func set(_ key: String, _ value: GGUFValue) {
+  package mutating func set(_ key: String, _ value: GGUFValue) {
     if let index = metadata.firstIndex(where: { $0.key == key }) {
       metadata[index].value = value
     } else {
@@ -42,7 +42,7 @@ public struct GGUFWriter: Sendable {
   ///   - dimensions: 1 to 4, in ggml's order: the dimension whose elements are adjacent comes first.
   ///   - bytes: the elements, little-endian.
   /// - Precondition: the name is new, and there are just as many bytes as type and dimensions say.
-  public mutating func add(_ name: String, _ type: GGUF.TensorType, dimensions: [Int], bytes: [UInt8]) {
+  package mutating func add(_ name: String, _ type: GGUF.TensorType, dimensions: [Int], bytes: [UInt8]) {
     precondition((1...GGUF.maximumDimensions).contains(dimensions.count), "a tensor has 1 to 4 dimensions")
     precondition(bytes.count == dimensions.reduce(type.size, *), "the bytes must be those of the dimensions")
     precondition(!tensors.contains { $0.name == name }, "each tensor has a name of its own")
@@ -51,27 +51,27 @@ public struct GGUFWriter: Sendable {
   }
 
   /// Adds a tensor of I8.
-  public mutating func add(_ name: String, dimensions: [Int], values: [Int8]) {
+  package mutating func add(_ name: String, dimensions: [Int], values: [Int8]) {
     add(name, .int8, dimensions: dimensions, bytes: values.map { UInt8(bitPattern: $0) })
   }
 
   /// Adds a tensor of I16.
-  public mutating func add(_ name: String, dimensions: [Int], values: [Int16]) {
+  package mutating func add(_ name: String, dimensions: [Int], values: [Int16]) {
     add(name, .int16, dimensions: dimensions, bytes: LittleEndian.bytes(of: values))
   }
 
   /// Adds a tensor of I32.
-  public mutating func add(_ name: String, dimensions: [Int], values: [Int32]) {
+  package mutating func add(_ name: String, dimensions: [Int], values: [Int32]) {
     add(name, .int32, dimensions: dimensions, bytes: LittleEndian.bytes(of: values))
   }
 
   /// Adds a tensor of F32.
-  public mutating func add(_ name: String, dimensions: [Int], values: [Float]) {
+  package mutating func add(_ name: String, dimensions: [Int], values: [Float]) {
     add(name, .float32, dimensions: dimensions, bytes: LittleEndian.bytes(of: values.map(\.bitPattern)))
   }
 
   /// The CRC-32 of each tensor's bytes, in order.
-  public var tensorChecksums: [UInt32] {
+  package var tensorChecksums: [UInt32] {
     tensors.map { unsafe CRC32.checksum(of: $0.bytes.span.bytes) }
   }
 
@@ -104,7 +104,7 @@ public struct GGUFWriter: Sendable {
   }
 
   /// The whole file.
-  public func serialized() -> [UInt8] {
+  package func serialized() -> [UInt8] {
     var file = header
     file.reserveCapacity(file.count + dataSize)
     for tensor in tensors {
@@ -115,7 +115,7 @@ public struct GGUFWriter: Sendable {
   }
 
   /// Writes the file, which appears when it is complete.
-  public func write(to path: String) throws(FileError) {
+  package func write(to path: String) throws(FileError) {
     var file = try AtomicFile(path: path)
     try append(to: &file)
     try file.commit()

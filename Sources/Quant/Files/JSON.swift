@@ -6,13 +6,13 @@ import ViTLite
 ///     let report: JSON = ["samples": 100, "top1": 0.9028, "labels": ["shirt", "coat"]]
 ///     report.serialized()           // {"samples":100,"top1":0.9028,"labels":["shirt","coat"]}
 ///     report["samples"]?.int        // 100
-public enum JSON: Sendable, Equatable {
+package enum JSON: Sendable, Equatable {
   /// One `"key": value` of an object.
-  public struct Member: Sendable, Equatable {
-    public var key: String
-    public var value: JSON
+  package struct Member: Sendable, Equatable {
+    package var key: String
+    package var value: JSON
 
-    public init(key: String, value: JSON) {
+    package init(key: String, value: JSON) {
       self.key = key
       self.value = value
     }
@@ -31,19 +31,19 @@ public enum JSON: Sendable, Equatable {
 
 extension JSON {
   /// The value of an object's member; nil where there is none or where this is no object. Time grows with the members.
-  public subscript(key: String) -> JSON? {
+  package subscript(key: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
     return members.first { $0.key == key }?.value
   }
 
-  public var isNull: Bool { self == .null }
+  package var isNull: Bool { self == .null }
 
-  public var bool: Bool? {
+  package var bool: Bool? {
     if case .bool(let value) = self { value } else { nil }
   }
 
   /// An exact integer; `4.0` counts as one.
-  public var int: Int? {
+  package var int: Int? {
     switch self {
     case .integer(let value): value
     case .double(let value): Int(exactly: value)
@@ -51,7 +51,7 @@ extension JSON {
     }
   }
 
-  public var double: Double? {
+  package var double: Double? {
     switch self {
     case .integer(let value): Double(value)
     case .double(let value): value
@@ -59,20 +59,20 @@ extension JSON {
     }
   }
 
-  public var string: String? {
+  package var string: String? {
     if case .string(let value) = self { value } else { nil }
   }
 
-  public var array: [JSON]? {
+  package var array: [JSON]? {
     if case .array(let values) = self { values } else { nil }
   }
 
-  public var members: [Member]? {
+  package var members: [Member]? {
     if case .object(let members) = self { members } else { nil }
   }
 
   /// What kind of value this is, for messages: `an object`, `a string` ...
-  public var kind: String {
+  package var kind: String {
     switch self {
     case .null: "null"
     case .bool: "a boolean"
@@ -89,22 +89,22 @@ extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressibl
   ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByStringInterpolation, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
-  public init(nilLiteral: ()) { self = .null }
-  public init(booleanLiteral value: Bool) { self = .bool(value) }
-  public init(integerLiteral value: Int) { self = .integer(value) }
-  public init(floatLiteral value: Double) { self = .double(value) }
-  public init(stringLiteral value: String) { self = .string(value) }
-  public init(arrayLiteral elements: JSON...) { self = .array(elements) }
-  public init(dictionaryLiteral elements: (String, JSON)...) {
+  package init(nilLiteral: ()) { self = .null }
+  package init(booleanLiteral value: Bool) { self = .bool(value) }
+  package init(integerLiteral value: Int) { self = .integer(value) }
+  package init(floatLiteral value: Double) { self = .double(value) }
+  package init(stringLiteral value: String) { self = .string(value) }
+  package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  package init(dictionaryLiteral elements: (String, JSON)...) {
     self = .object(elements.map { Member(key: $0.0, value: $0.1) })
   }
 }
 
 extension JSON {
   /// A number, or `null` for nil: what a report without a value holds.
-  public init(_ value: Int?) { self = value.map { .integer($0) } ?? .null }
+  package init(_ value: Int?) { self = value.map { .integer($0) } ?? .null }
   /// A number, or `null` for nil.
-  public init(_ value: Double?) { self = value.map { .double($0) } ?? .null }
+  package init(_ value: Double?) { self = value.map { .double($0) } ?? .null }
   /// A string, or `null` for nil.
-  public init(_ value: String?) { self = value.map { .string($0) } ?? .null }
+  package init(_ value: String?) { self = value.map { .string($0) } ?? .null }
 }

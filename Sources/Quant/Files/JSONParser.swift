@@ -2,30 +2,30 @@ import Int8Kernels
 import ViTLite
 
 /// Why bytes are not JSON, and at which of them that shows.
-public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was found and what would be valid.
-  public var message: String
+  package var message: String
   /// Bytes from the start of the text.
-  public var offset: Int
+  package var offset: Int
 
-  public var description: String { "\(message) at byte \(offset)" }
+  package var description: String { "\(message) at byte \(offset)" }
 }
 
 extension JSON {
   /// How deep arrays and objects may nest.
-  public static let maximumDepth = 64
+  package static let maximumDepth = 64
   /// How many values a text may hold, so that hostile text cannot take a hundred times its own size in memory.
-  public static let maximumValues = 4_000_000
+  package static let maximumValues = 4_000_000
 
   /// Parses one JSON text, strictly by RFC 8259: UTF-8, no comments, no trailing commas, nothing after the value but
   /// white space. Beyond the RFC, an object must not name a member twice, and numbers must fit a `Double`.
-  public init(parsing text: [UInt8]) throws(JSONError) {
+  package init(parsing text: [UInt8]) throws(JSONError) {
     var parser = JSONParser(bytes: text)
     self = try parser.parseDocument()
   }
 
   /// Parses the bytes of a span, as `init(parsing:)` does those of an array.
-  public init(parsing text: RawSpan) throws(JSONError) {
+  package init(parsing text: RawSpan) throws(JSONError) {
     try self.init(parsing: text.copied())
   }
 }

@@ -5,7 +5,7 @@ extension JSON {
   /// The JSON text of this value: on one line, or indented by two spaces when `pretty`.
   ///
   /// Doubles have the fewest digits that read back to the same value; not finite ones become `null`.
-  public func serialized(pretty: Bool = false) -> String {
+  package func serialized(pretty: Bool = false) -> String {
     var text = ""
     write(to: &text, indentation: pretty ? 0 : nil)
     return text

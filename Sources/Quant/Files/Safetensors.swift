@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// The element types of the safetensors format that this package reads and writes.
-public enum SafetensorsType: String, Sendable, CaseIterable {
+package enum SafetensorsType: String, Sendable, CaseIterable {
   case float64 = "F64"
   case float32 = "F32"
   case float16 = "F16"
@@ -18,7 +18,7 @@ public enum SafetensorsType: String, Sendable, CaseIterable {
   case bool = "BOOL"
 
   /// Bytes of one element.
-  public var size: Int {
+  package var size: Int {
     switch self {
     case .float64, .int64, .uint64: 8
     case .float32, .int32, .uint32: 4
@@ -29,7 +29,7 @@ public enum SafetensorsType: String, Sendable, CaseIterable {
 }
 
 /// What is wrong with a safetensors file, or with what was asked of it.
-public enum SafetensorsError: Error, Equatable, Sendable {
+package enum SafetensorsError: Error, Equatable, Sendable {
   case file(FileError)
   /// The file ends within its header.
   case truncated(byteCount: Int, needed: Int)
@@ -47,7 +47,7 @@ public enum SafetensorsError: Error, Equatable, Sendable {
 }
 
 extension SafetensorsError: CustomStringConvertible {
-  public var description: String {
+  package var description: String {
     switch self {
     case .file(let error): error.description
     case .truncated(let byteCount, let needed):
@@ -66,16 +66,16 @@ extension SafetensorsError: CustomStringConvertible {
 }
 
 /// Where one tensor lies in a safetensors file.
-public struct SafetensorsEntry: Sendable, Equatable {
-  public var name: String
+package struct SafetensorsEntry: Sendable, Equatable {
+  package var name: String
   /// The type as the file spells it; also of types that this package cannot read.
-  public var typeName: String
-  public var shape: [Int]
+  package var typeName: String
+  package var shape: [Int]
   /// Bytes of the file.
-  public var range: Range<Int>
+  package var range: Range<Int>
 
   /// Nil for a type that this package cannot read.
-  public var type: SafetensorsType? { SafetensorsType(rawValue: typeName) }
+  package var type: SafetensorsType? { SafetensorsType(rawValue: typeName) }
   /// The product of the shape.
-  public var elementCount: Int
+  package var elementCount: Int
 }

@@ -5,22 +5,22 @@ import ViTLite
 ///
 ///     let file = try SafetensorsFile(path: "io.safetensors")
 ///     let pixels = try file.floats("pixel_values")       // shape: file["pixel_values"]?.shape
-public final class SafetensorsFile: Sendable {
-  public let header: SafetensorsHeader
+package final class SafetensorsFile: Sendable {
+  package let header: SafetensorsHeader
   private let file: MappedFile
 
   /// Maps a file and checks its header.
-  public init(path: String) throws(SafetensorsError) {
+  package init(path: String) throws(SafetensorsError) {
     do { file = try MappedFile(path: path) } catch { throw .file(error) }
     header = try file.withBytes { (bytes) throws(SafetensorsError) in try SafetensorsHeader(parsing: bytes) }
   }
 
-  public var path: String { file.path }
+  package var path: String { file.path }
 
-  public subscript(name: String) -> SafetensorsEntry? { header[name] }
+  package subscript(name: String) -> SafetensorsEntry? { header[name] }
 
   /// Calls `body` with the stored bytes of a tensor.
-  public func withBytes<Result>(
+  package func withBytes<Result>(
     _ name: String, _ body: (SafetensorsEntry, RawSpan) throws(SafetensorsError) -> Result
   ) throws(SafetensorsError) -> Result {
     guard let entry = header[name] else { throw .missingTensor(name: name) }
@@ -30,7 +30,7 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// A tensor of F64, F32, F16 or BF16 as floats, in the order of storage (row-major).
-  public func floats(_ name: String) throws(SafetensorsError) -> [Float] {
+  package func floats(_ name: String) throws(SafetensorsError) -> [Float] {
     try withBytes(name) { (entry, bytes) throws(SafetensorsError) in
       guard let type = entry.type, let values = FloatConversion.floats(bytes, type: type) else {
         throw .unsupportedType(name: name, found: entry.typeName, valid: "F64, F32, F16 or BF16")
@@ -40,7 +40,7 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// As `floats`, and throws `notFinite` when a NaN or an infinity is among them.
-  public func finiteFloats(_ name: String) throws(SafetensorsError) -> [Float] {
+  package func finiteFloats(_ name: String) throws(SafetensorsError) -> [Float] {
     let values = try floats(name)
     if let element = FloatConversion.firstNotFinite(values) {
       throw .notFinite(name: name, element: element, value: values[element])
@@ -49,7 +49,7 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// A tensor of U8 as it is stored.
-  public func bytes(_ name: String) throws(SafetensorsError) -> [UInt8] {
+  package func bytes(_ name: String) throws(SafetensorsError) -> [UInt8] {
     try withBytes(name) { (entry, bytes) throws(SafetensorsError) in
       guard entry.type == .uint8 else { throw .unsupportedType(name: name, found: entry.typeName, valid: "U8") }
       return bytes.copied()
@@ -57,7 +57,7 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// A tensor of any integer type or BOOL.
-  public func integers(_ name: String) throws(SafetensorsError) -> [Int] {
+  package func integers(_ name: String) throws(SafetensorsError) -> [Int] {
     try withBytes(name) { (entry, bytes) throws(SafetensorsError) in
       let values: [Int]? =
         switch entry.type {

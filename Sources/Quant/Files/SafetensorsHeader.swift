@@ -2,23 +2,23 @@ import Int8Kernels
 import ViTLite
 
 /// The table of contents of a safetensors file: 8 bytes of length, then JSON, then the tensors without gaps.
-public struct SafetensorsHeader: Sendable {
+package struct SafetensorsHeader: Sendable {
   /// The longest header that the format allows.
-  public static let maximumBytes = 100_000_000
+  package static let maximumBytes = 100_000_000
 
   /// In the order of their bytes.
-  public let tensors: [SafetensorsEntry]
+  package let tensors: [SafetensorsEntry]
   /// The strings under `__metadata__`.
-  public let metadata: [String: String]
+  package let metadata: [String: String]
   private let indexByName: [String: Int]
 
-  public subscript(name: String) -> SafetensorsEntry? {
+  package subscript(name: String) -> SafetensorsEntry? {
     indexByName[name].map { tensors[$0] }
   }
 
   /// Reads the header of a whole file and checks that every tensor lies within the file, takes just the bytes that its
   /// type and shape need, and begins where the one before it ends.
-  public init(parsing file: RawSpan) throws(SafetensorsError) {
+  package init(parsing file: RawSpan) throws(SafetensorsError) {
     guard let length = file.littleEndian(at: 0, as: UInt64.self) else {
       throw .truncated(byteCount: file.byteCount, needed: 8)
     }

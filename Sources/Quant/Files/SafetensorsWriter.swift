@@ -2,12 +2,12 @@ import Int8Kernels
 import ViTLite
 
 /// Name, type and shape of a tensor to be written.
-public struct SafetensorsDeclaration: Sendable, Equatable {
-  public var name: String
-  public var type: SafetensorsType
-  public var shape: [Int]
+package struct SafetensorsDeclaration: Sendable, Equatable {
+  package var name: String
+  package var type: SafetensorsType
+  package var shape: [Int]
 
-  public init(name: String, type: SafetensorsType, shape: [Int]) {
+  package init(name: String, type: SafetensorsType, shape: [Int]) {
     self.name = name
     self.type = type
     self.shape = shape
@@ -23,11 +23,11 @@ public struct SafetensorsDeclaration: Sendable, Equatable {
 ///       path: "out.safetensors", tensors: [.init(name: "logits", type: .float32, shape: [1, 10])])
 ///     try writer.append(logits)
 ///     try writer.commit()
-public struct SafetensorsWriter: ~Copyable {
+package struct SafetensorsWriter: ~Copyable {
   private var file: AtomicFile
   private let expectedSize: Int
 
-  public init(
+  package init(
     path: String, tensors: [SafetensorsDeclaration], metadata: [(key: String, value: String)] = []
   ) throws(SafetensorsError) {
     let (header, size) = Self.header(tensors, metadata: metadata)
@@ -71,23 +71,23 @@ public struct SafetensorsWriter: ~Copyable {
   }
 
   /// Appends bytes of the tensors' data.
-  public mutating func append(_ bytes: [UInt8]) throws(SafetensorsError) {
+  package mutating func append(_ bytes: [UInt8]) throws(SafetensorsError) {
     do { try file.append(bytes) } catch { throw .file(error) }
   }
 
   /// Appends floats, for a tensor of F32.
-  public mutating func append(_ values: [Float]) throws(SafetensorsError) {
+  package mutating func append(_ values: [Float]) throws(SafetensorsError) {
     try append(LittleEndian.bytes(of: values.map(\.bitPattern)))
   }
 
   /// Appends integers, for a tensor of I64.
-  public mutating func append(_ values: [Int64]) throws(SafetensorsError) {
+  package mutating func append(_ values: [Int64]) throws(SafetensorsError) {
     try append(LittleEndian.bytes(of: values))
   }
 
   /// Puts the file in its place.
   /// - Precondition: just as many bytes were appended as the declarations say.
-  public consuming func commit() throws(SafetensorsError) {
+  package consuming func commit() throws(SafetensorsError) {
     precondition(file.count == expectedSize, "the data must be as long as the declarations say")
     do { try file.commit() } catch { throw .file(error) }
   }

@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// A place in the forward pass whose values can be watched. The shapes are rows x columns.
-public enum ActivationSite: Sendable, Hashable {
+package enum ActivationSite: Sendable, Hashable {
   /// The patches of the image: `patches x (channels, patch rows, patch columns)`.
   case patches
   /// The residual stream entering a block: `tokens x width`.
@@ -22,14 +22,14 @@ public enum ActivationSite: Sendable, Hashable {
   case logits
 
   /// Those of a block, in order.
-  public static let ofBlock: [ActivationSite] = [
+  package static let ofBlock: [ActivationSite] = [
     .residual, .input(.attnQKV), .output(.attnQKV), .input(.attnOut), .output(.attnOut), .residualMiddle,
     .input(.ffnUp), .output(.ffnUp), .input(.ffnDown), .output(.ffnDown),
   ]
 }
 
 /// Watches activations as the reference computes them: for calibration, and for comparisons layer by layer.
-public protocol ActivationTap {
+package protocol ActivationTap {
   /// Called once for each site of each block and image.
   /// - Parameters:
   ///   - block: the block's index; the number of blocks for the sites after the last one, 0 for `patches`.
@@ -38,9 +38,9 @@ public protocol ActivationTap {
 }
 
 /// Watches nothing, and costs nothing.
-public struct NoTap: ActivationTap {
-  public init() {}
+package struct NoTap: ActivationTap {
+  package init() {}
 
   @inlinable
-  public mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {}
+  package mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {}
 }

@@ -15,7 +15,7 @@ extension SplitMix64 {
 extension FloatModel {
   /// A model of random weights, for measurements: the same for the same seed. Weights are scaled so that activations
   /// stay near the size that trained models have; norms have gain 1 and bias 0.
-  public static func random(
+  package static func random(
     _ configuration: ModelConfiguration, attentionScaling: AttentionScaling = .scores, seed: UInt64
   ) -> FloatModel {
     var generator = SplitMix64(seed: seed)
@@ -51,7 +51,7 @@ extension FloatModel {
   }
 
   /// A preset of random weights.
-  public static func random(_ preset: Preset, seed: UInt64 = 0) -> FloatModel {
+  package static func random(_ preset: Preset, seed: UInt64 = 0) -> FloatModel {
     random(preset.configuration, attentionScaling: preset.family.attentionScaling, seed: seed)
   }
 }

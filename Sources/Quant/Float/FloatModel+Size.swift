@@ -3,7 +3,7 @@ import ViTLite
 
 extension FloatModel {
   /// Numbers that the model consists of, positions included.
-  public var parameterCount: Int {
+  package var parameterCount: Int {
     var linears = [patchEmbedding]
     linears += [head, pooler].compactMap { $0 }
     var count = prefixTokens.count + positions.count + finalNorm.gain.count + finalNorm.bias.count

@@ -1,15 +1,15 @@
 import ViTLite
 
 /// A fully connected layer: `y = W x + b`.
-public struct FloatLinear: Sendable {
+package struct FloatLinear: Sendable {
   /// `outputs x inputs`, row-major.
-  public var weight: [Float]
+  package var weight: [Float]
   /// `outputs`; zeros when the checkpoint has none.
-  public var bias: [Float]
-  public var outputs: Int
-  public var inputs: Int
+  package var bias: [Float]
+  package var outputs: Int
+  package var inputs: Int
 
-  public init(weight: [Float], bias: [Float], outputs: Int, inputs: Int) {
+  package init(weight: [Float], bias: [Float], outputs: Int, inputs: Int) {
     self.weight = weight
     self.bias = bias
     self.outputs = outputs
@@ -18,26 +18,26 @@ public struct FloatLinear: Sendable {
 }
 
 /// Gain and bias of a LayerNorm.
-public struct FloatNorm: Sendable {
-  public var gain: [Float]
-  public var bias: [Float]
+package struct FloatNorm: Sendable {
+  package var gain: [Float]
+  package var bias: [Float]
 
-  public init(gain: [Float], bias: [Float]) {
+  package init(gain: [Float], bias: [Float]) {
     self.gain = gain
     self.bias = bias
   }
 }
 
 /// One transformer block: `x += layerScale1 * attnOut(attention(ln1(x)))`, `x += layerScale2 * ffnDown(gelu(ffnUp(ln2(x))))`.
-public struct FloatBlock: Sendable {
-  public var ln1: FloatNorm
-  public var ln2: FloatNorm
+package struct FloatBlock: Sendable {
+  package var ln1: FloatNorm
+  package var ln2: FloatNorm
   /// The outputs of `attnQKV` are the rows of all queries, then keys, then values; within each, head by head.
-  public var layers: BlockLayers<FloatLinear>
-  public var layerScale1: [Float]?
-  public var layerScale2: [Float]?
+  package var layers: BlockLayers<FloatLinear>
+  package var layerScale1: [Float]?
+  package var layerScale2: [Float]?
 
-  public init(
+  package init(
     ln1: FloatNorm, ln2: FloatNorm, layers: BlockLayers<FloatLinear>, layerScale1: [Float]? = nil,
     layerScale2: [Float]? = nil
   ) {
@@ -50,27 +50,27 @@ public struct FloatBlock: Sendable {
 }
 
 /// The weights of a Vision Transformer in one canonical form, whatever the checkpoint's family.
-public struct FloatModel: Sendable {
-  public var configuration: ModelConfiguration
+package struct FloatModel: Sendable {
+  package var configuration: ModelConfiguration
   /// `width x (channels, patch rows, patch columns)`.
-  public var patchEmbedding: FloatLinear
+  package var patchEmbedding: FloatLinear
   /// `prefixTokens x width`, positions already added where the family adds them.
-  public var prefixTokens: [Float]
+  package var prefixTokens: [Float]
   /// `patches x width`, for the configuration's image size.
-  public var positions: [Float]
-  public var blocks: [FloatBlock]
+  package var positions: [Float]
+  package var blocks: [FloatBlock]
   /// Factor on `q . k` before the softmax: `1/sqrt(head width)`, or 1 in the seed implementation.
-  public var scoreScale: Float
+  package var scoreScale: Float
   /// Factor on the softmax's output: 1, or `1/sqrt(width)` in the seed implementation.
-  public var probabilityScale: Float
+  package var probabilityScale: Float
   /// The final norm; applied to all tokens, or to the pooled vector, as the configuration's readout says.
-  public var finalNorm: FloatNorm
+  package var finalNorm: FloatNorm
   /// `classes x (segments * width)`; nil when the model has no head.
-  public var head: FloatLinear?
+  package var head: FloatLinear?
   /// Hugging Face `ViTModel`'s pooler: `tanh(W x + b)` on the normed class token; nil when there is none.
-  public var pooler: FloatLinear?
+  package var pooler: FloatLinear?
 
-  public init(
+  package init(
     configuration: ModelConfiguration, patchEmbedding: FloatLinear, prefixTokens: [Float], positions: [Float],
     blocks: [FloatBlock], scoreScale: Float, probabilityScale: Float, finalNorm: FloatNorm,
     head: FloatLinear?, pooler: FloatLinear?

@@ -6,8 +6,8 @@ import ViTLite
 ///
 ///     let reference = FloatReference(checkpoint.model)
 ///     let output = reference.run(pixels, workspace: FloatWorkspace(reference.configuration))
-@safe public final class FloatReference: Sendable {
-  public let configuration: ModelConfiguration
+@safe package final class FloatReference: Sendable {
+  package let configuration: ModelConfiguration
   let scoreScale: Float
   let probabilityScale: Float
   let gemm: SGEMM
@@ -19,7 +19,7 @@ import ViTLite
   private let head: PackedFloatLinear?
   private let pooler: PackedFloatLinear?
 
-  public convenience init(_ model: FloatModel) {
+  package convenience init(_ model: FloatModel) {
     self.init(model, gemm: .fastest)
   }
 
@@ -44,7 +44,7 @@ import ViTLite
   /// - Parameters:
   ///   - pixels: `channels x height x width`, normalised.
   ///   - keepsHiddenStates: whether the output holds the residual stream around every block.
-  public func run<Tap: ActivationTap>(
+  package func run<Tap: ActivationTap>(
     _ pixels: Span<Float>, workspace: FloatWorkspace, keepsHiddenStates: Bool = false, tap: inout Tap
   ) -> FloatOutput {
     let (tokens, width) = (configuration.tokens, configuration.width)
@@ -60,13 +60,13 @@ import ViTLite
   }
 
   /// Runs one image, unobserved.
-  public func run(_ pixels: [Float], workspace: FloatWorkspace, keepsHiddenStates: Bool = false) -> FloatOutput {
+  package func run(_ pixels: [Float], workspace: FloatWorkspace, keepsHiddenStates: Bool = false) -> FloatOutput {
     var tap = NoTap()
     return run(pixels.span, workspace: workspace, keepsHiddenStates: keepsHiddenStates, tap: &tap)
   }
 
   /// Runs one block alone on a residual stream of `tokens x width`, and returns the one that leaves it.
-  public func runBlock<Tap: ActivationTap>(
+  package func runBlock<Tap: ActivationTap>(
     _ index: Int, on residual: [Float], workspace: FloatWorkspace, tap: inout Tap
   ) -> [Float] {
     precondition(residual.count == configuration.tokens * configuration.width, "a residual stream of tokens x width")
@@ -267,15 +267,15 @@ extension FloatReference {
 }
 
 /// What the reference computes from one image.
-public struct FloatOutput: Sendable {
+package struct FloatOutput: Sendable {
   /// The residual stream entering each block and leaving the last, `tokens x width` each; empty unless asked for.
-  public var hiddenStates: [[Float]]
+  package var hiddenStates: [[Float]]
   /// `tokens x width`: after the final norm; where the norm follows the mean, the residual stream itself.
-  public var lastHiddenState: [Float]
+  package var lastHiddenState: [Float]
   /// What the head reads; with a pooler, its output.
-  public var poolerOutput: [Float]
+  package var poolerOutput: [Float]
   /// One per class; nil without a head.
-  public var logits: [Float]?
+  package var logits: [Float]?
 }
 
 private struct PackedNorm: Sendable {

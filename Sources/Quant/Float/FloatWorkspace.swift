@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// Memory for one image at a time going through a `FloatReference`; one for each thread.
-public final class FloatWorkspace {
+package final class FloatWorkspace {
   /// The residual stream: `tokens x width`.
   let residual: FloatBuffer
   /// `patches x patch inputs`.
@@ -32,7 +32,7 @@ public final class FloatWorkspace {
   /// multiple of the tiles of every matrix product.
   static let queryRows = 480
 
-  public init(_ configuration: ModelConfiguration) {
+  package init(_ configuration: ModelConfiguration) {
     let (tokens, width) = (configuration.tokens, configuration.width)
     residual = FloatBuffer(count: tokens * width)
     patches = FloatBuffer(count: configuration.patches * configuration.patchInputs)

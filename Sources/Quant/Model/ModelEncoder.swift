@@ -3,7 +3,7 @@ import ViTLite
 
 extension QuantizedModel {
   /// The model as a GGUF file: metadata, then every tensor as the kernels read it, each with a CRC-32.
-  public func encoded() -> GGUFWriter {
+  package func encoded() -> GGUFWriter {
     var encoder = ModelEncoder()
     encoder.describe(self)
     encoder.add(LayerName.patchEmbedding.description, patchEmbedding)
@@ -47,7 +47,7 @@ extension QuantizedModel {
   }
 
   /// The bytes of the model file.
-  public var bytes: [UInt8] { encoded().serialized() }
+  package var bytes: [UInt8] { encoded().serialized() }
 }
 
 /// Writes the parts of a model under their names.

@@ -2,90 +2,90 @@ import Int8Kernels
 import ViTLite
 
 /// A linear layer as calibration makes it and the file holds it; see `PackedLinear`.
-public struct QuantizedLinear: Sendable, Equatable {
+package struct QuantizedLinear: Sendable, Equatable {
   /// Packed: `[outputs/16][inputs/4][16][4]`.
-  public var weights: [Int8]
+  package var weights: [Int8]
   /// The low plane of a wide layer, packed likewise, and its column sums; nil for a layer of 8 bits.
-  public var low: [Int8]?
-  public var lowColumnSum: [Int32]?
+  package var low: [Int8]?
+  package var lowColumnSum: [Int32]?
   /// One for each output, padded to whole panels.
-  public var multiplier: [Int32]
-  public var columnSum: [Int32]
-  public var bias: [Int32]
-  public var outputs: Int
-  public var inputs: Int
-  public var shift: Int32
+  package var multiplier: [Int32]
+  package var columnSum: [Int32]
+  package var bias: [Int32]
+  package var outputs: Int
+  package var inputs: Int
+  package var shift: Int32
   /// The largest magnitude that an accumulator can reach with any input.
-  public var accumulatorBound: Int64
+  package var accumulatorBound: Int64
   /// The largest magnitude of a requantized output with any input.
-  public var outputBound: Int64
+  package var outputBound: Int64
   /// Of queries, keys and values: what rounding took from the values' biases, as the projection's outputs miss it.
   var projectionBias: [Int32] = []
 }
 
 /// A LayerNorm as the file holds it; see `IntegerNorm`.
-public struct QuantizedNorm: Sendable, Equatable {
-  public var gain: [Int32]
-  public var bias: [Int32]
-  public var shift: Int32
-  public var epsilon: Int64
+package struct QuantizedNorm: Sendable, Equatable {
+  package var gain: [Int32]
+  package var bias: [Int32]
+  package var shift: Int32
+  package var epsilon: Int64
 }
 
 /// One block; every number is an integer in the units that the fields before it define.
-public struct QuantizedBlock: Sendable, Equatable {
-  public var ln1: QuantizedNorm
-  public var ln2: QuantizedNorm
+package struct QuantizedBlock: Sendable, Equatable {
+  package var ln1: QuantizedNorm
+  package var ln2: QuantizedNorm
   /// The queries carry the attention scale, so that scores are in base 2. The projection is without what it makes up for,
   /// which depends on whether the queries, keys and values are wide; see `compensatedProjection`.
-  public var layers: BlockLayers<QuantizedLinear>
+  package var layers: BlockLayers<QuantizedLinear>
   /// Of what each layer reads.
-  public var quantizers: BlockLayers<ActivationQuantizer>
+  package var quantizers: BlockLayers<ActivationQuantizer>
   /// One for each head.
-  public var queryQuantizers: [ActivationQuantizer]
-  public var keyQuantizers: [ActivationQuantizer]
-  public var scoreShift: Int32
+  package var queryQuantizers: [ActivationQuantizer]
+  package var keyQuantizers: [ActivationQuantizer]
+  package var scoreShift: Int32
   /// Scale of each value channel in units of the attention output, times `2^valueShift`; padded to whole panels.
-  public var valueMultiplier: [Int32]
-  public var valueShift: Int32
+  package var valueMultiplier: [Int32]
+  package var valueShift: Int32
   /// Fraction bits of the MLP's hidden layer, before and after GELU.
-  public var geluFractionBits: Int32
+  package var geluFractionBits: Int32
 }
 
 /// A calibrated int8 model, ready to be written.
-public struct QuantizedModel: Sendable {
-  public var configuration: ModelConfiguration
-  public var preprocessing: Preprocessing?
-  public var activations: ActivationMode
-  public var pixelMapping: PixelMapping
+package struct QuantizedModel: Sendable {
+  package var configuration: ModelConfiguration
+  package var preprocessing: Preprocessing?
+  package var activations: ActivationMode
+  package var pixelMapping: PixelMapping
   /// 1 or 2 planes of 8 bits for the softmax's output.
-  public var softmaxPlanes: Int
-  public var residualFractionBits: Int
+  package var softmaxPlanes: Int
+  package var residualFractionBits: Int
   /// Reads 8-bit pixels.
-  public var patchEmbedding: QuantizedLinear
+  package var patchEmbedding: QuantizedLinear
   /// `tokens x width` in the residual stream's units: prefix tokens, then the patches' positions.
-  public var positions: [Int32]
-  public var blocks: [QuantizedBlock]
-  public var finalNorm: QuantizedNorm
+  package var positions: [Int32]
+  package var blocks: [QuantizedBlock]
+  package var finalNorm: QuantizedNorm
   /// Fraction bits of the final norm's output.
-  public var finalFractionBits: Int
+  package var finalFractionBits: Int
   /// From the final norm's output to the 16 bits that the head's input is quantized from.
-  public var headInputShift: Int32
-  public var headInputQuantizer: ActivationQuantizer
+  package var headInputShift: Int32
+  package var headInputQuantizer: ActivationQuantizer
   /// The head or, in a model without one, the pooler.
-  public var head: QuantizedLinear?
-  public var pooler: QuantizedLinear?
+  package var head: QuantizedLinear?
+  package var pooler: QuantizedLinear?
   /// Fraction bits of logits and pooler outputs.
-  public var outputFractionBits: Int
+  package var outputFractionBits: Int
 }
 
 extension QuantizedModel {
   /// The names of the linear layers, in order.
-  public var layerNames: [LayerName] {
+  package var layerNames: [LayerName] {
     LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
   }
 
   /// A linear layer; nil where the model has none of that name, and setting such does nothing.
-  public subscript(layer: LayerName) -> QuantizedLinear? {
+  package subscript(layer: LayerName) -> QuantizedLinear? {
     get {
       switch layer {
       case .patchEmbedding: patchEmbedding
@@ -106,7 +106,7 @@ extension QuantizedModel {
   }
 
   /// A linear layer as the file has it; nil where the model has none of that name.
-  public func fileLayer(_ layer: LayerName) -> QuantizedLinear? {
+  package func fileLayer(_ layer: LayerName) -> QuantizedLinear? {
     if case .block(let index, .attnOut) = layer, blocks.indices.contains(index) {
       return blocks[index].compensatedProjection
     }
@@ -116,7 +116,7 @@ extension QuantizedModel {
 
 extension QuantizedBlock {
   /// The projection with what it makes up for, as the file has it.
-  public var compensatedProjection: QuantizedLinear {
+  package var compensatedProjection: QuantizedLinear {
     var layer = layers.attnOut
     let added = layers.attnQKV.projectionBias
     for output in added.indices { layer.bias[output] &+= added[output] }

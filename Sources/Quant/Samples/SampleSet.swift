@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// Why images or values are not a sample set that a model can use.
-public enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
   case file(SafetensorsError, path: String)
   /// Neither `images` nor `pixel_values`.
   case noSamples(path: String)
@@ -11,7 +11,7 @@ public enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A label beyond the classes of the model.
   case label(found: Int, sample: String, classes: Int)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .file(let error, let path):
       if case .file = error { "\(error)" } else { "\(error), \(path)" }
@@ -26,7 +26,7 @@ public enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// One image as a model takes it: channels x height x width, row-major.
-public enum Sample: Sendable, Equatable {
+package enum Sample: Sendable, Equatable {
   /// Raw 8-bit pixels, to be normalised by the model's preprocessing.
   case pixels([UInt8])
   /// Values that are normalised already.
@@ -36,7 +36,7 @@ public enum Sample: Sendable, Equatable {
   ///
   /// - Parameter preprocessing: of the model, with mean and deviation for each channel; without it pixels are only
   ///   scaled to 0...1.
-  public func values(preprocessing: Preprocessing?, channels: Int) -> [Float] {
+  package func values(preprocessing: Preprocessing?, channels: Int) -> [Float] {
     switch self {
     case .values(let values): return values
     case .pixels(let pixels):
@@ -63,8 +63,8 @@ public enum Sample: Sendable, Equatable {
 }
 
 /// Images of one size, in memory: what a model is calibrated with.
-public struct SampleSet: Sendable {
-  public enum Storage: Sendable {
+package struct SampleSet: Sendable {
+  package enum Storage: Sendable {
     /// N x C x H x W raw 8-bit pixels.
     case pixels([UInt8])
     /// N x C x H x W values that are normalised already.
@@ -72,23 +72,23 @@ public struct SampleSet: Sendable {
   }
 
   /// Whether a set holds raw pixels or normalised values.
-  public enum Kind: Sendable { case pixels, values }
+  package enum Kind: Sendable { case pixels, values }
 
-  public let kind: Kind
-  public private(set) var count = 0
-  public let channels: Int
-  public let height: Int
-  public let width: Int
+  package let kind: Kind
+  package private(set) var count = 0
+  package let channels: Int
+  package let height: Int
+  package let width: Int
   /// The class of each sample; nil when they are not known.
-  public private(set) var labels: [Int]?
+  package private(set) var labels: [Int]?
   /// What to call each sample in a message: a file, or a tensor's row.
-  public private(set) var names: [String] = []
+  package private(set) var names: [String] = []
   /// One of the two is empty: two arrays rather than one enumeration, so that appending is in place.
   private var pixels: [UInt8] = []
   private var values: [Float] = []
 
   /// An empty set for images of this size.
-  public init(channels: Int, height: Int, width: Int, kind: Kind, labelled: Bool) {
+  package init(channels: Int, height: Int, width: Int, kind: Kind, labelled: Bool) {
     self.kind = kind
     self.channels = channels
     self.height = height
@@ -97,16 +97,16 @@ public struct SampleSet: Sendable {
   }
 
   /// All samples.
-  public var storage: Storage { kind == .pixels ? .pixels(pixels) : .values(values) }
+  package var storage: Storage { kind == .pixels ? .pixels(pixels) : .values(values) }
 
   /// Elements of one sample: channels x height x width.
-  public var elementsPerSample: Int { channels * height * width }
+  package var elementsPerSample: Int { channels * height * width }
 
   /// Adds a sample.
   ///
   /// - Parameter label: its class; needed in a labelled set, ignored in another.
   /// - Returns: false, and nothing is added, when the sample is of another kind or size than the set.
-  public mutating func append(_ sample: Sample, label: Int?, name: String) -> Bool {
+  package mutating func append(_ sample: Sample, label: Int?, name: String) -> Bool {
     if labels != nil, label == nil { return false }
     switch (kind, sample) {
     case (.pixels, .pixels(let new)) where new.count == elementsPerSample: pixels.append(contentsOf: new)
@@ -121,14 +121,14 @@ public struct SampleSet: Sendable {
 
   /// One sample of the set.
   /// - Precondition: `0 <= index < count`.
-  public subscript(index: Int) -> Sample {
+  package subscript(index: Int) -> Sample {
     precondition(index >= 0 && index < count, "a sample of the set")
     let range = index * elementsPerSample..<(index + 1) * elementsPerSample
     return kind == .pixels ? .pixels(Array(pixels[range])) : .values(Array(values[range]))
   }
 
   /// A sample as a float model reads it: channels x height x width, normalised.
-  public func values(of index: Int, preprocessing: Preprocessing?) -> [Float] {
+  package func values(of index: Int, preprocessing: Preprocessing?) -> [Float] {
     self[index].values(preprocessing: preprocessing, channels: channels)
   }
 }
@@ -137,7 +137,7 @@ extension SampleSet {
   /// `count` of `total` indices without repetition, in ascending order; all of them when `count` is not less.
   ///
   /// The same seed gives the same choice on every machine.
-  public static func choose(_ count: Int, of total: Int, seed: UInt64) -> [Int] {
+  package static func choose(_ count: Int, of total: Int, seed: UInt64) -> [Int] {
     guard count < total else { return Array(0..<total) }
     var generator = SplitMix64(seed: seed)
     var indices = Array(0..<total)

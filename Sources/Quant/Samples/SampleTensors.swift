@@ -3,17 +3,17 @@ import ViTLite
 
 /// The samples of a `.safetensors` file, read one at a time: `images` (U8, raw pixels) or `pixel_values` (F32,
 /// normalised), N x C x H x W, and `labels` (any integer type, N) when they are known.
-public struct SampleTensors: Sendable {
-  public let kind: SampleSet.Kind
-  public let count: Int
-  public let channels: Int
-  public let height: Int
-  public let width: Int
-  public let labels: [Int]?
+package struct SampleTensors: Sendable {
+  package let kind: SampleSet.Kind
+  package let count: Int
+  package let channels: Int
+  package let height: Int
+  package let width: Int
+  package let labels: [Int]?
   private let file: SafetensorsFile
 
   /// Maps a file and checks the shapes.
-  public init(path: String) throws(SampleError) {
+  package init(path: String) throws(SampleError) {
     do { file = try SafetensorsFile(path: path) } catch { throw .file(error, path: path) }
     kind = file["images"] != nil ? .pixels : .values
     let name = kind == .pixels ? "images" : "pixel_values"
@@ -38,16 +38,16 @@ public struct SampleTensors: Sendable {
     do { labels = try file.integers("labels") } catch { throw .file(error, path: path) }
   }
 
-  public var path: String { file.path }
+  package var path: String { file.path }
 
   /// What to call a sample in a message: the file's name and the row.
-  public func name(of index: Int) -> String { "\(path)[\(index)]" }
+  package func name(of index: Int) -> String { "\(path)[\(index)]" }
 
   /// One sample.
   ///
   /// - Throws: when a value is NaN or infinite.
   /// - Precondition: `0 <= index < count`.
-  public func sample(_ index: Int) throws(SampleError) -> Sample {
+  package func sample(_ index: Int) throws(SampleError) -> Sample {
     precondition(index >= 0 && index < count, "a sample of the file")
     let elements = channels * height * width
     do {
@@ -73,7 +73,7 @@ public struct SampleTensors: Sendable {
 
 extension SampleSet {
   /// All samples of a file, or `limit` of them, chosen by `seed`.
-  public init(path: String, limit: Int? = nil, seed: UInt64 = 0) throws(SampleError) {
+  package init(path: String, limit: Int? = nil, seed: UInt64 = 0) throws(SampleError) {
     let tensors = try SampleTensors(path: path)
     self.init(
       channels: tensors.channels, height: tensors.height, width: tensors.width, kind: tensors.kind,

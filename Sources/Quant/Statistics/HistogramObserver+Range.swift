@@ -3,7 +3,7 @@ import ViTLite
 
 extension HistogramObserver {
   /// The range that this kind of observer chooses; it always includes 0. `0 ... 0` when nothing was seen.
-  public func range(_ kind: ObserverKind) -> ValueRange {
+  package func range(_ kind: ObserverKind) -> ValueRange {
     guard total > 0 else { return ValueRange(low: 0, high: 0) }
     let whole = ValueRange(low: min(minimum, 0), high: max(maximum, 0))
     switch kind {

@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// How a static range is chosen from what was seen.
-public enum ObserverKind: String, Sendable, CaseIterable {
+package enum ObserverKind: String, Sendable, CaseIterable {
   /// All that was seen.
   case minmax
   /// All but the outermost 0.01%.
@@ -18,22 +18,22 @@ public enum ObserverKind: String, Sendable, CaseIterable {
 ///
 /// The bins' width is a power of two and one edge is 0, so that widening merges pairs of bins exactly: observing two
 /// halves apart and merging gives the same as observing the whole, whatever the order.
-public struct HistogramObserver: Sendable, Equatable {
+package struct HistogramObserver: Sendable, Equatable {
   /// Bins on each side of 0.
   static let side = 1024
   static let narrowestExponent = -60
 
-  public private(set) var minimum: Float = .infinity
-  public private(set) var maximum: Float = -.infinity
+  package private(set) var minimum: Float = .infinity
+  package private(set) var maximum: Float = -.infinity
   /// `2 * side` bins; bin `i` holds values in `(i - side) * 2^exponent ..< (i - side + 1) * 2^exponent`.
   private(set) var counts = [UInt64](repeating: 0, count: 2 * side)
   private(set) var exponent = narrowestExponent
-  public private(set) var total: UInt64 = 0
+  package private(set) var total: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// Takes values in; NaN and infinities are left out.
-  public mutating func observe(_ values: Span<Float>) {
+  package mutating func observe(_ values: Span<Float>) {
     var low = minimum
     var high = maximum
     for index in values.indices where values[index].isFinite {
@@ -53,7 +53,7 @@ public struct HistogramObserver: Sendable, Equatable {
     }
   }
 
-  public mutating func merge(_ other: HistogramObserver) {
+  package mutating func merge(_ other: HistogramObserver) {
     var other = other
     let common = max(exponent, other.exponent)
     widen(to: common)

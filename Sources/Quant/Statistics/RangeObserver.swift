@@ -2,20 +2,20 @@ import Int8Kernels
 import ViTLite
 
 /// The range that a quantizer covers.
-public struct ValueRange: Sendable, Equatable {
-  public var low: Float
-  public var high: Float
+package struct ValueRange: Sendable, Equatable {
+  package var low: Float
+  package var high: Float
 
-  public init(low: Float, high: Float) {
+  package init(low: Float, high: Float) {
     self.low = low
     self.high = high
   }
 
   /// The larger of the two magnitudes.
-  public var magnitude: Float { max(-low, high, 0) }
+  package var magnitude: Float { max(-low, high, 0) }
 
   /// The range with each end times its factor.
-  public func scaled(low lowFactor: Float, high highFactor: Float) -> ValueRange {
+  package func scaled(low lowFactor: Float, high highFactor: Float) -> ValueRange {
     ValueRange(low: low * lowFactor, high: high * highFactor)
   }
 }
@@ -23,21 +23,21 @@ public struct ValueRange: Sendable, Equatable {
 /// Per-channel extremes and sums of rows of values.
 ///
 /// Merging is exact for the extremes; the sums are in double precision.
-public struct ChannelObserver: Sendable, Equatable {
-  public private(set) var minimum: [Float]
-  public private(set) var maximum: [Float]
+package struct ChannelObserver: Sendable, Equatable {
+  package private(set) var minimum: [Float]
+  package private(set) var maximum: [Float]
   /// Sum of each channel's values.
-  public private(set) var sum: [Double]
-  public private(set) var rows = 0
+  package private(set) var sum: [Double]
+  package private(set) var rows = 0
 
-  public init(channels: Int) {
+  package init(channels: Int) {
     minimum = Array(repeating: .infinity, count: channels)
     maximum = Array(repeating: -.infinity, count: channels)
     sum = Array(repeating: 0, count: channels)
   }
 
   /// Takes rows of `channels` values in, row-major.
-  public mutating func observe(_ values: Span<Float>) {
+  package mutating func observe(_ values: Span<Float>) {
     let channels = minimum.count
     guard channels > 0 else { return }
     for row in 0..<values.count / channels {
@@ -51,7 +51,7 @@ public struct ChannelObserver: Sendable, Equatable {
     rows += values.count / channels
   }
 
-  public mutating func merge(_ other: ChannelObserver) {
+  package mutating func merge(_ other: ChannelObserver) {
     for channel in minimum.indices {
       minimum[channel] = min(minimum[channel], other.minimum[channel])
       maximum[channel] = max(maximum[channel], other.maximum[channel])
@@ -61,17 +61,17 @@ public struct ChannelObserver: Sendable, Equatable {
   }
 
   /// Largest magnitude of each channel.
-  public var magnitude: [Float] {
+  package var magnitude: [Float] {
     zip(minimum, maximum).map { max(-$0, $1, 0) }
   }
 
   /// Middle of each channel's range; 0 where nothing was seen.
-  public var center: [Float] {
+  package var center: [Float] {
     zip(minimum, maximum).map { $0 <= $1 ? ($0 + $1) / 2 : 0 }
   }
 
   /// Mean of each channel; 0 where nothing was seen.
-  public var mean: [Float] {
+  package var mean: [Float] {
     sum.map { rows > 0 ? Float($0 / Double(rows)) : 0 }
   }
 }

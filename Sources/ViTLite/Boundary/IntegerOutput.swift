@@ -1,17 +1,17 @@
 import LibC
 
 /// What an inference hands out: integers, and the scales that turn them into numbers.
-public struct IntegerOutput: Sendable {
+package struct IntegerOutput: Sendable {
   /// One for each class; nil when the model has no head.
-  public let logits: [Int32]?
+  package let logits: [Int32]?
   /// `logit = integer * logitScale`
-  public let logitScale: Float
+  package let logitScale: Float
   /// `tokens x width`, after the final norm; empty where not all tokens are normed: with a head that reads a few, and
   /// no hidden states kept.
-  public let finalTokens: [Int32]
-  public let finalTokenScale: Float
+  package let finalTokens: [Int32]
+  package let finalTokenScale: Float
   /// `width`; nil when the model has no pooler.
-  public let pooled: [Int32]?
+  package let pooled: [Int32]?
   /// The class token after the final norm, `width`; nil with a head.
   private let classToken: [Int32]?
   /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
@@ -39,13 +39,13 @@ public struct IntegerOutput: Sendable {
     Float(sign: .plus, exponent: -fractionBits, significand: 1)
   }
 
-  public var dequantizedLogits: [Float]? { logits?.map { Float($0) * logitScale } }
+  package var dequantizedLogits: [Float]? { logits?.map { Float($0) * logitScale } }
 
-  public var dequantizedFinalTokens: [Float] { finalTokens.map { Float($0) * finalTokenScale } }
+  package var dequantizedFinalTokens: [Float] { finalTokens.map { Float($0) * finalTokenScale } }
 
   /// The tokens that the float reference calls its last hidden state: after the final norm or, where the norm follows
   /// the mean, the stream that leaves the last block. Nil where it was not computed or kept.
-  public var lastHiddenState: [Float]? {
+  package var lastHiddenState: [Float]? {
     if normsTheMean {
       guard states.count >= stateCount else { return nil }
       return states.suffix(stateCount).map { Float($0) * residualScale }
@@ -54,20 +54,20 @@ public struct IntegerOutput: Sendable {
   }
 
   /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
-  public var poolerOutput: [Float]? {
+  package var poolerOutput: [Float]? {
     if let pooled { return pooled.map { tanhf(Float($0) * logitScale) } }
     return classToken?.map { Float($0) * finalTokenScale }
   }
 
   /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
-  public var hiddenStates: [[Float]] {
+  package var hiddenStates: [[Float]] {
     stride(from: 0, to: states.count, by: max(stateCount, 1)).map { first in
       states[first..<first + stateCount].map { Float($0) * residualScale }
     }
   }
 
   /// CRC-32 of the integer logits, or of the final tokens' integers when there is no head, as little-endian int32.
-  public var crc32: UInt32 {
+  package var crc32: UInt32 {
     CRC32.checksum(ofInt32s: logits ?? finalTokens)
   }
 }

@@ -2,17 +2,17 @@
 ///
 /// From the preprocessing's mean and deviation, and then exact for anything that came from pixels; from the range of
 /// the calibration data where there are none.
-public struct PixelMapping: Sendable, Equatable {
-  public var scale: [Float]
-  public var offset: [Float]
+package struct PixelMapping: Sendable, Equatable {
+  package var scale: [Float]
+  package var offset: [Float]
 
-  public init(scale: [Float], offset: [Float]) {
+  package init(scale: [Float], offset: [Float]) {
     self.scale = scale
     self.offset = offset
   }
 
   /// The mapping of a preprocessing: `(pixel * rescaleFactor - mean) / standardDeviation`.
-  public init(_ preprocessing: Preprocessing) {
+  package init(_ preprocessing: Preprocessing) {
     scale = preprocessing.standardDeviation.map { Float(preprocessing.rescaleFactor / $0) }
     offset = zip(preprocessing.mean, preprocessing.standardDeviation).map { Float(-$0 / $1) }
   }
@@ -28,7 +28,7 @@ public struct PixelMapping: Sendable, Equatable {
   }
 
   /// Normalised values, `channels x height x width`, as the nearest pixels; NaN as 0.
-  public func pixels(fromValues values: [Float]) -> [UInt8] {
+  package func pixels(fromValues values: [Float]) -> [UInt8] {
     let plane = values.count / max(scale.count, 1)
     return values.indices.map { index in
       let channel = min(index / max(plane, 1), scale.count - 1)
@@ -38,7 +38,7 @@ public struct PixelMapping: Sendable, Equatable {
   }
 
   /// Pixels as normalised values.
-  public func values(fromPixels pixels: some RandomAccessCollection<UInt8>) -> [Float] {
+  package func values(fromPixels pixels: some RandomAccessCollection<UInt8>) -> [Float] {
     let plane = pixels.count / max(scale.count, 1)
     return pixels.enumerated().map { index, pixel in
       let channel = min(index / max(plane, 1), scale.count - 1)

@@ -1,13 +1,13 @@
 import Int8Kernels
 
 /// Why an inference can't run.
-public enum InferenceError: Error, Equatable, Sendable {
+package enum InferenceError: Error, Equatable, Sendable {
   case unavailable(InstructionSet, available: [InstructionSet])
   case pixelCount(found: Int, expected: Int)
 }
 
 extension InferenceError: CustomStringConvertible {
-  public var description: String {
+  package var description: String {
     switch self {
     case .unavailable(let set, let available):
       "instruction set \(set.name) on this machine, expected one of "
@@ -21,16 +21,16 @@ extension InferenceError: CustomStringConvertible {
 ///
 /// Sessions share a model; each is used by one thread at a time.
 @safe
-public final class InferenceSession {
-  public let model: IntegerModel
-  public let instructionSet: InstructionSet
+package final class InferenceSession {
+  package let model: IntegerModel
+  package let instructionSet: InstructionSet
   private let task: InferenceTask
   private let pool: WorkerPool
 
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
   ///   - measuresPhases: whether each run is timed phase by phase, for `nanoseconds(of:)`.
-  public init(
+  package init(
     model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, measuresPhases: Bool = false
   ) throws(InferenceError) {
     guard let kernels = instructionSet.kernels else {
@@ -47,13 +47,13 @@ public final class InferenceSession {
   }
 
   /// Workers on one image.
-  public var threads: Int { pool.count }
+  package var threads: Int { pool.count }
 
   /// How an inference goes, and where each buffer lies.
-  public var plan: ForwardPlan { task.arena.plan }
+  package var plan: ForwardPlan { task.arena.plan }
 
   /// Bytes of activations.
-  public var arenaByteCount: Int { plan.memory.byteCount }
+  package var arenaByteCount: Int { plan.memory.byteCount }
 
   /// Nanoseconds that the last run spent in a phase, on the calling thread; 0 when phases are not measured.
   package func nanoseconds(of phase: Phase) -> UInt64 { task.timer?.times[phase.rawValue] ?? 0 }
@@ -63,7 +63,7 @@ public final class InferenceSession {
 
   /// One inference; allocates nothing but the result.
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
-  public func run(_ pixels: [UInt8], keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
+  package func run(_ pixels: [UInt8], keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
     let configuration = model.configuration
     let expected = configuration.channels * configuration.imageHeight * configuration.imageWidth
     guard pixels.count == expected else { throw .pixelCount(found: pixels.count, expected: expected) }

@@ -5,9 +5,9 @@ import Int8Kernels
 ///     let probe = ThroughputProbe.products(of: model, on: .fastest, threads: 1)
 ///     probe.run()      // operations / seconds of it is the rate
 @safe
-public final class ThroughputProbe {
+package final class ThroughputProbe {
   /// Of one run; a multiplication and an addition are two.
-  public let operations: Int64
+  package let operations: Int64
   private let pool: WorkerPool
 
   private init(operations: Int64, pool: WorkerPool) {
@@ -15,11 +15,11 @@ public final class ThroughputProbe {
     self.pool = pool
   }
 
-  public func run() { pool.run() }
+  package func run() { pool.run() }
 
   /// The products of all linear layers that see every token, in the order of the forward pass, on whatever the buffers
   /// hold. Nil where the instruction set cannot be used.
-  public static func products(
+  package static func products(
     of model: IntegerModel, on instructionSet: InstructionSet, threads: Int
   ) -> ThroughputProbe? {
     guard let kernels = instructionSet.kernels else { return nil }
@@ -34,7 +34,7 @@ public final class ThroughputProbe {
   /// The instruction set's product instruction on registers alone, on every thread. Nil where there is no such loop.
   ///
   /// - Parameter rounds: at least 1; a million take some milliseconds.
-  public static func peak(of instructionSet: InstructionSet, threads: Int, rounds: Int64) -> ThroughputProbe? {
+  package static func peak(of instructionSet: InstructionSet, threads: Int, rounds: Int64) -> ThroughputProbe? {
     guard let operations = instructionSet.runPeakLoop(rounds: rounds) else { return nil }
     let pool = WorkerPool(count: max(1, min(threads, 256))) { _ in _ = instructionSet.runPeakLoop(rounds: rounds) }
     return ThroughputProbe(operations: operations * Int64(pool.count), pool: pool)

@@ -1,12 +1,12 @@
 import LibC
 
 /// Why the operating system refused something about a file.
-public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was tried and what came of it: `cannot open: No such file or directory`.
-  public var message: String
-  public var path: String
+  package var message: String
+  package var path: String
 
-  public init(message: String, path: String) {
+  package init(message: String, path: String) {
     self.message = message
     self.path = path
   }
@@ -19,5 +19,5 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     self.init(message: "cannot \(action): \(text)", path: path)
   }
 
-  public var description: String { "\(message), \(path)" }
+  package var description: String { "\(message), \(path)" }
 }

@@ -4,13 +4,13 @@ import LibC
 ///
 /// Pages are read when they are first touched. A file that another process shortens while it is mapped makes the
 /// kernel send SIGBUS on the pages that are gone; writers that replace a file by renaming (`AtomicFile`) never do that.
-@safe public final class MappedFile: @unchecked Sendable {
-  public let path: String
+@safe package final class MappedFile: @unchecked Sendable {
+  package let path: String
   /// The whole file.
   private let buffer: UnsafeRawBufferPointer
 
   /// - Throws: `FileError` when there is no such file, when it cannot be read, or when it is not a regular file.
-  public convenience init(path: String) throws(FileError) {
+  package convenience init(path: String) throws(FileError) {
     // Non-blocking: opening a FIFO would otherwise wait for a writer before it can be refused.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError(failed: "open", path: path) }
@@ -50,21 +50,21 @@ import LibC
   }
 
   /// Bytes in the file.
-  public var count: Int { unsafe buffer.count }
+  package var count: Int { unsafe buffer.count }
 
   /// Calls `body` with all bytes of the file.
-  public func withBytes<Result, Failure: Error>(
+  package func withBytes<Result, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try unsafe body(buffer.bytes)
   }
 
   /// The file's bytes, valid while this object lives. For consumers that keep pointers into the mapping.
-  @unsafe public var unsafeBytes: UnsafeRawBufferPointer { unsafe buffer }
+  @unsafe package var unsafeBytes: UnsafeRawBufferPointer { unsafe buffer }
 
   /// A copy of a whole file.
   /// - Parameter limit: the largest size to accept, in bytes.
-  public static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
+  package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
     let file = try MappedFile(path: path)
     guard file.count <= limit else {
       throw FileError(message: "a file of \(file.count) bytes, expected at most \(limit)", path: path)

@@ -1,19 +1,19 @@
 // The variants of an architecture that this package runs. The raw values are those of the model file.
 
 /// How tokens get to know where their patches are.
-public enum PositionScheme: String, Sendable, CaseIterable {
+package enum PositionScheme: String, Sendable, CaseIterable {
   /// A vector for each patch and, where the checkpoint has them, for tokens before the patches; added to the embeddings.
   case learned
 }
 
 /// The function between the two layers of an MLP.
-public enum ActivationFunction: String, Sendable, CaseIterable {
+package enum ActivationFunction: String, Sendable, CaseIterable {
   /// `x * Phi(x)`, exact rather than approximated by tanh: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
   case gelu
 }
 
 /// How the tokens become the vector that the head reads.
-public enum Readout: String, Sendable, CaseIterable {
+package enum Readout: String, Sendable, CaseIterable {
   /// The class token after the final norm.
   case classToken = "class_token"
   /// The mean of all tokens, then the norm (the seed implementation).
@@ -28,7 +28,7 @@ public enum Readout: String, Sendable, CaseIterable {
   case classAndDistillationToken = "class_and_distillation_token"
 
   /// Width of the vector as a multiple of the model's width.
-  public var segments: Int {
+  package var segments: Int {
     switch self {
     case .classTokenAndPatchMean, .classAndDistillationToken: 2
     default: 1
@@ -36,5 +36,5 @@ public enum Readout: String, Sendable, CaseIterable {
   }
 
   /// Whether the final norm reads one row of means rather than the tokens.
-  public var normsTheMean: Bool { self == .tokenMeanThenNorm || self == .patchMeanThenNorm }
+  package var normsTheMean: Bool { self == .tokenMeanThenNorm || self == .patchMeanThenNorm }
 }

@@ -4,14 +4,14 @@
 ///
 /// Eight bytes at a time ("slicing by 8"): the remainder of a block is the exclusive-or of the remainders of its bytes,
 /// each looked up in a table for its distance from the block's end.
-public struct CRC32: Sendable {
+package struct CRC32: Sendable {
   /// The remainder so far, before the final complement.
   private var state: UInt32 = 0xFFFF_FFFF
 
-  public init() {}
+  package init() {}
 
   /// The checksum of the bytes so far.
-  public var value: UInt32 { ~state }
+  package var value: UInt32 { ~state }
 
   /// Table `t` of 256 at `256 t`: remainders of one byte followed by `t` zero bytes.
   private static let tables: [UInt32] = {
@@ -29,7 +29,7 @@ public struct CRC32: Sendable {
   }()
 
   /// Continues the checksum over `bytes`.
-  public mutating func update(_ bytes: RawSpan) {
+  package mutating func update(_ bytes: RawSpan) {
     let tables = Self.tables.span
     var remainder = state
     var offset = 0
@@ -52,7 +52,7 @@ public struct CRC32: Sendable {
   }
 
   /// The checksum of one run of bytes.
-  public static func checksum(of bytes: RawSpan) -> UInt32 {
+  package static func checksum(of bytes: RawSpan) -> UInt32 {
     var checksum = CRC32()
     checksum.update(bytes)
     return checksum.value

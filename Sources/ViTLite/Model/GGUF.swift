@@ -1,5 +1,5 @@
 /// Constants and types of GGUF version 3, the container of ggml (`docs/gguf.md` in ggml's repository).
-public enum GGUF {
+package enum GGUF {
   /// `GGUF` as a little-endian integer.
   package static let magic: UInt32 = 0x4655_4747
   package static let version: UInt32 = 3
@@ -13,7 +13,7 @@ public enum GGUF {
   package static let maximumDimensions = 4
 
   /// The types of metadata values.
-  public enum ValueType: UInt32, Sendable, CaseIterable {
+  package enum ValueType: UInt32, Sendable, CaseIterable {
     case uint8 = 0
     case int8 = 1
     case uint16 = 2
@@ -29,7 +29,7 @@ public enum GGUF {
     case float64 = 12
 
     /// The name in the format's specification, in lower case.
-    public var name: String {
+    package var name: String {
       switch self {
       case .uint8: "uint8"
       case .int8: "int8"
@@ -60,7 +60,7 @@ public enum GGUF {
   }
 
   /// The types of tensors that this package reads and writes; none of ggml's block-quantized ones.
-  public enum TensorType: UInt32, Sendable, CaseIterable {
+  package enum TensorType: UInt32, Sendable, CaseIterable {
     case float32 = 0
     case float16 = 1
     case int8 = 24
@@ -70,7 +70,7 @@ public enum GGUF {
     case float64 = 28
 
     /// Bytes of one element.
-    public var size: Int {
+    package var size: Int {
       switch self {
       case .int8: 1
       case .float16, .int16: 2
@@ -80,7 +80,7 @@ public enum GGUF {
     }
 
     /// The name in ggml: `F32`, `I8` ...
-    public var name: String {
+    package var name: String {
       switch self {
       case .float32: "F32"
       case .float16: "F16"
@@ -94,21 +94,21 @@ public enum GGUF {
   }
 
   /// Where one tensor lies in a file.
-  public struct Tensor: Sendable, Equatable {
-    public var name: String
-    public var type: TensorType
+  package struct Tensor: Sendable, Equatable {
+    package var name: String
+    package var type: TensorType
     /// In ggml's order: the dimension whose elements are adjacent comes first.
-    public var dimensions: [Int]
+    package var dimensions: [Int]
     /// Bytes of the file.
-    public var range: Range<Int>
+    package var range: Range<Int>
   }
 }
 
 /// A metadata value: a number, a truth value or a string, or an array of one of these.
-public struct GGUFValue: Sendable, Equatable {
+package struct GGUFValue: Sendable, Equatable {
   /// The type of the value, or of an array's elements.
-  public let elementType: GGUF.ValueType
-  public let isArray: Bool
+  package let elementType: GGUF.ValueType
+  package let isArray: Bool
   package let storage: Storage
 
   /// The elements, one where the value is no array. Integers are widened to 64 bits and floats to doubles.
@@ -126,56 +126,56 @@ public struct GGUFValue: Sendable, Equatable {
     self.storage = storage
   }
 
-  public static func uint32(_ value: UInt32) -> GGUFValue {
+  package static func uint32(_ value: UInt32) -> GGUFValue {
     GGUFValue(elementType: .uint32, isArray: false, storage: .unsigned([UInt64(value)]))
   }
-  public static func int32(_ value: Int32) -> GGUFValue {
+  package static func int32(_ value: Int32) -> GGUFValue {
     GGUFValue(elementType: .int32, isArray: false, storage: .signed([Int64(value)]))
   }
-  public static func uint64(_ value: UInt64) -> GGUFValue {
+  package static func uint64(_ value: UInt64) -> GGUFValue {
     GGUFValue(elementType: .uint64, isArray: false, storage: .unsigned([value]))
   }
-  public static func int64(_ value: Int64) -> GGUFValue {
+  package static func int64(_ value: Int64) -> GGUFValue {
     GGUFValue(elementType: .int64, isArray: false, storage: .signed([value]))
   }
-  public static func float32(_ value: Float) -> GGUFValue {
+  package static func float32(_ value: Float) -> GGUFValue {
     GGUFValue(elementType: .float32, isArray: false, storage: .floating([Double(value)]))
   }
-  public static func float64(_ value: Double) -> GGUFValue {
+  package static func float64(_ value: Double) -> GGUFValue {
     GGUFValue(elementType: .float64, isArray: false, storage: .floating([value]))
   }
-  public static func bool(_ value: Bool) -> GGUFValue {
+  package static func bool(_ value: Bool) -> GGUFValue {
     GGUFValue(elementType: .bool, isArray: false, storage: .bools([value]))
   }
-  public static func string(_ value: String) -> GGUFValue {
+  package static func string(_ value: String) -> GGUFValue {
     GGUFValue(elementType: .string, isArray: false, storage: .strings([value]))
   }
-  public static func uint8s(_ values: [UInt8]) -> GGUFValue {
+  package static func uint8s(_ values: [UInt8]) -> GGUFValue {
     GGUFValue(elementType: .uint8, isArray: true, storage: .unsigned(values.map { UInt64($0) }))
   }
-  public static func uint32s(_ values: [UInt32]) -> GGUFValue {
+  package static func uint32s(_ values: [UInt32]) -> GGUFValue {
     GGUFValue(elementType: .uint32, isArray: true, storage: .unsigned(values.map { UInt64($0) }))
   }
-  public static func int32s(_ values: [Int32]) -> GGUFValue {
+  package static func int32s(_ values: [Int32]) -> GGUFValue {
     GGUFValue(elementType: .int32, isArray: true, storage: .signed(values.map { Int64($0) }))
   }
-  public static func int64s(_ values: [Int64]) -> GGUFValue {
+  package static func int64s(_ values: [Int64]) -> GGUFValue {
     GGUFValue(elementType: .int64, isArray: true, storage: .signed(values))
   }
-  public static func float32s(_ values: [Float]) -> GGUFValue {
+  package static func float32s(_ values: [Float]) -> GGUFValue {
     GGUFValue(elementType: .float32, isArray: true, storage: .floating(values.map { Double($0) }))
   }
-  public static func float64s(_ values: [Double]) -> GGUFValue {
+  package static func float64s(_ values: [Double]) -> GGUFValue {
     GGUFValue(elementType: .float64, isArray: true, storage: .floating(values))
   }
-  public static func strings(_ values: [String]) -> GGUFValue {
+  package static func strings(_ values: [String]) -> GGUFValue {
     GGUFValue(elementType: .string, isArray: true, storage: .strings(values))
   }
 }
 
 extension GGUFValue {
   /// Elements of any integer type; nil for other types, and where one does not fit `Int`.
-  public var integers: [Int]? {
+  package var integers: [Int]? {
     switch storage {
     case .signed(let values):
       var result: [Int] = []
@@ -196,15 +196,15 @@ extension GGUFValue {
   }
 
   /// Elements of either floating-point type.
-  public var doubles: [Double]? {
+  package var doubles: [Double]? {
     if case .floating(let values) = storage { values } else { nil }
   }
 
-  public var bools: [Bool]? {
+  package var bools: [Bool]? {
     if case .bools(let values) = storage { values } else { nil }
   }
 
-  public var strings: [String]? {
+  package var strings: [String]? {
     if case .strings(let values) = storage { values } else { nil }
   }
 }

@@ -13,7 +13,7 @@ extension GGUFReader {
   }
 
   /// An integer.
-  public func int(_ key: String) throws(GGUFError) -> Int {
+  package func int(_ key: String) throws(GGUFError) -> Int {
     let found = try value(key, isArray: false, expected: "an integer")
     guard let integer = found.integers?.first else {
       throw .wrongType(key: key, found: found.typeName, expected: "an integer")
@@ -22,7 +22,7 @@ extension GGUFReader {
   }
 
   /// An integer of at least 0.
-  public func uint(_ key: String) throws(GGUFError) -> Int {
+  package func uint(_ key: String) throws(GGUFError) -> Int {
     let integer = try int(key)
     guard integer >= 0 else {
       throw .malformedValue(key: key, problem: "\(integer), expected an integer of at least 0")
@@ -30,7 +30,7 @@ extension GGUFReader {
     return integer
   }
 
-  public func float(_ key: String) throws(GGUFError) -> Double {
+  package func float(_ key: String) throws(GGUFError) -> Double {
     let found = try value(key, isArray: false, expected: "a float")
     guard let number = found.doubles?.first else {
       throw .wrongType(key: key, found: found.typeName, expected: "a float")
@@ -38,7 +38,7 @@ extension GGUFReader {
     return number
   }
 
-  public func bool(_ key: String) throws(GGUFError) -> Bool {
+  package func bool(_ key: String) throws(GGUFError) -> Bool {
     let found = try value(key, isArray: false, expected: "a boolean")
     guard let flag = found.bools?.first else {
       throw .wrongType(key: key, found: found.typeName, expected: "a boolean")
@@ -46,7 +46,7 @@ extension GGUFReader {
     return flag
   }
 
-  public func string(_ key: String) throws(GGUFError) -> String {
+  package func string(_ key: String) throws(GGUFError) -> String {
     let found = try value(key, isArray: false, expected: "a string")
     guard let text = found.strings?.first else {
       throw .wrongType(key: key, found: found.typeName, expected: "a string")
@@ -54,7 +54,7 @@ extension GGUFReader {
     return text
   }
 
-  public func ints(_ key: String) throws(GGUFError) -> [Int] {
+  package func ints(_ key: String) throws(GGUFError) -> [Int] {
     let found = try value(key, isArray: true, expected: "an array of integers")
     guard let integers = found.integers else {
       throw .wrongType(key: key, found: found.typeName, expected: "an array of integers")
@@ -62,7 +62,7 @@ extension GGUFReader {
     return integers
   }
 
-  public func floats(_ key: String) throws(GGUFError) -> [Double] {
+  package func floats(_ key: String) throws(GGUFError) -> [Double] {
     let found = try value(key, isArray: true, expected: "an array of floats")
     guard let numbers = found.doubles else {
       throw .wrongType(key: key, found: found.typeName, expected: "an array of floats")
@@ -70,7 +70,7 @@ extension GGUFReader {
     return numbers
   }
 
-  public func strings(_ key: String) throws(GGUFError) -> [String] {
+  package func strings(_ key: String) throws(GGUFError) -> [String] {
     let found = try value(key, isArray: true, expected: "an array of strings")
     guard let strings = found.strings else {
       throw .wrongType(key: key, found: found.typeName, expected: "an array of strings")

@@ -1,19 +1,19 @@
 /// The metadata and the table of tensors of a GGUF file, from its bytes: of a file in memory, of a mapped one, or of
 /// flash. Nothing here calls the operating system, and the tensors' bytes are not touched.
-public struct GGUFReader: Sendable {
+package struct GGUFReader: Sendable {
   /// Key-value pairs in the order of the file.
-  public let metadata: [(key: String, value: GGUFValue)]
+  package let metadata: [(key: String, value: GGUFValue)]
   /// In the order of the file's table.
-  public let tensors: [GGUF.Tensor]
-  public let alignment: Int
+  package let tensors: [GGUF.Tensor]
+  package let alignment: Int
   /// Offset in the file where the tensors' data begin.
-  public let dataOffset: Int
+  package let dataOffset: Int
   private let indexByKey: [String: Int]
   private let indexByTensor: [String: Int]
 
   /// Reads everything before the tensors' data, and checks that each tensor is aligned, lies within the file and does
   /// not overlap another.
-  public init(parsing file: RawSpan) throws(GGUFError) {
+  package init(parsing file: RawSpan) throws(GGUFError) {
     var cursor = GGUFCursor()
     let magic: UInt32 = try cursor.integer(in: file, "the magic number")
     guard magic == GGUF.magic else { throw .notGGUF(magic: magic) }
@@ -98,13 +98,13 @@ public struct GGUFReader: Sendable {
   }
 
   /// The tensor of a name.
-  public func tensor(_ name: String) throws(GGUFError) -> GGUF.Tensor {
+  package func tensor(_ name: String) throws(GGUFError) -> GGUF.Tensor {
     guard let index = indexByTensor[name] else { throw .missingTensor(name) }
     return tensors[index]
   }
 
   /// The metadata value of a key; nil when there is none.
-  public subscript(key: String) -> GGUFValue? {
+  package subscript(key: String) -> GGUFValue? {
     indexByKey[key].map { metadata[$0].value }
   }
 }

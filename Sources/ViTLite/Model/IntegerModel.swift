@@ -19,21 +19,21 @@ struct IntegerBlock: Sendable {
 
 /// An int8 model: immutable bytes, read in place, that any number of sessions share.
 @safe
-public final class IntegerModel: @unchecked Sendable {
-  public let configuration: ModelConfiguration
-  public let preprocessing: Preprocessing?
-  public let activations: ActivationMode
-  public let pixelMapping: PixelMapping
+package final class IntegerModel: @unchecked Sendable {
+  package let configuration: ModelConfiguration
+  package let preprocessing: Preprocessing?
+  package let activations: ActivationMode
+  package let pixelMapping: PixelMapping
   /// Planes of 8 bits for the softmax's output, 1 or 2.
-  public let softmaxPlanes: Int
+  package let softmaxPlanes: Int
   /// Fraction bits of the residual stream.
-  public let residualFractionBits: Int
+  package let residualFractionBits: Int
   /// Fraction bits of the final norm's output.
-  public let finalFractionBits: Int
+  package let finalFractionBits: Int
   /// Fraction bits of logits and pooler outputs.
-  public let outputFractionBits: Int
+  package let outputFractionBits: Int
   /// The names, shapes and places of what the file holds.
-  public let contents: GGUFReader
+  package let contents: GGUFReader
 
   /// Kept alive as long as the model: the views below point into them.
   let bytes: [ModelBytes]
@@ -48,7 +48,7 @@ public final class IntegerModel: @unchecked Sendable {
   let pooler: LinearLayer?
 
   /// A model from the bytes of its file, which are copied.
-  public convenience init(_ bytes: [UInt8]) throws(IntegerModelError) {
+  package convenience init(_ bytes: [UInt8]) throws(IntegerModelError) {
     try self.init(ModelBytes(copying: bytes))
   }
 
@@ -57,7 +57,7 @@ public final class IntegerModel: @unchecked Sendable {
   /// - Parameter bytes: at an address that is a multiple of 64. They must stay where they are, unchanged, as long as the
   ///   model or a session of it exists.
   @unsafe
-  public convenience init(borrowing bytes: UnsafeRawBufferPointer) throws(IntegerModelError) {
+  package convenience init(borrowing bytes: UnsafeRawBufferPointer) throws(IntegerModelError) {
     try unsafe self.init(ModelBytes(borrowing: bytes))
   }
 
@@ -153,7 +153,7 @@ public final class IntegerModel: @unchecked Sendable {
   }
 
   /// What a plan for this model depends on.
-  public var outline: ModelOutline {
+  package var outline: ModelOutline {
     ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
       wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
@@ -161,13 +161,13 @@ public final class IntegerModel: @unchecked Sendable {
   }
 
   /// Whether the final norm is applied to every token: where the readout averages them, or where there is no head.
-  public var normsAllTokens: Bool { outline.normsAllTokens }
+  package var normsAllTokens: Bool { outline.normsAllTokens }
 
   /// The names of the linear layers, in the order of the forward pass.
-  public var layerNames: [LayerName] {
+  package var layerNames: [LayerName] {
     LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
   }
 
   /// Size of the file.
-  public var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }
+  package var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }
 }

@@ -1,5 +1,5 @@
 /// Why an int8 model can't be used.
-public enum IntegerModelError: Error, Equatable, Sendable {
+package enum IntegerModelError: Error, Equatable, Sendable {
   case file(FileError)
   case format(GGUFError)
   /// A value that no valid model has.
@@ -9,7 +9,7 @@ public enum IntegerModelError: Error, Equatable, Sendable {
 }
 
 extension IntegerModelError: CustomStringConvertible {
-  public var description: String {
+  package var description: String {
     switch self {
     case .file(let error): error.description
     case .format(let error): error.description

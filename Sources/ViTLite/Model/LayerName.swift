@@ -1,5 +1,5 @@
 /// The linear layers of a block, by their names in the model file.
-public enum BlockLayer: String, Sendable, CaseIterable {
+package enum BlockLayer: String, Sendable, CaseIterable {
   /// Queries, keys and values: width to 3 x width.
   case attnQKV = "attn_qkv"
   /// The projection of the attention output: width to width.
@@ -10,7 +10,7 @@ public enum BlockLayer: String, Sendable, CaseIterable {
   case ffnDown = "ffn_down"
 
   /// Rows and columns of the weight matrix.
-  public func shape(in configuration: ModelConfiguration) -> (outputs: Int, inputs: Int) {
+  package func shape(in configuration: ModelConfiguration) -> (outputs: Int, inputs: Int) {
     let (width, mlpWidth) = (configuration.width, configuration.mlpWidth)
     return switch self {
     case .attnQKV: (3 * width, width)
@@ -22,7 +22,7 @@ public enum BlockLayer: String, Sendable, CaseIterable {
 }
 
 /// A linear layer of a model, by its name in the model file.
-public enum LayerName: Sendable, Hashable {
+package enum LayerName: Sendable, Hashable {
   case patchEmbedding
   case block(Int, BlockLayer)
   /// The classification head.
@@ -30,7 +30,7 @@ public enum LayerName: Sendable, Hashable {
   case pooler
 
   /// All layers of a model, in the order of the forward pass.
-  public static func all(depth: Int, hasOutput: Bool, hasPooler: Bool) -> [LayerName] {
+  package static func all(depth: Int, hasOutput: Bool, hasPooler: Bool) -> [LayerName] {
     var names = [LayerName.patchEmbedding]
     for index in 0..<depth { names += BlockLayer.allCases.map { .block(index, $0) } }
     if hasOutput { names.append(.output) }
@@ -48,7 +48,7 @@ extension LayerName {
 
 extension LayerName: LosslessStringConvertible {
   /// The layer of a name such as `blk.3.ffn_up`; nil where no model has a layer of that name.
-  public init?(_ name: String) {
+  package init?(_ name: String) {
     switch name {
     case "patch_embd": self = .patchEmbedding
     case "output": self = .output
@@ -63,7 +63,7 @@ extension LayerName: LosslessStringConvertible {
   }
 
   /// `patch_embd`, `blk.3.ffn_up`, `output`, `pooler`
-  public var description: String {
+  package var description: String {
     switch self {
     case .patchEmbedding: "patch_embd"
     case .block(let index, let layer): ModelKey.block(index, layer.rawValue)
@@ -74,21 +74,21 @@ extension LayerName: LosslessStringConvertible {
 }
 
 /// A value for each linear layer of a block.
-public struct BlockLayers<Value> {
-  public var attnQKV: Value
-  public var attnOut: Value
-  public var ffnUp: Value
-  public var ffnDown: Value
+package struct BlockLayers<Value> {
+  package var attnQKV: Value
+  package var attnOut: Value
+  package var ffnUp: Value
+  package var ffnDown: Value
 
   /// Calls `value` for each layer, in the order of the forward pass.
-  public init<Failure: Error>(_ value: (BlockLayer) throws(Failure) -> Value) throws(Failure) {
+  package init<Failure: Error>(_ value: (BlockLayer) throws(Failure) -> Value) throws(Failure) {
     attnQKV = try value(.attnQKV)
     attnOut = try value(.attnOut)
     ffnUp = try value(.ffnUp)
     ffnDown = try value(.ffnDown)
   }
 
-  public subscript(layer: BlockLayer) -> Value {
+  package subscript(layer: BlockLayer) -> Value {
     get {
       switch layer {
       case .attnQKV: attnQKV
@@ -107,7 +107,7 @@ public struct BlockLayers<Value> {
     }
   }
 
-  public func map<Other, Failure: Error>(
+  package func map<Other, Failure: Error>(
     _ transform: (Value) throws(Failure) -> Other
   ) throws(Failure) -> BlockLayers<Other> {
     try BlockLayers<Other> { (layer) throws(Failure) in try transform(self[layer]) }

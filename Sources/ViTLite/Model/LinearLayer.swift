@@ -1,12 +1,12 @@
 import Int8Kernels
 
 /// A linear layer of a model: its dimensions, and the source of its weights.
-public struct LinearLayer: Sendable {
-  public let name: LayerName
-  public let outputs: Int
-  public let inputs: Int
+package struct LinearLayer: Sendable {
+  package let name: LayerName
+  package let outputs: Int
+  package let inputs: Int
   /// Whether the layer has int16 weights and reads 15-bit activations.
-  public let isWide: Bool
+  package let isWide: Bool
   private let source: PanelSource
 
   init(_ name: LayerName, _ matrix: PackedMatrix) {

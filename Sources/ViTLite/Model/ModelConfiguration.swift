@@ -1,37 +1,37 @@
 /// The architecture of a Vision Transformer: its dimensions, and which variant of each part it has. A model runs by
 /// these fields alone, whatever family of checkpoints it comes from.
-public struct ModelConfiguration: Sendable, Equatable {
+package struct ModelConfiguration: Sendable, Equatable {
   /// Where the model comes from, such as `dinov2`: shown to people, decides nothing.
-  public var family: String
+  package var family: String
   /// Height and width of the input in pixels, as the model will be run.
-  public var imageHeight: Int
-  public var imageWidth: Int
+  package var imageHeight: Int
+  package var imageWidth: Int
   /// Side of a square patch in pixels.
-  public var patchSize: Int
-  public var channels: Int
+  package var patchSize: Int
+  package var channels: Int
   /// Width of the residual stream.
-  public var width: Int
-  public var depth: Int
-  public var heads: Int
+  package var width: Int
+  package var depth: Int
+  package var heads: Int
   /// Width of the hidden layer of each MLP.
-  public var mlpWidth: Int
+  package var mlpWidth: Int
   /// Added to the variance in every LayerNorm.
-  public var layerNormEpsilon: Double
+  package var layerNormEpsilon: Double
   /// Tokens before the patches: class token, distillation token and registers, in that order.
-  public var prefixTokens: Int
+  package var prefixTokens: Int
   /// How tokens get to know where their patches are.
-  public var positions: PositionScheme
+  package var positions: PositionScheme
   /// Whether a LayerNorm stands between the embeddings and the first block.
-  public var normBeforeBlocks: Bool
+  package var normBeforeBlocks: Bool
   /// Between the two layers of each MLP.
-  public var activation: ActivationFunction
-  public var readout: Readout
+  package var activation: ActivationFunction
+  package var readout: Readout
   /// Classes of the head; 0 when the model has none.
-  public var classes: Int
+  package var classes: Int
   /// Names of the classes, empty or one for each.
-  public var labels: [String]
+  package var labels: [String]
 
-  public init(
+  package init(
     family: String, imageHeight: Int, imageWidth: Int, patchSize: Int, channels: Int, width: Int, depth: Int,
     heads: Int, mlpWidth: Int, layerNormEpsilon: Double, prefixTokens: Int, positions: PositionScheme = .learned,
     normBeforeBlocks: Bool = false, activation: ActivationFunction = .gelu, readout: Readout, classes: Int,
@@ -56,12 +56,12 @@ public struct ModelConfiguration: Sendable, Equatable {
     self.labels = labels
   }
 
-  public var headWidth: Int { width / heads }
-  public var gridHeight: Int { imageHeight / patchSize }
-  public var gridWidth: Int { imageWidth / patchSize }
-  public var patches: Int { gridHeight * gridWidth }
+  package var headWidth: Int { width / heads }
+  package var gridHeight: Int { imageHeight / patchSize }
+  package var gridWidth: Int { imageWidth / patchSize }
+  package var patches: Int { gridHeight * gridWidth }
   /// Rows of the residual stream: prefix tokens, then patches in row-major order.
-  public var tokens: Int { prefixTokens + patches }
+  package var tokens: Int { prefixTokens + patches }
   /// Inputs of the patch embedding: channels x patch rows x patch columns.
-  public var patchInputs: Int { channels * patchSize * patchSize }
+  package var patchInputs: Int { channels * patchSize * patchSize }
 }

@@ -2,49 +2,49 @@ import Int8Kernels
 
 /// The dimensions that this package accepts: the same wherever a model comes from, so that what can be calibrated can be
 /// run. They lie above those of published models.
-public enum ModelLimits {
+package enum ModelLimits {
   /// Height and width of the images that a model takes, in pixels.
-  public static let imageSide = 1...16_384
+  package static let imageSide = 1...16_384
   /// Height and width that images are resized or cropped to before, in pixels.
-  public static let preprocessedSide = 1...65_536
+  package static let preprocessedSide = 1...65_536
   /// Side of a patch in pixels.
-  public static let patchSize = 1...1_024
-  public static let channels = 1...1_024
+  package static let patchSize = 1...1_024
+  package static let channels = 1...1_024
   /// Width of the residual stream.
-  public static let width = 1...16_384
-  public static let depth = 0...1_024
+  package static let width = 1...16_384
+  package static let depth = 0...1_024
   /// A divisor of the width besides.
-  public static let heads = 1...16_384
-  public static let mlpWidth = 1...65_536
+  package static let heads = 1...16_384
+  package static let mlpWidth = 1...65_536
   /// Class token, distillation token and registers together.
-  public static let prefixTokens = 0...1_024
-  public static let classes = 0...1_048_576
+  package static let prefixTokens = 0...1_024
+  package static let classes = 0...1_048_576
   /// Prefix tokens and patches together.
-  public static let tokens = 1...32_768
+  package static let tokens = 1...32_768
   /// Inputs of any linear layer. Products of a level up to 255 and a weight within ±127 fill 32 bits from 66,311 inputs
   /// on, so accumulators cannot overflow.
-  public static let layerInputs = 1...65_536
+  package static let layerInputs = 1...65_536
   /// Numbers that one layer reads or writes for one image: tokens times the widest layer. The largest buffer of an
   /// inference has 4 bytes for each, 512 MB.
-  public static let activations = 1...134_217_728
+  package static let activations = 1...134_217_728
   /// Added to the variance in every LayerNorm.
-  public static let layerNormEpsilon = 1e-30...1.0
+  package static let layerNormEpsilon = 1e-30...1.0
 }
 
 /// What a model configuration has that no model of this package may have.
-public struct ModelLimitError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct ModelLimitError: Error, Equatable, Sendable, CustomStringConvertible {
   /// `16385 heads`
-  public var found: String
+  package var found: String
   /// `1 to 16384`
-  public var expected: String
+  package var expected: String
 
-  public var description: String { "\(found), expected \(expected)" }
+  package var description: String { "\(found), expected \(expected)" }
 }
 
 extension ModelConfiguration {
   /// Checks every dimension, and every product of dimensions that memory depends on.
   /// - Throws: the first that is beyond `ModelLimits`, or a variant that nothing computes.
-  public func validate() throws(ModelLimitError) {
+  package func validate() throws(ModelLimitError) {
     try Self.check(imageHeight, "rows of pixels", ModelLimits.imageSide)
     try Self.check(imageWidth, "columns of pixels", ModelLimits.imageSide)
     try Self.check(patchSize, "pixels along a patch", ModelLimits.patchSize)

@@ -1,5 +1,5 @@
 /// The buffers of an inference.
-public enum Buffer: Int, CaseIterable, Sendable {
+package enum Buffer: Int, CaseIterable, Sendable {
   /// The residual stream: tokens x width, int32.
   case residual
   /// Flattened patches: patches x patch inputs, uint8.
@@ -49,7 +49,7 @@ public enum Buffer: Int, CaseIterable, Sendable {
   /// The sum of each query's probabilities, int32.
   case rowSums
 
-  public var name: String {
+  package var name: String {
     switch self {
     case .residual: "residual stream"
     case .patches: "patches"
@@ -82,14 +82,14 @@ public enum Buffer: Int, CaseIterable, Sendable {
 }
 
 /// Some of the buffers.
-public struct BufferSet: OptionSet, Sendable {
-  public let rawValue: UInt32
+package struct BufferSet: OptionSet, Sendable {
+  package let rawValue: UInt32
 
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
 
   private init(_ buffer: Buffer) { rawValue = 1 << UInt32(buffer.rawValue) }
 
-  public func contains(_ buffer: Buffer) -> Bool { contains(BufferSet(buffer)) }
+  package func contains(_ buffer: Buffer) -> Bool { contains(BufferSet(buffer)) }
 
   static let residual = BufferSet(.residual)
   static let patches = BufferSet(.patches)
@@ -116,15 +116,15 @@ public struct BufferSet: OptionSet, Sendable {
 }
 
 /// The shape of a buffer: of one worker's, where each worker has one.
-public struct BufferShape: Sendable, Equatable {
-  public var rows: Int
-  public var columns: Int
+package struct BufferShape: Sendable, Equatable {
+  package var rows: Int
+  package var columns: Int
   /// Bytes of a number; 1 for levels of 8 bits.
-  public var elementSize: Int
+  package var elementSize: Int
   /// 2 where activations have a low plane too.
-  public var planes = 1
+  package var planes = 1
   /// Whether each row has a scale and a zero point.
-  public var hasScales = false
+  package var hasScales = false
 
   /// Bytes from one row to the next: rows of activations start at aligned addresses.
   var rowBytes: Int { hasScales ? MemoryPlan.aligned(columns) : columns * elementSize }

@@ -1,22 +1,22 @@
 import Int8Kernels
 
 /// How a plan trades memory for speed.
-public enum PlanKind: String, Sendable, CaseIterable {
+package enum PlanKind: String, Sendable, CaseIterable {
   /// Every phase takes all tokens at once.
   case fast
 }
 
 /// What a plan depends on, beside its kind and the number of workers.
-public struct ModelOutline: Sendable {
-  public var configuration: ModelConfiguration
+package struct ModelOutline: Sendable {
+  package var configuration: ModelConfiguration
   /// Planes of 8 bits for the softmax's output, 1 or 2.
-  public var softmaxPlanes: Int
+  package var softmaxPlanes: Int
   /// For each layer of a block: in how many blocks it is wide.
-  public var wideLayers: BlockLayers<Int>
-  public var hasWidePatchEmbedding: Bool
-  public var hasWideOutput: Bool
+  package var wideLayers: BlockLayers<Int>
+  package var hasWidePatchEmbedding: Bool
+  package var hasWideOutput: Bool
 
-  public init(
+  package init(
     configuration: ModelConfiguration, softmaxPlanes: Int = 2,
     wideLayers: BlockLayers<Int> = BlockLayers { _ in 0 }, hasWidePatchEmbedding: Bool = false,
     hasWideOutput: Bool = true
@@ -29,7 +29,7 @@ public struct ModelOutline: Sendable {
   }
 
   /// Whether the final norm is applied to every token: where the readout averages them, or where there is no head.
-  public var normsAllTokens: Bool {
+  package var normsAllTokens: Bool {
     switch configuration.readout {
     case .normThenPatchMean, .classTokenAndPatchMean: true
     default: configuration.classes == 0
@@ -43,22 +43,22 @@ public struct ModelOutline: Sendable {
 ///
 ///     let plan = ForwardPlan(model.outline, kind: .fast, workers: 1)
 ///     print(plan.memory.byteCount)
-public struct ForwardPlan: Sendable {
+package struct ForwardPlan: Sendable {
   /// Query rows that a worker takes through attention at a time.
   static let queryRows = 32
 
-  public let outline: ModelOutline
-  public let kind: PlanKind
-  public let workers: Int
+  package let outline: ModelOutline
+  package let kind: PlanKind
+  package let workers: Int
   /// The arena.
-  public let memory: MemoryPlan
+  package let memory: MemoryPlan
   /// A bit for each phase after which the workers meet.
   private let meetings: UInt32
   /// By phase: what the workers share, and in which units.
   private let shares: [(count: Int, unit: Int)]
 
   /// - Parameter workers: at least 1.
-  public init(_ outline: ModelOutline, kind: PlanKind, workers: Int) {
+  package init(_ outline: ModelOutline, kind: PlanKind, workers: Int) {
     self.outline = outline
     self.kind = kind
     self.workers = workers
@@ -79,7 +79,7 @@ public struct ForwardPlan: Sendable {
   func meets(after phase: Phase) -> Bool { meetings & (1 << UInt32(phase.rawValue)) != 0 }
 
   /// Whether the workers meet after a phase, so that each sees what the others wrote.
-  public func workersMeet(after phase: Phase) -> Bool { meets(after: phase) }
+  package func workersMeet(after phase: Phase) -> Bool { meets(after: phase) }
 
   /// The number of meetings before a phase; buffers' lifetimes are given in these.
   func stage(of phase: Phase) -> Int { Self.stages(meetings)[phase.rawValue] }
@@ -87,9 +87,9 @@ public struct ForwardPlan: Sendable {
   /// How many items the workers share in a phase, and how many belong together.
   func share(of phase: Phase) -> (count: Int, unit: Int) { shares[phase.rawValue] }
 
-  public func shape(of buffer: Buffer) -> BufferShape { Self.shape(of: buffer, outline) }
+  package func shape(of buffer: Buffer) -> BufferShape { Self.shape(of: buffer, outline) }
 
-  public func offset(of buffer: Buffer) -> Int { memory.buffers[buffer.rawValue].offset }
+  package func offset(of buffer: Buffer) -> Int { memory.buffers[buffer.rawValue].offset }
 
   /// Blocks of query rows in a head.
   var queryBlocks: Int { (outline.configuration.tokens + Self.queryRows - 1) / Self.queryRows }
@@ -209,7 +209,7 @@ extension ForwardPlan {
 extension ForwardPlan {
   /// Operations of a phase's product, of all blocks for one that is in a block; a multiplication and an addition are two.
   /// 0 for a phase without a product.
-  public func operations(of phase: Phase) -> Int64 {
+  package func operations(of phase: Phase) -> Int64 {
     guard let product = phase.description.product else { return 0 }
     let configuration = outline.configuration
     let tokens = Int64(configuration.tokens)
@@ -231,7 +231,7 @@ extension ForwardPlan {
   }
 
   /// Operations of all linear layers that see every token.
-  public var linearOperations: Int64 {
+  package var linearOperations: Int64 {
     Phase.allCases.reduce(0) { total, phase in
       switch phase.description.product {
       case .patchEmbedding, .layer: total + operations(of: phase)

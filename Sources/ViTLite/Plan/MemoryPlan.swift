@@ -1,17 +1,17 @@
 /// Where each buffer of an inference lies in the one arena, from the stages in which it is needed.
 ///
 /// Buffers whose lifetimes overlap never share a byte; others may.
-public struct MemoryPlan: Sendable {
+package struct MemoryPlan: Sendable {
   /// A buffer to be placed, or one that has its place.
-  public struct Request: Sendable, Equatable {
-    public var name: String
-    public var byteCount: Int
+  package struct Request: Sendable, Equatable {
+    package var name: String
+    package var byteCount: Int
     /// First and last stage in which its contents matter.
-    public var lifetime: ClosedRange<Int>
+    package var lifetime: ClosedRange<Int>
     /// Where it lies in the arena; 0 until it is placed.
-    public fileprivate(set) var offset = 0
+    package fileprivate(set) var offset = 0
 
-    public init(name: String, byteCount: Int, lifetime: ClosedRange<Int>) {
+    package init(name: String, byteCount: Int, lifetime: ClosedRange<Int>) {
       self.name = name
       self.byteCount = byteCount
       self.lifetime = lifetime
@@ -19,15 +19,15 @@ public struct MemoryPlan: Sendable {
   }
 
   /// Every buffer starts at a multiple of this.
-  public static let alignment = 64
+  package static let alignment = 64
 
   /// In the order given.
-  public let buffers: [Request]
+  package let buffers: [Request]
   /// Size of the arena.
-  public let byteCount: Int
+  package let byteCount: Int
 
   /// Places the largest buffers first, each at the lowest offset that is free throughout its lifetime.
-  public init(_ requests: [Request]) {
+  package init(_ requests: [Request]) {
     var buffers = requests
     var placed: [Int] = []
     let order = buffers.indices.sorted {
@@ -52,7 +52,7 @@ public struct MemoryPlan: Sendable {
   }
 
   /// Rounded up to the alignment.
-  public static func aligned(_ byteCount: Int) -> Int {
+  package static func aligned(_ byteCount: Int) -> Int {
     (byteCount + alignment - 1) / alignment * alignment
   }
 }

@@ -1,7 +1,7 @@
 /// The steps of the int8 forward pass, in order. What a step reads, what it writes, how the workers share it and which
 /// product it is stands in one table (`description`); barriers, the profile, the lifetimes of buffers and the benchmark's
 /// products follow from that.
-public enum Phase: Int, CaseIterable, Sendable {
+package enum Phase: Int, CaseIterable, Sendable {
   /// Positions and prefix tokens become the residual stream.
   case positions
   /// The image's pixels, patch by patch.
@@ -42,7 +42,7 @@ public enum Phase: Int, CaseIterable, Sendable {
 
 extension Phase {
   /// What the workers divide among themselves.
-  public enum Work: Sendable, Equatable {
+  package enum Work: Sendable, Equatable {
     case tokens
     case patches
     /// The outputs of the phase's layer, in whole panels of 16.
@@ -56,7 +56,7 @@ extension Phase {
   }
 
   /// A matrix product.
-  public enum Product: Sendable, Equatable {
+  package enum Product: Sendable, Equatable {
     case patchEmbedding
     case layer(BlockLayer)
     /// Queries times keys.
@@ -65,16 +65,16 @@ extension Phase {
     case values
   }
 
-  public struct Description: Sendable {
+  package struct Description: Sendable {
     /// The key in `bench --json --profile`, in the model file's words.
-    public var name: String
-    public var work: Work
-    public var reads: BufferSet
-    public var writes: BufferSet
-    public var product: Product?
+    package var name: String
+    package var work: Work
+    package var reads: BufferSet
+    package var writes: BufferSet
+    package var product: Product?
   }
 
-  public var description: Description {
+  package var description: Description {
     func phase(
       _ name: String, _ work: Work, reads: BufferSet, writes: BufferSet, _ product: Product? = nil
     ) -> Description {
@@ -111,7 +111,7 @@ extension Phase {
     }
   }
 
-  public var name: String { description.name }
+  package var name: String { description.name }
 
   /// Whether workers must meet between this phase and a later one: one of them touches what the other writes, and not
   /// every worker only its own part.
