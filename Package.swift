@@ -32,7 +32,8 @@ let package = Package(
     .target(name: "Int8Kernels", dependencies: ["CKernels"], swiftSettings: librarySettings),
     .target(name: "ViTLite", dependencies: ["Int8Kernels", "CKernels", "LibC"], swiftSettings: librarySettings),
     .target(
-      name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC"], swiftSettings: librarySettings),
+      name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC"],
+      swiftSettings: librarySettings),
     .executableTarget(
       name: "vit-quant",
       dependencies: [
@@ -44,12 +45,17 @@ let package = Package(
     .target(
       name: "CEmulation", dependencies: ["CKernels"], path: "Tests/Emulation",
       cSettings: [.headerSearchPath("intrinsics"), .define("VQ_EMULATED")]),
-    .testTarget(name: "QuantTests", dependencies: ["Quant"]),
+    // Models, files and damage that tests of several targets share.
+    .target(
+      name: "TestSupport", dependencies: ["Quant", "ViTLite", "Int8Kernels", "LibC"], path: "Tests/TestSupport"),
+    .testTarget(
+      name: "QuantTests",
+      dependencies: ["Quant", "ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC", "TestSupport"]),
     .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "CEmulation", "LibC"]),
+    .testTarget(name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "Int8Kernels", "TestSupport"]),
     .testTarget(
-      name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "CFloatKernels", "LibC"], resources: [.copy("Golden")]),
-    .testTarget(
-      name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite", "Quant", "LibC"], resources: [.copy("Fixtures")]),
+      name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite", "Quant", "LibC", "TestSupport"],
+      resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6]
 )

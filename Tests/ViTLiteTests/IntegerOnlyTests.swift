@@ -3,7 +3,8 @@ import Testing
 
 /// No floating-point arithmetic between the quantized pixels and the integer logits: neither in the source of that
 /// path nor in the machine code that the compiler makes of it.
-@Suite struct IntegerOnlyTests {
+@Suite("Integer-only path")
+struct IntegerOnlyTests {
   /// The folders in which no floating-point number may be: all kernels with the arithmetic that defines them, and the
   /// runtime but for reading the model file and what is on the other side of pixels and logits.
   private static let folders = [
@@ -16,11 +17,14 @@ import Testing
   /// Files of the integer path, relative to the sources.
   private static let paths: [String] = {
     let all = FileManager.default.enumerator(atPath: sources.path())?.compactMap { $0 as? String } ?? []
-    return all.filter { path in folders.contains { path.hasPrefix($0) } && [".swift", ".c", ".h"].contains(where: path.hasSuffix) }
-      .sorted()
+    return all.filter { path in
+      folders.contains { path.hasPrefix($0) } && [".swift", ".c", ".h"].contains(where: path.hasSuffix)
+    }
+    .sorted()
   }()
 
-  @Test func theSourcesOfTheIntegerPathNameNoFloatingPointType() throws {
+  @Test("The sources of the integer path name no floating-point type")
+  func sources() throws {
     for folder in Self.folders { #expect(Self.paths.contains { $0.hasPrefix(folder) }, "\(folder)") }
     for path in Self.paths {
       let text = try String(contentsOf: Self.sources.appending(path: path), encoding: .utf8)
@@ -29,7 +33,8 @@ import Testing
     }
   }
 
-  @Test func theCheckOfSourcesFindsFloatingPoint() throws {
+  @Test("The check of sources finds floating point")
+  func checkOfSources() throws {
     #expect(SourceText("let x: Float = 1 // Double").floatingPointTokens == ["Float"])
     #expect(SourceText("/* float */ static double f(int32_t x);").floatingPointTokens == ["double"])
     #expect(SourceText("let x = y * 0.5").floatingPointTokens == ["0.5"])
@@ -40,8 +45,10 @@ import Testing
     #expect(!SourceText(try String(contentsOf: reference, encoding: .utf8)).floatingPointTokens.isEmpty)
   }
 
-  @Test(.enabled(if: Disassembler.isThere, "needs objdump, and the object files of the build beside the tests"))
-  func theMachineCodeOfTheIntegerPathHasNoFloatingPointArithmetic() throws {
+  @Test(
+    "The machine code of the integer path has no floating-point arithmetic",
+    .enabled(if: Disassembler.isThere, "needs objdump, and the object files of the build beside the tests"))
+  func machineCode() throws {
     var checked = 0
     for path in Self.paths where !path.hasSuffix(".h") {
       guard let object = Disassembler.object(of: path) else { continue }
