@@ -45,12 +45,17 @@ let package = Package(
     .target(
       name: "CEmulation", dependencies: ["CKernels"], path: "Tests/Emulation",
       cSettings: [.headerSearchPath("intrinsics"), .define("VQ_EMULATED")]),
-    .testTarget(name: "QuantTests", dependencies: ["Quant"]),
+    // Models, files and damage that tests of several targets share.
+    .target(
+      name: "TestSupport", dependencies: ["Quant", "ViTLite", "Int8Kernels", "LibC"], path: "Tests/TestSupport"),
+    .testTarget(
+      name: "QuantTests",
+      dependencies: ["Quant", "ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC", "TestSupport"]),
     .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "CEmulation", "LibC"]),
     .testTarget(
-      name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "CFloatKernels", "LibC"], resources: [.copy("Golden")]),
+      name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "Int8Kernels", "LibC", "TestSupport"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite", "Quant", "LibC"],
+      name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite", "Quant", "LibC", "TestSupport"],
       resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6]

@@ -7,7 +7,8 @@ import Testing
 
 #if ImageCodecs
   /// A real pretrained ViT-S/14 with heavy outliers, which is too large to ship: skipped where it is not there.
-  @Suite(.serialized) struct BackboneTests {
+  @Suite("Drift of a real backbone", .serialized)
+  struct BackboneTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     private static let model = root.deletingLastPathComponent().appending(path: "shared/vit-s14")
@@ -17,9 +18,10 @@ import Testing
 
     /// On photos that calibration never saw; with a third of the calibration's photos, to be quick.
     @Test(
+      "The drift of a real backbone is small",
       .enabled(if: isThere, "needs a ViT-S/14 with calibration photos in ../shared/vit-s14"),
       arguments: [(activations: "dynamic", decibels: 28.0), (activations: "static", decibels: 23.0)])
-    func theDriftOfARealBackboneIsSmall(_ activations: String, _ decibels: Double) throws {
+    func drift(_ activations: String, _ decibels: Double) throws {
       let scratch = try Scratch()
       let path = scratch.path("model.gguf")
       let calibration = try Program.run(

@@ -5,7 +5,8 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct BadInputTests {
+@Suite("Bad input")
+struct BadInputTests {
   private let golden = TestModels.golden("hf-vit")
 
   private func expectBadModel(_ folder: String, naming words: [String]) throws {
@@ -13,7 +14,8 @@ import Testing
     try Program.expectRefusal(["inspect", folder], status: 3, naming: words)
   }
 
-  @Test func aMissingTensorIsNamed() throws {
+  @Test("A missing tensor is named")
+  func missingTensor() throws {
     let scratch = try Scratch()
     let folder = try TestModels.copy("hf-vit", to: scratch)
     let name = "vit.encoder.layer.1.output.dense.weight"
@@ -21,32 +23,37 @@ import Testing
     try expectBadModel(folder, naming: [name])
   }
 
-  @Test func aTensorOfTheWrongShapeIsNamedWithBothShapes() throws {
+  @Test("A tensor of the wrong shape is named with both shapes")
+  func tensorShape() throws {
     let scratch = try Scratch()
     let folder = try TestModels.copy("hf-vit", to: scratch)
     try TestModels.rewrite(folder + "/model.safetensors", reshaping: ("classifier.weight", [10, 32]))
     try expectBadModel(folder, naming: ["classifier.weight", "[10, 32]", "[10, 64]"])
   }
 
-  @Test func headsMustDivideTheWidth() throws {
+  @Test("A number of heads that does not divide the width is named")
+  func heads() throws {
     let scratch = try Scratch()
     let folder = try TestModels.copy("hf-vit", to: scratch) { $0["num_attention_heads"] = 7 }
     try expectBadModel(folder, naming: ["num_attention_heads", "7", "64"])
   }
 
-  @Test func anUnsupportedActivationIsNamed() throws {
+  @Test("An unsupported activation is named with the supported ones")
+  func activation() throws {
     let scratch = try Scratch()
     let folder = try TestModels.copy("hf-vit", to: scratch) { $0["hidden_act"] = "relu6" }
     try expectBadModel(folder, naming: ["hidden_act", "relu6", "gelu"])
   }
 
-  @Test func swiGLUIsNamed() throws {
+  @Test("SwiGLU, which is not supported, is named by its key")
+  func swiGLU() throws {
     let scratch = try Scratch()
     let folder = try TestModels.copy("hf-dinov2", to: scratch) { $0["use_swiglu_ffn"] = true }
     try expectBadModel(folder, naming: ["use_swiglu_ffn"])
   }
 
-  @Test func aModelThatIsNotThereIsNamed() throws {
+  @Test("A model that is not there, or is no model, is named")
+  func missingModel() throws {
     try expectBadModel("/nowhere/model", naming: ["/nowhere/model"])
     let scratch = try Scratch()
     try expectBadModel(scratch.makeFolder("empty"), naming: ["model.safetensors"])
@@ -54,7 +61,8 @@ import Testing
     try expectBadModel(scratch.write("GG", to: "model.gguf"), naming: ["model.gguf"])
   }
 
-  @Test func inputsThatAreNotThereOrNoImagesAreNamed() throws {
+  @Test("An input that is not there, or is no image, is named")
+  func missingInput() throws {
     let scratch = try Scratch()
     let empty = try scratch.makeFolder("empty")
     let text = try scratch.write("no image", to: "note.png")
@@ -65,7 +73,8 @@ import Testing
     try Program.expectRefusal(["run", model, "-"], status: 3, naming: ["standard input"])
   }
 
-  @Test func anEmptyDataFolderIsNamedAndNothingIsWritten() throws {
+  @Test("An empty data folder is named, and nothing is written")
+  func emptyData() throws {
     let scratch = try Scratch()
     let empty = try scratch.makeFolder("data")
     try Program.expectRefusal(
@@ -74,7 +83,8 @@ import Testing
     #expect(try scratch.contents == ["data"])
   }
 
-  @Test func imagesOfAnotherChannelCountAreRefused() throws {
+  @Test("Images of another number of channels are refused")
+  func channels() throws {
     let scratch = try Scratch()
     let path = scratch.path("color.safetensors")
     let images = [UInt8](repeating: 7, count: 2 * 3 * 28 * 28)
@@ -86,7 +96,8 @@ import Testing
     #expect(try scratch.contents == ["color.safetensors"])
   }
 
-  @Test func labelsOutsideTheClassesAreNamed() throws {
+  @Test("A label outside of the classes is named with its sample")
+  func labelRange() throws {
     let scratch = try Scratch()
     let path = scratch.path("data.safetensors")
     let images = [UInt8](repeating: 7, count: 2 * 28 * 28)
@@ -96,7 +107,8 @@ import Testing
       naming: ["label 10", "data.safetensors[1]", "0 to 9"])
   }
 
-  @Test func aLabelFileWithAnUnknownLabelOrFileIsNamedByLine() throws {
+  @Test("An unknown label or file in a label file is named with its line")
+  func labelFile() throws {
     let scratch = try Scratch()
     let folder = try scratch.makeFolder("data")
     try TestModels.grayImage().write(to: scratch.url("data/a.pgm"))
@@ -111,7 +123,8 @@ import Testing
     try Program.expectRefusal(report, status: 3, naming: ["line 1", "file and label"])
   }
 
-  @Test func aClassFolderThatIsNoClassIsNamed() throws {
+  @Test("A class folder whose name is no class is named")
+  func classFolder() throws {
     let scratch = try Scratch()
     for name in ["Coat", "Cravat"] {
       _ = try scratch.makeFolder("data/\(name)")
@@ -122,7 +135,8 @@ import Testing
       naming: ["Cravat"])
   }
 
-  @Test func valuesThatAreNoNumbersAreNamed() throws {
+  @Test("A value that is not a number is named with its place")
+  func notANumber() throws {
     let scratch = try Scratch()
     let path = scratch.path("data.safetensors")
     var values = [Float](repeating: 0, count: 2 * 784)
@@ -134,20 +148,23 @@ import Testing
     #expect(try scratch.contents == ["data.safetensors"])
   }
 
-  @Test func valuesOfAnotherSizeThanTheInt8ModelAreRefused() throws {
+  @Test("Values of another image size than the int8 model's are refused")
+  func imageSize() throws {
     let scratch = try Scratch()
     let path = scratch.path("data.safetensors")
     try TestModels.write(values: [Float](repeating: 0, count: 1024), shape: [1, 1, 32, 32], to: path)
     try Program.expectRefusal(["run", TestModels.fashionInt8, path], status: 3, naming: ["32 x 32", "28 x 28"])
   }
 
-  @Test func pixelsNeedToKnowTheirNormalization() throws {
+  @Test("Images are refused where nothing says how to normalize them")
+  func normalization() throws {
     try Program.expectRefusal(
       ["run", TestModels.golden("timm-vit").model, TestModels.fashionSamples], status: 3,
       naming: ["preprocessor_config.json"])
   }
 
-  @Test func anOutputThatCannotBeWrittenIsNamed() throws {
+  @Test("An output that cannot be written is named")
+  func output() throws {
     try Program.expectRefusal(
       [
         "calibrate", TestModels.fashion, "--data", TestModels.fashionCalibration, "--samples", "16", "--output",
@@ -156,7 +173,8 @@ import Testing
       status: 3, naming: ["/nowhere/out.gguf"])
   }
 
-  @Test func modelsThatDoNotBelongTogetherAreRefused() throws {
+  @Test("Models that do not belong together are refused")
+  func mismatchedModels() throws {
     let distilled = TestModels.golden("hf-deit-distilled")
     let scratch = try Scratch()
     let int8 = scratch.path("deit.gguf")

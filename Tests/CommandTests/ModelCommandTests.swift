@@ -6,8 +6,10 @@ import Testing
 @testable import ViTLite
 @testable import vit_quant
 
-@Suite struct CalibrateTests {
-  @Test func theSameSeedGivesTheSameFileForAnyNumberOfThreads() throws {
+@Suite("vit-quant calibrate")
+struct CalibrateTests {
+  @Test("The same seed gives the same file for any number of threads")
+  func reproducibility() throws {
     let scratch = try Scratch()
     func calibrate(_ name: String, _ arguments: String...) throws -> Data {
       let outcome = try Program.run(
@@ -25,7 +27,8 @@ import Testing
     #expect(try scratch.contents == ["a.gguf", "b.gguf", "c.gguf", "d.gguf"])
   }
 
-  @Test func aReportIsWrittenBesideTheModelAndFewSamplesAreNoted() throws {
+  @Test("A report is written beside the model, and few samples are noted")
+  func report() throws {
     let scratch = try Scratch()
     let outcome = try Program.run(
       "calibrate", TestModels.fashion, "--data", TestModels.fashionSamples, "--output", scratch.path("m.gguf"),
@@ -36,8 +39,10 @@ import Testing
   }
 }
 
-@Suite struct VerifyTests {
-  @Test func aWholeModelPassesAndADamagedOneFails() throws {
+@Suite("vit-quant verify")
+struct VerifyTests {
+  @Test("A whole model passes, and a damaged one fails")
+  func damage() throws {
     #expect(try Program.run("verify", TestModels.fashionInt8).status == 0)
     let scratch = try Scratch()
     let whole = try Data(contentsOf: URL(filePath: TestModels.fashionInt8))
@@ -57,14 +62,17 @@ import Testing
     }
   }
 
-  @Test func aFileThatCannotBeReadIsBadInput() throws {
+  @Test("A file that cannot be read is bad input")
+  func unreadableFile() throws {
     try Program.expectRefusal(["verify", "/nowhere.gguf"], status: 3, naming: ["/nowhere.gguf"])
     try Program.expectRefusal(["verify", "/"], status: 3, naming: ["directory"])
   }
 }
 
-@Suite struct InspectTests {
-  @Test func theSeedPresetHasTheLayerTableOfTheSeedImplementation() throws {
+@Suite("vit-quant inspect")
+struct InspectTests {
+  @Test("The seed preset has the layer table of the seed implementation")
+  func seedLayers() throws {
     let expected = try String(contentsOf: Fixture.folder.appending(path: "seed-vit-summary.txt"), encoding: .utf8)
     let outcome = try Program.run("inspect", "--preset", "seed-vit", "--layers")
     #expect(outcome.status == 0)
@@ -75,11 +83,13 @@ import Testing
     #expect(outcome.output.contains("152,064"))
   }
 
-  @Test(arguments: [
-    "seed-vit", "timm-vit", "timm-vit-avgpool", "timm-vit-reg-layerscale", "hf-vit", "hf-deit-distilled", "hf-dinov2",
-    "hf-dinov2-registers",
-  ])
-  func layersAndWhatTheyLeaveOutAddUpToTheFile(_ name: String) throws {
+  @Test(
+    "The parameters of layers and of what they leave out add up to those of the file",
+    arguments: [
+      "seed-vit", "timm-vit", "timm-vit-avgpool", "timm-vit-reg-layerscale", "hf-vit", "hf-deit-distilled", "hf-dinov2",
+      "hf-dinov2-registers",
+    ])
+  func parameterCounts(_ name: String) throws {
     let model = TestModels.golden(name).model
     let outcome = try Program.run("inspect", model, "--layers", "--json")
     #expect(outcome.status == 0, "\(outcome.errors)")
@@ -91,7 +101,8 @@ import Testing
     #expect(json["tensors"]?.array?.count == file.header.tensors.count)
   }
 
-  @Test func anInt8ModelShowsItsTensorsAndItsMemory() throws {
+  @Test("An int8 model shows its tensors and its memory")
+  func int8Model() throws {
     let outcome = try Program.run("inspect", TestModels.fashionInt8, "--json")
     #expect(outcome.status == 0)
     let json = try outcome.json
@@ -103,7 +114,8 @@ import Testing
   }
 }
 
-@Suite struct BenchTests {
+@Suite("vit-quant bench")
+struct BenchTests {
   private static let keys = [
     "model", "isa", "threads", "runs", "latency_ms", "throughput_images_per_s", "load_ms", "peak_rss_bytes",
     "arena_bytes", "weights_bytes", "gemm_gops", "peak_gops", "gemm_peak_fraction",
@@ -115,7 +127,8 @@ import Testing
     "output", "barrier",
   ]
 
-  @Test func jsonHasEveryKeyOfTheInterface() throws {
+  @Test("JSON has every key of the interface")
+  func json() throws {
     let outcome = try Program.run(
       "bench", TestModels.fashionInt8, "--runs", "3", "--warmup", "1", "--threads", "1", "--profile", "--json")
     #expect(outcome.status == 0, "\(outcome.errors)")
@@ -130,7 +143,8 @@ import Testing
     #expect(try portable.json["peak_gops"] == .null)
   }
 
-  @Test func aPresetIsMeasuredWithoutAFileAndLeavesNone() throws {
+  @Test("A preset is measured without a file, and leaves none behind")
+  func preset() throws {
     let scratch = try Scratch()
     let temporary = try scratch.makeFolder("tmp")
     let outcome = try Program.run(

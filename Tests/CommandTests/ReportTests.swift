@@ -5,7 +5,8 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct ReportTests {
+@Suite("vit-quant report")
+struct ReportTests {
   private static let arguments = [
     "report", TestModels.fashion, TestModels.fashionInt8, "--data", TestModels.fashionTest, "--samples", "40",
   ]
@@ -14,7 +15,8 @@ import Testing
     try Program.run(Self.arguments + arguments)
   }
 
-  @Test func jsonHasEveryKeyOfTheInterface() throws {
+  @Test("JSON has every key of the interface")
+  func json() throws {
     let outcome = try report("--json", "-")
     #expect(outcome.status == 0, "\(outcome.errors)")
     let json = try outcome.json
@@ -36,11 +38,13 @@ import Testing
     #expect(json["disagreements"]?.array != nil)
   }
 
-  @Test func theReportDoesNotDependOnTheThreads() throws {
+  @Test("The report does not depend on the number of threads")
+  func threads() throws {
     #expect(try report("--json", "-", "--threads", "1").output == report("--json", "-", "--threads", "3").output)
   }
 
-  @Test func keysWithoutAMeaningAreNull() throws {
+  @Test("Keys that mean nothing for a model without a head are null")
+  func nullKeys() throws {
     let golden = TestModels.golden("hf-dinov2")
     let scratch = try Scratch()
     let int8 = scratch.path("model.gguf")
@@ -55,7 +59,8 @@ import Testing
     #expect(json["token_sqnr_db"]?.double ?? 0 > 20)
   }
 
-  @Test func gatesDecideTheExitStatus() throws {
+  @Test("Gates decide the exit status")
+  func gates() throws {
     let passed = try report("--fail-under", "agreement=0.5", "--fail-over", "top1_drop=50")
     #expect(passed.status == 0)
     let failed = try report("--fail-under", "agreement=1.5", "--fail-under=logit_sqnr_db=1000")
@@ -65,7 +70,8 @@ import Testing
     #expect(try report("--fail-over", "samples=39").status == 1)
   }
 
-  @Test func aBaselineNamesWhatGotWorse() throws {
+  @Test("A comparison with a baseline names what got worse")
+  func baseline() throws {
     let scratch = try Scratch()
     let path = scratch.path("old.json")
     #expect(try report("--json", path).status == 0)
@@ -84,7 +90,8 @@ import Testing
     #expect(noReport.status == 3)
   }
 
-  @Test func thePageNeedsNothingElse() throws {
+  @Test("The HTML page loads nothing from elsewhere")
+  func page() throws {
     let scratch = try Scratch()
     let outcome = try report("--html", scratch.path("drift.html"))
     #expect(outcome.status == 0)
@@ -95,7 +102,8 @@ import Testing
     #expect(try scratch.contents == ["drift.html"])
   }
 
-  @Test func labelsComeFromClassFoldersAndLabelFiles() throws {
+  @Test("Labels come from class folders and from label files")
+  func labels() throws {
     let scratch = try Scratch()
     for (index, name) in ["t-shirt_top", "ankle boot", "Bag"].enumerated() {
       _ = try scratch.makeFolder("folders/\(name)")

@@ -5,9 +5,12 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct RunTests {
-  @Test(arguments: ["seed-vit", "timm-vit", "hf-vit", "hf-dinov2", "hf-dinov2-registers"])
-  func theFloatReferenceWritesWhatOtherImplementationsCompute(_ name: String) throws {
+@Suite("vit-quant run")
+struct RunTests {
+  @Test(
+    "A float model writes what other implementations compute",
+    arguments: ["seed-vit", "timm-vit", "hf-vit", "hf-dinov2", "hf-dinov2-registers"])
+  func floatOutputs(_ name: String) throws {
     let golden = TestModels.golden(name)
     let scratch = try Scratch()
     let outcome = try Program.run(
@@ -25,7 +28,8 @@ import Testing
     }
   }
 
-  @Test func jsonHasOneObjectForEachInput() throws {
+  @Test("JSON has one object for each input")
+  func json() throws {
     let outcome = try Program.run("run", TestModels.fashionInt8, TestModels.fashionSamples, "--json", "--top-k", "3")
     #expect(outcome.status == 0)
     let lines = try outcome.jsonLines
@@ -43,7 +47,8 @@ import Testing
     }
   }
 
-  @Test func checksumsAreEqualOnEveryInstructionSetAndThreadCount() throws {
+  @Test("Checksums are equal for every choice of instruction set and number of threads")
+  func checksums() throws {
     func checksums(_ arguments: String...) throws -> [Int?] {
       let outcome = try Program.run(["run", TestModels.fashionInt8, TestModels.fashionSamples, "--json"] + arguments)
       #expect(outcome.status == 0, "\(outcome.errors)")
@@ -62,7 +67,8 @@ import Testing
     #expect(try alone.jsonLines.first?["logits_crc32"]?.int == expected.first)
   }
 
-  @Test func anImageIsReadFromStandardInput() throws {
+  @Test("An image is read from standard input")
+  func standardInput() throws {
     let scratch = try Scratch()
     let image = TestModels.grayImage()
     try image.write(to: scratch.url("image.pgm"))
@@ -73,7 +79,8 @@ import Testing
     #expect(try piped.json["logits_crc32"]?.int == read.json["logits_crc32"]?.int)
   }
 
-  @Test func pixelsAndTheirNormalisedValuesGiveTheSameIntegers() throws {
+  @Test("Pixels and their normalized values give the same integers")
+  func normalizedValues() throws {
     let scratch = try Scratch()
     var generator = SplitMix64(seed: 1)
     let pixels = (0..<2 * 784).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
@@ -88,7 +95,8 @@ import Testing
     #expect(checksums[0] == checksums[1])
   }
 
-  @Test func classesAreShownToPeopleWithoutColorsInAFile() throws {
+  @Test("People see class names, and no colors where the output is a file")
+  func text() throws {
     let outcome = try Program.run("run", TestModels.fashion, TestModels.fashionSamples, "--top-k", "1")
     #expect(outcome.status == 0)
     #expect(outcome.output.contains("Ankle boot"))
@@ -96,7 +104,8 @@ import Testing
     #expect(outcome.errors.isEmpty)
   }
 
-  @Test func anUnreadableImageAmongOthersEndsTheRunWithoutAnOutputFile() throws {
+  @Test("An unreadable image among others ends the run without an output file")
+  func unreadableImage() throws {
     let scratch = try Scratch()
     _ = try scratch.makeFolder("images")
     try TestModels.grayImage().write(to: scratch.url("images/a.pgm"))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -7,18 +8,15 @@ import Testing
 
 /// Models and data of the repository, and ones made for tests.
 enum TestModels {
-  private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-
   /// The bundled float model: 28 x 28 gray pixels, 10 classes.
-  static let fashion = root.appending(path: "calibration/fashion-mnist").path(percentEncoded: false)
+  static let fashion = Repository.fashionMNIST
   static let fashionTest = fashion + "/test.safetensors"
   static let fashionCalibration = fashion + "/calibration.safetensors"
   static let fashionSamples = fashion + "/samples"
 
   /// A float model and its inputs and outputs as another implementation saved them.
   static func golden(_ name: String) -> (model: String, values: String) {
-    let folder = root.appending(path: "Tests/ViTLiteTests/Golden/\(name)").path(percentEncoded: false)
+    let folder = GoldenFiles.path(name)
     return (folder, folder + "/io.safetensors")
   }
 

@@ -2,14 +2,16 @@ import Testing
 
 @testable import Quant
 
-@Suite struct MetricsTests {
+@Suite("Metrics")
+struct MetricsTests {
   private func comparison(_ reference: [Float], _ got: [Float]) -> Comparison {
     var comparison = Comparison()
     comparison.add(reference: reference.span, got: got.span)
     return comparison
   }
 
-  @Test func signalToNoiseRatioIsInDecibels() {
+  @Test("The signal-to-noise ratio is in decibels")
+  func sqnr() {
     // Noise of a hundredth of the signal's energy is 20 dB below it.
     #expect(abs(comparison([10, 0], [10, 1]).sqnr - 20) < 1e-9)
     #expect(comparison([1, 2, 3], [1, 2, 3]).sqnr == Comparison.sqnrLimit)
@@ -17,18 +19,21 @@ import Testing
     #expect(comparison([0], [0]).sqnr == Comparison.sqnrLimit)
   }
 
-  @Test func cosineIsOfTheAngle() {
+  @Test("The cosine is that of the angle")
+  func cosine() {
     #expect(abs(comparison([1, 0], [1, 1]).cosine - 0.5.squareRoot()) < 1e-12)
     #expect(abs(comparison([1, 2], [-2, -4]).cosine + 1) < 1e-12)
     #expect(comparison([0, 0], [0, 0]).cosine == 1)
     #expect(comparison([1, 0], [0, 0]).cosine == 0)
   }
 
-  @Test func theLargestErrorIsKept() {
+  @Test("The largest error is kept")
+  func maximumError() {
     #expect(comparison([1, 5, -3], [1.5, 5, -1]).maximumError == 2)
   }
 
-  @Test func piecesMergeToTheWhole() {
+  @Test("The comparisons of pieces merge to that of the whole")
+  func merging() {
     let reference: [Float] = [1, -2, 3, 4]
     let got: [Float] = [1, -2.5, 2, 4]
     var first = comparison(Array(reference[..<2]), Array(got[..<2]))
@@ -37,7 +42,8 @@ import Testing
     #expect(first.count == 4)
   }
 
-  @Test func ofEqualLogitsTheFirstCounts() {
+  @Test("Of equal logits the first counts")
+  func ties() {
     #expect(LogitMetrics.top1([1, 3, 3, 2]) == 1)
     #expect(LogitMetrics.top1([]) == nil)
     #expect(LogitMetrics.top(3, [1, 3, 3, 2]) == [1, 2, 3])
@@ -48,7 +54,8 @@ import Testing
     #expect(!LogitMetrics.isAmongTop(5, label: 7, logits: [1, 3, 3]))
   }
 
-  @Test func softmaxAndDivergenceAreThoseOfTheDefinition() {
+  @Test("Softmax and divergence are those of their definitions")
+  func divergence() {
     let p = LogitMetrics.softmax([0, Float(3.0.logarithm)])
     #expect(abs(p[0] - 0.25) < 1e-6 && abs(p[1] - 0.75) < 1e-6)
     // 0.25 log(0.25/0.5) + 0.75 log(0.75/0.5)

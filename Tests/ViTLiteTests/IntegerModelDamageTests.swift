@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -5,7 +6,8 @@ import Testing
 @testable import ViTLite
 
 /// Damaged int8 models are refused or run, the same on every instruction set; nothing traps.
-@Suite struct IntegerModelDamageTests {
+@Suite("Damaged int8 models")
+struct IntegerModelDamageTests {
   private static let models: [(bytes: [UInt8], dataOffset: Int)] = {
     let configuration = IntegerModelCase.configuration { $0.classes = 3 }
     let example = IntegerModelCase.random(configuration)
@@ -35,7 +37,8 @@ import Testing
     return true
   }
 
-  @Test func everyTruncationIsRefused() throws {
+  @Test("Every truncation is refused")
+  func truncation() throws {
     for model in Self.models {
       let end = try IntegerModel(model.bytes).contents.tensors.map(\.range.upperBound).max() ?? 0
       let lengths = Array(stride(from: 0, to: end, by: 64)) + [1, 3, 23, 24, 25, end - 1]
@@ -45,7 +48,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<4)
+  @Test("A model with damaged metadata is refused, or gives the same bits on every instruction set", arguments: 0..<4)
   func damagedMetadata(_ part: UInt64) throws {
     var generator = SplitMix64(seed: 40 + part)
     var loaded = 0
@@ -68,7 +71,7 @@ import Testing
     #expect(loaded > 100)
   }
 
-  @Test(arguments: 0..<2)
+  @Test("A model with damaged tensors is refused, or gives the same bits on every instruction set", arguments: 0..<2)
   func damagedTensors(_ part: UInt64) throws {
     var generator = SplitMix64(seed: 50 + part)
     var loaded = 0
@@ -86,7 +89,8 @@ import Testing
   }
 
   /// The integers at the ends of every array of int32: no sum or product of them may trap or differ.
-  @Test func extremeTensors() throws {
+  @Test("A model with extreme 32-bit integers is refused, or gives the same bits on every instruction set")
+  func extremeTensors() throws {
     for model in Self.models {
       let tensors = try IntegerModel(model.bytes).contents.tensors
       for tensor in tensors where tensor.type == .int32 {
@@ -101,7 +105,8 @@ import Testing
     }
   }
 
-  @Test func aReadoutOfTokensThatAreNotThereIsRefused() throws {
+  @Test("A readout of tokens that are not there is refused")
+  func missingTokens() throws {
     let example = IntegerModelCase.random(
       IntegerModelCase.configuration {
         ($0.imageHeight, $0.imageWidth, $0.prefixTokens) = (3, 3, 2)

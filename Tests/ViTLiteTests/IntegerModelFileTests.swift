@@ -1,4 +1,5 @@
 import LibC
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -6,18 +7,19 @@ import Testing
 @testable import ViTLite
 
 /// What calibration makes is what the file holds, and what an integer model reads from it.
-@Suite struct IntegerModelFileTests {
+@Suite("Files of int8 models")
+struct IntegerModelFileTests {
   static let options = [
     CalibrationOptions(activations: .dynamic), CalibrationOptions(activations: .static, softmaxPlanes: 1),
   ]
 
-  @Test(arguments: GoldenTests.cases, options)
-  func aGoldenModelSurvivesItsFile(_ name: String, _ options: CalibrationOptions) throws {
+  @Test("A golden model survives its file", arguments: GoldenFiles.models, options)
+  func goldenModels(_ name: String, _ options: CalibrationOptions) throws {
     try expectRoundTrip(try IntegerModelCase.golden(name).quantized(options))
   }
 
-  @Test(arguments: IntegerModelCase.awkward)
-  func anAwkwardModelSurvivesItsFile(_ model: IntegerModelCase) throws {
+  @Test("A model of awkward size survives its file", arguments: IntegerModelCase.awkward)
+  func awkwardSizes(_ model: IntegerModelCase) throws {
     for options in Self.options { try expectRoundTrip(try model.quantized(options)) }
     var wide = CalibrationOptions()
     wide.wideLayers = try model.layerNames
@@ -122,7 +124,8 @@ import Testing
     #expect(try InferenceSession(model: model).run(example.pixels(model)[0]).crc32 != expected)
   }
 
-  @Test func aFileOnDiskIsTheBytesInMemoryAndRunsTheSame() throws {
+  @Test("A file on disk is the bytes in memory, and runs the same")
+  func mappedFile() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     let quantized = try example.quantized()
     let path = try temporaryFile([])
@@ -136,7 +139,8 @@ import Testing
     #expect(try InferenceSession(model: mapped).run(pixels).logits == expected)
   }
 
-  @Test func aDamagedTensorIsNamed() throws {
+  @Test("A damaged tensor is named")
+  func damagedTensor() throws {
     let bytes = try IntegerModelCase.random(IntegerModelCase.configuration()).quantized().bytes
     let tensors = try IntegerModel(bytes).contents.tensors
     for tensor in tensors {
@@ -156,7 +160,8 @@ import Testing
     }
   }
 
-  @Test func aByteBetweenTensorsThatIsNotZeroIsFound() throws {
+  @Test("A byte between tensors that is not zero is found")
+  func padding() throws {
     let bytes = try IntegerModelCase.random(IntegerModelCase.configuration()).quantized().bytes
     let tensors = try IntegerModel(bytes).contents.tensors
     let (tensor, next) = try #require(

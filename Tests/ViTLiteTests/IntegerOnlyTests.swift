@@ -3,7 +3,8 @@ import Testing
 
 /// No floating-point arithmetic between the quantized pixels and the integer logits: neither in the source of that
 /// path nor in the machine code that the compiler makes of it.
-@Suite struct IntegerOnlyTests {
+@Suite("Integer-only path")
+struct IntegerOnlyTests {
   /// The folders in which no floating-point number may be: all kernels with the arithmetic that defines them, and the
   /// runtime but for reading the model file and what is on the other side of pixels and logits.
   private static let folders = [
@@ -22,7 +23,8 @@ import Testing
     .sorted()
   }()
 
-  @Test func theSourcesOfTheIntegerPathNameNoFloatingPointType() throws {
+  @Test("The sources of the integer path name no floating-point type")
+  func sources() throws {
     for folder in Self.folders { #expect(Self.paths.contains { $0.hasPrefix(folder) }, "\(folder)") }
     for path in Self.paths {
       let text = try String(contentsOf: Self.sources.appending(path: path), encoding: .utf8)
@@ -31,7 +33,8 @@ import Testing
     }
   }
 
-  @Test func theCheckOfSourcesFindsFloatingPoint() throws {
+  @Test("The check of sources finds floating point")
+  func checkOfSources() throws {
     #expect(SourceText("let x: Float = 1 // Double").floatingPointTokens == ["Float"])
     #expect(SourceText("/* float */ static double f(int32_t x);").floatingPointTokens == ["double"])
     #expect(SourceText("let x = y * 0.5").floatingPointTokens == ["0.5"])
@@ -42,8 +45,10 @@ import Testing
     #expect(!SourceText(try String(contentsOf: reference, encoding: .utf8)).floatingPointTokens.isEmpty)
   }
 
-  @Test(.enabled(if: Disassembler.isThere, "needs objdump, and the object files of the build beside the tests"))
-  func theMachineCodeOfTheIntegerPathHasNoFloatingPointArithmetic() throws {
+  @Test(
+    "The machine code of the integer path has no floating-point arithmetic",
+    .enabled(if: Disassembler.isThere, "needs objdump, and the object files of the build beside the tests"))
+  func machineCode() throws {
     var checked = 0
     for path in Self.paths where !path.hasSuffix(".h") {
       guard let object = Disassembler.object(of: path) else { continue }

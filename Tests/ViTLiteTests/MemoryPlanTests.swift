@@ -4,7 +4,8 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct MemoryPlanTests {
+@Suite("Memory plan")
+struct MemoryPlanTests {
   private static func requests(seed: UInt64) -> [MemoryPlan.Request] {
     var generator = SplitMix64(seed: seed)
     return (0..<Int.random(in: 0...40, using: &generator)).map { index in
@@ -16,7 +17,8 @@ import Testing
     }
   }
 
-  @Test func buffersThatLiveAtTheSameTimeShareNoByte() {
+  @Test("Buffers that live at the same time share no byte")
+  func disjointness() {
     for seed in 0..<500 as Range<UInt64> {
       let plan = MemoryPlan(Self.requests(seed: seed))
       for (index, one) in plan.buffers.enumerated() {
@@ -28,7 +30,8 @@ import Testing
     }
   }
 
-  @Test func everyBufferIsAlignedAndWithinTheArena() {
+  @Test("Every buffer is aligned and within the arena")
+  func alignment() {
     for seed in 0..<500 as Range<UInt64> {
       let requests = Self.requests(seed: seed)
       let plan = MemoryPlan(requests)
@@ -42,7 +45,8 @@ import Testing
     }
   }
 
-  @Test func theArenaIsNoSmallerThanAnyStageNeedsNorLargerThanTheSum() {
+  @Test("The arena is no smaller than any stage needs, and no larger than the sum")
+  func arenaSize() {
     for seed in 0..<500 as Range<UInt64> {
       let requests = Self.requests(seed: seed)
       let plan = MemoryPlan(requests)
@@ -54,13 +58,15 @@ import Testing
     }
   }
 
-  @Test func theSameRequestsGiveTheSamePlan() {
+  @Test("The same requests give the same plan")
+  func purity() {
     for seed in 0..<50 as Range<UInt64> {
       #expect(MemoryPlan(Self.requests(seed: seed)).buffers == MemoryPlan(Self.requests(seed: seed)).buffers)
     }
   }
 
-  @Test func lifetimesThatFollowEachOtherShareMemory() {
+  @Test("Lifetimes that follow each other share memory")
+  func sharing() {
     let plan = MemoryPlan([
       MemoryPlan.Request(name: "first", byteCount: 1000, lifetime: 0...1),
       MemoryPlan.Request(name: "second", byteCount: 1000, lifetime: 2...3),

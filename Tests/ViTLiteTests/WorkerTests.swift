@@ -5,8 +5,10 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct WorkerTests {
-  @Test func sharesCoverEverythingOnceInWholeUnits() {
+@Suite("Workers")
+struct WorkerTests {
+  @Test("Shares cover everything once, in whole units")
+  func shares() {
     for count in 1...9 {
       for unit in [1, 2, 16] {
         for total in Array(0...70) + [127, 128, 129, 3072] {
@@ -22,8 +24,8 @@ import Testing
     }
   }
 
-  @Test(arguments: [1, 2, 3, 7])
-  func everyWorkerOfAPoolRunsOnceInEachRun(_ count: Int) {
+  @Test("Every worker of a pool runs once in each run", arguments: [1, 2, 3, 7])
+  func pool(_ count: Int) {
     let runs = (0..<count).map { _ in Counter() }
     let pool = WorkerPool(count: count) { worker in runs[worker.index].value.add(1, ordering: .relaxed) }
     #expect(pool.count == count)
@@ -31,8 +33,8 @@ import Testing
     #expect(runs.map { $0.value.load(ordering: .relaxed) } == Array(repeating: 200, count: count))
   }
 
-  @Test(arguments: [2, 3, 5])
-  func nobodyPassesABarrierBeforeAllHaveCome(_ count: Int) {
+  @Test("No worker passes a barrier before all have come", arguments: [2, 3, 5])
+  func barrier(_ count: Int) {
     let arrived = Counter()
     let early = Counter()
     let rounds = 50
@@ -52,7 +54,8 @@ import Testing
     #expect(early.value.load(ordering: .relaxed) == 0)
   }
 
-  @Test func aPoolThatNeverRunsGoesAway() {
+  @Test("A pool that never runs goes away")
+  func idlePool() {
     for _ in 0..<20 { _ = WorkerPool(count: 3) { _ in } }
   }
 

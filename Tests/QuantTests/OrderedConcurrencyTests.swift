@@ -4,13 +4,14 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct OrderedConcurrencyTests {
+@Suite("Ordered concurrency")
+struct OrderedConcurrencyTests {
   private struct Failure: Error, Equatable {
     var index: Int
   }
 
-  @Test(arguments: [1, 2, 5, 64])
-  func resultsComeInOrderWhateverTheThreads(_ threads: Int) throws {
+  @Test("Results come in order for any number of threads", arguments: [1, 2, 5, 64])
+  func order(_ threads: Int) throws {
     let squares = try concurrentMap(count: 1000, threads: threads) { () throws(Failure) in
       0
     } body: { (worker, index) throws(Failure) in
@@ -22,8 +23,8 @@ import Testing
     #expect(squares == (0..<1000).map { $0 * $0 })
   }
 
-  @Test(arguments: [1, 4])
-  func theErrorOfTheSmallestIndexIsThrownAfterAllBefore(_ threads: Int) {
+  @Test("The error of the smallest index is thrown, after all results before it", arguments: [1, 4])
+  func errors(_ threads: Int) {
     var consumed: [Int] = []
     #expect(throws: Failure(index: 40)) {
       try forEachInOrder(count: 100, threads: threads) { () throws(Failure) in
@@ -39,8 +40,8 @@ import Testing
     #expect(consumed == Array(0..<40))
   }
 
-  @Test(arguments: [1, 3])
-  func theConsumerCanStop(_ threads: Int) throws {
+  @Test("The consumer can stop", arguments: [1, 3])
+  func stopping(_ threads: Int) throws {
     var consumed = 0
     try forEachInOrder(count: 1_000_000, threads: threads) { () throws(Failure) in
       ()
@@ -53,7 +54,8 @@ import Testing
     #expect(consumed == 10)
   }
 
-  @Test func aWorkerThatCannotBeMadeIsAnErrorOfTheFirstIndex() {
+  @Test("A worker that cannot be made is an error of the first index")
+  func workerError() {
     #expect(throws: Failure(index: -1)) {
       _ = try concurrentMap(count: 10, threads: 3) { () throws(Failure) -> Int in
         throw Failure(index: -1)
@@ -63,7 +65,8 @@ import Testing
     }
   }
 
-  @Test func nothingIsDoneForNothing() throws {
+  @Test("No worker is made for no work")
+  func empty() throws {
     let empty = try concurrentMap(count: 0, threads: 4) { () throws(Failure) -> Int in
       throw Failure(index: 0)
     } body: { (_, index) throws(Failure) in

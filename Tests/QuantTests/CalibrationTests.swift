@@ -1,16 +1,20 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct CalibrationTests {
+@Suite("Calibration")
+struct CalibrationTests {
   private func bytes(_ example: IntegerModelCase, _ options: CalibrationOptions) throws -> [UInt8] {
     try example.quantized(options).bytes
   }
 
-  @Test(arguments: ActivationMode.allCases, [nil] + ObserverKind.allCases)
-  func theSameSeedGivesTheSameFileForAnyNumberOfThreads(
+  @Test(
+    "The same seed gives the same file for any number of threads", arguments: ActivationMode.allCases,
+    [nil] + ObserverKind.allCases)
+  func sameSeed(
     _ activations: ActivationMode, _ observer: ObserverKind?
   ) throws {
     let example = IntegerModelCase.random(IntegerModelCase.configuration { $0.depth = 2 }, images: 7)
@@ -24,15 +28,15 @@ import Testing
     }
   }
 
-  @Test(arguments: GoldenTests.cases)
-  func goldenModelsGiveTheSameFileForAnyNumberOfThreads(_ name: String) throws {
+  @Test("Golden models give the same file for any number of threads", arguments: GoldenFiles.models)
+  func goldenModels(_ name: String) throws {
     let example = try IntegerModelCase.golden(name)
     let expected = try bytes(example, CalibrationOptions(threads: 1))
     #expect(try bytes(example, CalibrationOptions(threads: 2)) == expected)
   }
 
-  @Test(arguments: ActivationMode.allCases)
-  func oneSampleIsEnough(_ activations: ActivationMode) throws {
+  @Test("One sample is enough", arguments: ActivationMode.allCases)
+  func oneSample(_ activations: ActivationMode) throws {
     let example = IntegerModelCase.random(IntegerModelCase.configuration(), images: 1)
     let model = try IntegerModel(bytes(example, CalibrationOptions(activations: activations)))
     let output = try InferenceSession(model: model).run(example.pixels(model)[0])
@@ -57,15 +61,15 @@ import Testing
   }
 
   /// Random weights have no structure to lose: a wrong scale or order anywhere would leave next to nothing.
-  @Test(arguments: GoldenTests.cases)
-  func everyFamilyStaysCloseToItsFloatModel(_ name: String) throws {
+  @Test("A model of every family stays close to its float model", arguments: GoldenFiles.models)
+  func familyDrift(_ name: String) throws {
     let example = try IntegerModelCase.golden(name)
     #expect(try drift(example, CalibrationOptions(activations: .dynamic)) >= 30)
     #expect(try drift(example, CalibrationOptions(activations: .static)) >= 25)
   }
 
-  @Test(arguments: IntegerModelCase.awkward)
-  func everySizeStaysCloseToItsFloatModel(_ example: IntegerModelCase) throws {
+  @Test("A model of every size stays close to its float model", arguments: IntegerModelCase.awkward)
+  func sizeDrift(_ example: IntegerModelCase) throws {
     guard example.model.configuration.width > 1 else { return }
     #expect(try drift(example, CalibrationOptions(activations: .dynamic)) >= 25)
   }
@@ -76,8 +80,8 @@ import Testing
     return options
   }
 
-  @Test(arguments: GoldenTests.cases)
-  func wideLayersLeaveNextToNoDrift(_ name: String) throws {
+  @Test("A model whose layers are all wide has next to no drift", arguments: GoldenFiles.models)
+  func wideDrift(_ name: String) throws {
     let example = try IntegerModelCase.golden(name)
     let names = try example.layerNames
     let wide = try drift(example, Self.options(wide: names))
@@ -87,21 +91,23 @@ import Testing
     for name in names { #expect(try drift(example, Self.options(wide: [name])) >= 30, "\(name)") }
   }
 
-  @Test func noSamplesAreRefused() throws {
+  @Test("A calibration without samples is refused")
+  func noSamples() throws {
     var example = IntegerModelCase.random(IntegerModelCase.configuration())
     example.samples = SampleSet(channels: 1, height: 6, width: 9, kind: .values, labelled: false)
     #expect(throws: CalibrationError.noSamples) { try example.quantized() }
   }
 
-  @Test func samplesOfAnotherShapeAreRefused() throws {
+  @Test("Samples of another shape are refused")
+  func sampleShape() throws {
     var example = IntegerModelCase.random(IntegerModelCase.configuration())
     example.samples = SampleSet(channels: 1, height: 9, width: 6, kind: .pixels, labelled: false)
     _ = example.samples.append(.pixels([UInt8](repeating: 1, count: 54)), label: nil, name: "upright")
     #expect(throws: CalibrationError.sampleShape(found: [1, 9, 6], expected: [1, 6, 9])) { try example.quantized() }
   }
 
-  @Test(arguments: [Float.nan, .infinity, -.infinity], [1, 2])
-  func aSampleThatIsNotFiniteIsRefusedByName(_ value: Float, _ threads: Int) throws {
+  @Test("A sample that is not finite is refused by name", arguments: [Float.nan, .infinity, -.infinity], [1, 2])
+  func notFinite(_ value: Float, _ threads: Int) throws {
     var example = IntegerModelCase.random(IntegerModelCase.configuration())
     example.samples = SampleSet(channels: 1, height: 6, width: 9, kind: .values, labelled: false)
     for index in 0..<5 {
@@ -115,8 +121,10 @@ import Testing
   }
 
   /// Weights of any size are quantized, or refused with a reason; 1e38 overflows in the float model itself.
-  @Test(arguments: [1e-38, 1e-20, 1e-6, 0, 1e6, 1e12, 1e20, 1e30, 1e38] as [Float], ActivationMode.allCases)
-  func weightsOfAnySizeAreQuantizedOrRefused(_ factor: Float, _ activations: ActivationMode) throws {
+  @Test(
+    "Weights of any magnitude are quantized to a model that loads, or refused with a reason",
+    arguments: [1e-38, 1e-20, 1e-6, 0, 1e6, 1e12, 1e20, 1e30, 1e38] as [Float], ActivationMode.allCases)
+  func weightMagnitudes(_ factor: Float, _ activations: ActivationMode) throws {
     let example = IntegerModelCase.random(IntegerModelCase.configuration())
     for path in FloatModel.scalable {
       var scaled = example

@@ -7,8 +7,10 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct FloatArithmeticTests {
-  @Test func theExponentialIsAccurateOverItsWholeRange() {
+@Suite("Float arithmetic")
+struct FloatArithmeticTests {
+  @Test("The exponential is accurate over its whole range")
+  func exponential() {
     for step in -87_000...88_000 {
       let x = Float(step) / 1000
       let expected = exp(Double(x))
@@ -17,7 +19,8 @@ import Testing
     #expect(FloatRows.exp(-.infinity) < 1e-37)
   }
 
-  @Test func geluIsWithinAMillionthOfTheErrorFunction() {
+  @Test("GELU is within a millionth of its definition by the error function")
+  func gelu() {
     for step in -120_000...120_000 {
       let x = Float(step) / 10_000
       let expected = Double(x) / 2 * erfc(-Double(x) / 2.0.squareRoot())
@@ -27,8 +30,8 @@ import Testing
     #expect(FloatRows.gelu(-1e30) == 0)
   }
 
-  @Test(arguments: [1, 15, 16, 17, 197])
-  func softmaxSumsToItsScaleWhateverTheSizeOfTheScores(count: Int) {
+  @Test("Softmax is that of its definition, whatever the magnitude of the scores", arguments: [1, 15, 16, 17, 197])
+  func softmax(count: Int) {
     for offset in [-1000, 0, 1000] as [Float] {
       var row = (0..<count).map { offset + Float($0 * 37 % 23) / 4 - 3 }
       let powers = row.map { exp(0.5 * Double($0 - offset)) }
@@ -53,10 +56,12 @@ import Testing
   }()
 
   /// Sizes around those of tiles, panels and blocks of inputs.
-  @Test(arguments: [
-    (1, 1, 1), (1, 32, 4), (5, 33, 7), (12, 16, 3), (13, 48, 64), (6, 31, 511), (25, 65, 513), (3, 17, 1025),
-  ])
-  func everyKernelMultipliesExactlyWhereProductsAreIntegers(_ m: Int, _ n: Int, _ k: Int) {
+  @Test(
+    "Every kernel multiplies exactly where products are integers",
+    arguments: [
+      (1, 1, 1), (1, 32, 4), (5, 33, 7), (12, 16, 3), (13, 48, 64), (6, 31, 511), (25, 65, 513), (3, 17, 1025),
+    ])
+  func products(_ m: Int, _ n: Int, _ k: Int) {
     let a = (0..<m * k).map { Float($0 * 31 % 17 - 8) }
     let weights = (0..<n * k).map { Float($0 * 29 % 13 - 6) }
     let bias = (0..<n).map { Float($0 - 5) }

@@ -4,7 +4,8 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct DriftTests {
+@Suite("Drift")
+struct DriftTests {
   /// An image of a model with one block, two tokens' values and three classes.
   private func image(_ exact: [Float], _ got: [Float], label: Int?, error: Float = 0.5) -> ImageDrift {
     ImageDrift(
@@ -26,7 +27,8 @@ import Testing
     return summary
   }
 
-  @Test func answersAreCounted() {
+  @Test("Answers are counted")
+  func answers() {
     let summary = summary(images)
     #expect(summary.samples == 4)
     #expect(summary.labelled == 3)
@@ -39,7 +41,8 @@ import Testing
     #expect(summary.disagreements.first == .init(input: "1", label: 0, reference: 0, quantized: 1))
   }
 
-  @Test func layersAreComparedOneByOne() {
+  @Test("Layers are compared one by one")
+  func layers() {
     let layers = summary(images).layers
     #expect(layers.map(\.name) == ["patch_embedding", "block.0", "final"])
     #expect(layers[0].sqnrDecibels == 200)
@@ -49,7 +52,8 @@ import Testing
     #expect(layers[0].saturation == 0)
   }
 
-  @Test func halvesMergeToTheWhole() {
+  @Test("The summaries of two halves merge to that of the whole")
+  func merging() {
     let whole = summary(images)
     var half = summary(images[..<2])
     half.merge(summary(images[2...]))
@@ -59,7 +63,8 @@ import Testing
     #expect(half.layers.map(\.saturation) == whole.layers.map(\.saturation))
   }
 
-  @Test func theIntervalOfTheDropCountsOnlyDiscordantImages() throws {
+  @Test("The interval of the top-1 drop counts only images that exactly one of the models gets right")
+  func dropInterval() throws {
     // 100 images, both right; then 3 lost and 1 won.
     var all = (0..<96).map { _ in image([3, 1, 0], [3, 1, 0], label: 0) }
     all += (0..<3).map { _ in image([3, 1, 0], [1, 3, 0], label: 0) }
@@ -70,7 +75,8 @@ import Testing
     #expect(abs(interval.upperBound - (2 + 1.96 * 3.96.squareRoot())) < 1e-9)
   }
 
-  @Test func withoutAHeadThereAreNoAnswers() {
+  @Test("Without a head there are no answers")
+  func headless() {
     let outputs = ModelOutputs(logits: nil, hiddenStates: [[1], [2]], finalTokens: [1])
     let image = ImageDrift(reference: outputs, quantized: outputs, label: nil, saturationLimit: 10)
     let summary = summary([image])

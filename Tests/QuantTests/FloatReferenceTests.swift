@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -14,14 +15,10 @@ private func expectClose(
   #expect(difference <= 1e-4 * largest, "\(name)", sourceLocation: sourceLocation)
 }
 
-@Suite struct GoldenTests {
-  static let cases = [
-    "seed-vit", "timm-vit", "timm-vit-avgpool", "timm-vit-reg-layerscale", "hf-vit", "hf-deit-distilled", "hf-dinov2",
-    "hf-dinov2-registers",
-  ]
-
-  @Test(arguments: cases)
-  func theFloatReferenceAgreesWithTheOriginalImplementation(_ name: String) throws {
+@Suite("Float reference")
+struct FloatReferenceTests {
+  @Test("The float reference agrees with the original implementation", arguments: GoldenFiles.models)
+  func goldenModels(_ name: String) throws {
     let io = try SafetensorsFile(path: GoldenFiles.path("\(name)/io.safetensors"))
     let pixels = try io.floats("pixel_values")
     let shape = try #require(io["pixel_values"]?.shape)
@@ -50,12 +47,12 @@ private func expectClose(
     }
   }
 
-  @Test func theBundledModelGivesTheLogitsOfTheSeedImplementation() throws {
-    let folder = "\(GoldenFiles.folder)/../../../calibration/fashion-mnist"
-    let checkpoint = try Checkpoint.load(path: folder)
+  @Test("The bundled model gives the logits of the seed implementation")
+  func bundledModel() throws {
+    let checkpoint = try BundledModel.checkpoint()
     #expect(checkpoint.preprocessing?.mean == [0.286])
     #expect(checkpoint.model.configuration.labels.last == "Ankle boot")
-    let io = try SafetensorsFile(path: "\(folder)/reference.safetensors")
+    let io = try SafetensorsFile(path: "\(Repository.fashionMNIST)/reference.safetensors")
     let pixels = try io.floats("pixel_values")
     let reference = FloatReference(checkpoint.model)
     let workspace = FloatWorkspace(reference.configuration)
@@ -65,7 +62,20 @@ private func expectClose(
     expectClose(logits, try io.floats("logits"), "logits")
   }
 
-  @Test func aBlockAloneContinuesFromWhatEntersIt() throws {
+  @Test(
+    "A real backbone gives finite numbers",
+    .enabled(if: Repository.hasBackbone, Comment(rawValue: Repository.needsBackbone)))
+  func backbone() throws {
+    let checkpoint = try Checkpoint.load(path: Repository.backbone)
+    #expect(checkpoint.model.configuration.tokens == 257)
+    let reference = FloatReference(checkpoint.model)
+    let pixels = [Float](repeating: 0.1, count: 3 * 224 * 224)
+    let output = reference.run(pixels, workspace: FloatWorkspace(reference.configuration))
+    #expect(FloatConversion.firstNotFinite(output.lastHiddenState) == nil)
+  }
+
+  @Test("A block alone gives the next hidden state from the one that enters it")
+  func blockAlone() throws {
     let model = try Checkpoint.load(path: GoldenFiles.path("hf-vit"), imageSize: (32, 32)).model
     let io = try SafetensorsFile(path: GoldenFiles.path("hf-vit/io.safetensors"))
     let count = model.configuration.tokens * model.configuration.width
@@ -99,7 +109,8 @@ private func expectClose(
     }
   }
 
-  @Test func theTapSeesEverySiteWithItsShape() throws {
+  @Test("A tap sees every site with its shape")
+  func tap() throws {
     struct Shapes: ActivationTap {
       var seen: [ActivationSite: Int] = [:]
       var areConsistent = true

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -25,7 +26,7 @@ struct FamilyTests {
 
   @Test("docs/bring-your-own-model.md lists each row")
   func documents() throws {
-    let path = "\(GoldenFiles.folder)/../../../docs/bring-your-own-model.md"
+    let path = Repository.path("docs/bring-your-own-model.md")
     let text = String(decoding: try MappedFile.contents(of: path, limit: 1 << 20), as: UTF8.self)
     let table = text.split(separator: "\n").filter { $0.hasPrefix("|") }
     for family in Family.all { #expect(table.contains { $0.contains("`\(family.name)`") }, "\(family.name)") }

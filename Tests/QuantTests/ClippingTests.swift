@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -5,7 +6,8 @@ import Testing
 @testable import ViTLite
 
 /// Where ranges end: of weights, of activations, and of the values' biases.
-@Suite struct ClippingTests {
+@Suite("Clipping")
+struct ClippingTests {
   private static func values(_ count: Int, seed: UInt64, in range: ClosedRange<Float> = -1...1) -> [Float] {
     var generator = SplitMix64(seed: seed)
     return (0..<count).map { _ in Float.random(in: range, using: &generator) }
@@ -18,7 +20,8 @@ import Testing
   }
 
   /// Inputs of several blocks, none of them whole at the end.
-  @Test func roundingTellsTheErrorThatItsLevelsHaveOnTheRows() throws {
+  @Test("Rounding reports the error that its levels have on the rows")
+  func roundingLoss() throws {
     let inputs = 150
     let layer = Self.layer(outputs: 3, inputs: inputs, seed: 1)
     let rows = Self.values(900 * inputs, seed: 2)
@@ -37,7 +40,8 @@ import Testing
     }
   }
 
-  @Test func aLargeWeightThatReadsNextToNothingIsClipped() throws {
+  @Test("A large weight whose input is next to nothing is clipped")
+  func weight() throws {
     let inputs = 128
     var layer = Self.layer(outputs: 2, inputs: inputs, seed: 3)
     for index in layer.weight.indices { layer.weight[index] *= 0.1 }
@@ -71,7 +75,8 @@ import Testing
     ).factors()
   }
 
-  @Test func anOutlierThatNoWeightReadsIsClipped() {
+  @Test("An outlier that no weight reads is clipped")
+  func outlier() {
     var block = FloatModel.random(IntegerModelCase.configuration(), seed: 5).blocks[0]
     let (width, hidden) = (block.layers.ffnDown.outputs, block.layers.ffnDown.inputs)
     for output in 0..<width { block.layers.ffnDown.weight[output * hidden] = 0 }
@@ -82,7 +87,8 @@ import Testing
     #expect(factors.ffnDown.low >= 1)
   }
 
-  @Test func aRangeLeavesRoomForTheTokensOfOtherSamples() {
+  @Test("A range leaves room for the tokens of other samples")
+  func headroom() {
     let block = FloatModel.random(IntegerModelCase.configuration(), seed: 5).blocks[0]
     let hidden = block.layers.ffnDown.inputs
     let first = Self.values(50 * hidden, seed: 6)
@@ -91,7 +97,8 @@ import Testing
     #expect(Self.factors(gelu: first, second, block: block).ffnDown.high > 1)
   }
 
-  @Test func whatRoundingTakesFromTheValuesBiasesTheProjectionGivesBack() {
+  @Test("The projection adds back what rounding takes from the biases of the values")
+  func valueBiases() {
     let configuration = IntegerModelCase.configuration()
     let block = FloatModel.random(configuration, seed: 11).blocks[0]
     let width = configuration.width

@@ -4,7 +4,8 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct OutlierTests {
+@Suite("Outliers")
+struct OutlierTests {
   /// The same function with outliers made on purpose: 5% of the channels of every norm before a layer are 20 times as
   /// large, and the weights that read them 20 times as small.
   private func withOutliers(_ model: FloatModel, seed: UInt64) -> FloatModel {
@@ -34,8 +35,8 @@ import Testing
     return try #require(try BundledModel.drift(quantized, checkpoint, test).logitSQNR)
   }
 
-  @Test(arguments: ActivationMode.allCases)
-  func outliersThatTheNextWeightsUndoDoNotChangeTheDrift(_ activations: ActivationMode) throws {
+  @Test("Outliers that the next weights undo do not change the drift", arguments: ActivationMode.allCases)
+  func drift(_ activations: ActivationMode) throws {
     let checkpoint = try BundledModel.checkpoint()
     let calibration = try BundledModel.calibrationSamples(64)
     let test = try BundledModel.testSamples(200)

@@ -1,21 +1,21 @@
+import TestSupport
+
 @testable import Int8Kernels
 @testable import Quant
 @testable import ViTLite
 
 /// The float model and the data that the repository ships.
 enum BundledModel {
-  static let folder = "\(GoldenFiles.folder)/../../../calibration/fashion-mnist"
-
-  static func checkpoint() throws(CheckpointError) -> Checkpoint { try Checkpoint.load(path: folder) }
+  static func checkpoint() throws(CheckpointError) -> Checkpoint { try Checkpoint.load(path: Repository.fashionMNIST) }
 
   /// `count` images to calibrate with.
   static func calibrationSamples(_ count: Int) throws(SampleError) -> SampleSet {
-    try SampleSet(path: "\(folder)/calibration.safetensors", limit: count)
+    try SampleSet(path: "\(Repository.fashionMNIST)/calibration.safetensors", limit: count)
   }
 
   /// `count` images that calibration never sees, with labels.
   static func testSamples(_ count: Int) throws(SampleError) -> SampleSet {
-    try SampleSet(path: "\(folder)/test.safetensors", limit: count)
+    try SampleSet(path: "\(Repository.fashionMNIST)/test.safetensors", limit: count)
   }
 
   /// Drift of an int8 model from the float model that it was made from.

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -14,8 +15,10 @@ private func parse(_ bytes: [UInt8]) throws(SafetensorsError) -> SafetensorsHead
   try unsafe SafetensorsHeader(parsing: bytes.span.bytes)
 }
 
-@Suite struct SafetensorsTests {
-  @Test func readsWhatTheReferenceImplementationWrote() throws {
+@Suite("Safetensors")
+struct SafetensorsTests {
+  @Test("What the reference implementation wrote is read")
+  func goldenFiles() throws {
     let io = try SafetensorsFile(path: GoldenFiles.path("hf-vit/io.safetensors"))
     #expect(io["pixel_values"]?.shape == [2, 3, 32, 32])
     #expect(io["hidden_states.2"]?.typeName == "F32")
@@ -25,12 +28,14 @@ private func parse(_ bytes: [UInt8]) throws(SafetensorsError) -> SafetensorsHead
     #expect(model.header.tensors.count == 40)
   }
 
-  @Test func acceptsAnEmptyFileOfTensors() throws {
+  @Test("A file without tensors, and a tensor without elements, are read")
+  func empty() throws {
     #expect(try parse(file("{}")).tensors.isEmpty)
     #expect(try parse(file(#"{"e":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]}}"#))["e"]?.elementCount == 0)
   }
 
   @Test(
+    "Malformed files are refused",
     arguments: [
       [], [1, 2, 3], file("{}", length: 3), file("{}", length: .max), file("{}", length: 100_000_001), file("[]"),
       file("{"), file("{}", data: 1),
@@ -57,11 +62,12 @@ private func parse(_ bytes: [UInt8]) throws(SafetensorsError) -> SafetensorsHead
         #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#,
         data: 2),
     ] as [[UInt8]])
-  func refusesMalformedFiles(_ bytes: [UInt8]) {
+  func malformedFiles(_ bytes: [UInt8]) {
     #expect(throws: SafetensorsError.self) { try parse(bytes) }
   }
 
-  @Test func namesATypeThatItCannotRead() throws {
+  @Test("A type that cannot be read is named")
+  func unsupportedType() throws {
     let path = try temporaryFile(file(#"{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}"#, data: 2))
     defer { removeFile(path) }
     let opened = try SafetensorsFile(path: path)
@@ -71,7 +77,8 @@ private func parse(_ bytes: [UInt8]) throws(SafetensorsError) -> SafetensorsHead
     #expect(throws: SafetensorsError.missingTensor(name: "b")) { try opened.floats("b") }
   }
 
-  @Test func convertsEveryHalfExactly() {
+  @Test("Every 16-bit float is converted exactly")
+  func halves() {
     #if !(os(macOS) && arch(x86_64))
       for bits in UInt16.min...UInt16.max {
         let expected = Float(Float16(bitPattern: bits))
@@ -81,7 +88,8 @@ private func parse(_ bytes: [UInt8]) throws(SafetensorsError) -> SafetensorsHead
     #endif
   }
 
-  @Test func convertsTheFloatTypes() {
+  @Test("Every floating-point type is converted, and no other")
+  func floatTypes() {
     #expect(floats(LittleEndian.bytes(of: [Float(1.5).bitPattern]), .float32) == [1.5])
     #expect(floats([0xC0, 0x3F, 0x80, 0xFF], .bfloat16) == [1.5, -.infinity])
     #expect(floats(LittleEndian.bytes(of: [Double(0.1).bitPattern]), .float64) == [0.1])
@@ -92,13 +100,15 @@ private func parse(_ bytes: [UInt8]) throws(SafetensorsError) -> SafetensorsHead
     unsafe FloatConversion.floats(bytes.span.bytes, type: type)
   }
 
-  @Test func findsWhatIsNotFinite() {
+  @Test("The first number that is not finite is found")
+  func notFinite() {
     #expect(FloatConversion.firstNotFinite([1, .greatestFiniteMagnitude, -0]) == nil)
     #expect(FloatConversion.firstNotFinite([1, -.infinity, .nan]) == 1)
     #expect(FloatConversion.firstNotFinite([.signalingNaN]) == 0)
   }
 
-  @Test func writesWhatItReads() throws {
+  @Test("What is written is read back")
+  func roundTrip() throws {
     let path = try temporaryFile([])
     defer { removeFile(path) }
     var writer = try SafetensorsWriter(

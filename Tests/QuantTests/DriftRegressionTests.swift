@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -5,7 +6,8 @@ import Testing
 @testable import ViTLite
 
 /// Holds the drift of the bundled model to what was recorded in `Golden/drift.json`.
-@Suite(.serialized) struct DriftRegressionTests {
+@Suite("Recorded drift", .serialized)
+struct DriftRegressionTests {
   private static let calibrationImages = 256
   private static let testImages = 1000
 
@@ -16,8 +18,8 @@ import Testing
     static let top1Drop = 0.2
   }
 
-  @Test(arguments: ActivationMode.allCases)
-  func theDriftIsNoWorseThanRecorded(_ activations: ActivationMode) throws {
+  @Test("The drift of the bundled model is no worse than recorded", arguments: ActivationMode.allCases)
+  func drift(_ activations: ActivationMode) throws {
     let text = try MappedFile.contents(of: GoldenFiles.path("drift.json"), limit: 1 << 16)
     let recorded = try #require(try JSON(parsing: text)[activations.rawValue])
     let checkpoint = try BundledModel.checkpoint()

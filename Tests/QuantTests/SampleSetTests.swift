@@ -4,7 +4,8 @@ import Testing
 @testable import Quant
 @testable import ViTLite
 
-@Suite struct SampleSetTests {
+@Suite("Sample sets")
+struct SampleSetTests {
   private func set() -> SampleSet {
     var set = SampleSet(channels: 2, height: 1, width: 2, kind: .pixels, labelled: true)
     let isAdded = set.append(.pixels([0, 255, 10, 20]), label: 3, name: "first")
@@ -12,7 +13,8 @@ import Testing
     return set
   }
 
-  @Test func samplesOfAnotherKindOrSizeAreNotAdded() {
+  @Test("Samples of another kind or size are not added")
+  func misfits() {
     var set = set()
     let misfits: [(Sample, Int?)] = [(.pixels([0, 1]), 0), (.values([0, 1, 2, 3]), 0), (.pixels([0, 1, 2, 3]), nil)]
     for (sample, label) in misfits {
@@ -24,7 +26,8 @@ import Testing
     #expect(set.labels == [3])
   }
 
-  @Test func pixelsAreNormalisedByChannel() {
+  @Test("Pixels are normalized by channel")
+  func normalization() {
     let preprocessing = Preprocessing(
       resize: .none, filter: .bilinear, crop: nil, mean: [0.5, 0], standardDeviation: [0.5, 2])
     let values = set().values(of: 0, preprocessing: preprocessing)
@@ -32,7 +35,8 @@ import Testing
     for (value, wanted) in zip(values, expected) { #expect(abs(value - wanted) < 1e-6) }
   }
 
-  @Test func aChoiceIsTheSameForTheSameSeedAndWithoutRepetition() {
+  @Test("A choice is the same for the same seed, and has no repetition")
+  func choice() {
     let chosen = SampleSet.choose(10, of: 1000, seed: 7)
     #expect(chosen == SampleSet.choose(10, of: 1000, seed: 7))
     #expect(chosen != SampleSet.choose(10, of: 1000, seed: 8))
