@@ -2,8 +2,7 @@
 
 import PackageDescription
 
-// The three libraries are meant for small hosts and Embedded Swift: bytes from outside are read through spans,
-// and every expression that is not memory-safe is marked.
+// Bytes from outside are read through spans, and every expression that is not memory-safe is marked.
 let librarySettings: [SwiftSetting] = [.strictMemorySafety()]
 
 let package = Package(
@@ -12,6 +11,7 @@ let package = Package(
   products: [
     .executable(name: "vit-quant", targets: ["vit-quant"]),
     .library(name: "ViTLite", targets: ["ViTLite"]),
+    .library(name: "Quant", targets: ["Quant"]),
   ],
   traits: [
     .default(enabledTraits: ["ImageCodecs"]),

@@ -37,6 +37,11 @@ class Block:
         return f"{self.document.relative_to(ROOT)}:{self.line}"
 
     @property
+    def libraries(self) -> list[str]:
+        """The products of this package that a Swift block imports."""
+        return re.findall(r"^import (\w+)$", self.code, re.MULTILINE)
+
+    @property
     def program(self) -> str:
         return re.sub(r"\W", "_", f"{self.document.stem}_{self.line}")
 
@@ -57,13 +62,12 @@ def build(found: list[Block], folder: Path) -> tuple[Path, str | None]:
         source = package / "Sources" / block.program / "main.swift"
         source.parent.mkdir(parents=True)
         source.write_text(f'#sourceLocation(file: "{block.document}", line: {block.line + 1})\n{block.code}')
-        targets.append(
-            f'.executableTarget(name: "{block.program}", '
-            'dependencies: [.product(name: "ViTLite", package: "vit-quant")])')
+        products = [f'.product(name: "{name}", package: "vit-quant")' for name in block.libraries]
+        targets.append(f'.executableTarget(name: "{block.program}", dependencies: [{", ".join(products)}])')
     (package / "Package.swift").write_text(
         "// swift-tools-version: 6.2\nimport PackageDescription\n"
         'let package = Package(name: "documents", platforms: [.macOS(.v26)], '
-        f'dependencies: [.package(name: "vit-quant", path: "{ROOT}", traits: [])],\n'
+        f'dependencies: [.package(name: "vit-quant", path: "{ROOT}")],\n'
         f'targets: [{", ".join(targets)}], swiftLanguageModes: [.v6])\n')
     command = ["swift", "build", "-c", "release", "--package-path", package, "--scratch-path", ROOT / ".build-documents"]
     result = subprocess.run(command, capture_output=True, text=True)
@@ -73,6 +77,14 @@ def build(found: list[Block], folder: Path) -> tuple[Path, str | None]:
 def missing_packages(code: str) -> list[str]:
     names = re.findall(r"^(?:from|import) (\w+)", code, re.MULTILINE)
     return [name for name in names if importlib.util.find_spec(name) is None]
+
+
+def links_toolkit(program: Path) -> bool:
+    """Whether a program holds symbols of the module `Quant`."""
+    symbols = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
+    if " $s7ViTLite" not in symbols:
+        sys.exit(f"error: nm finds no symbol of ViTLite in {program}")
+    return " $s5Quant" in symbols
 
 
 def run(block: Block, programs: Path, folder: Path, environment: dict[str, str]) -> str | None:
@@ -90,6 +102,8 @@ def run(block: Block, programs: Path, folder: Path, environment: dict[str, str])
         return f"took more than {SECONDS} s"
     if result.returncode != 0:
         return f"exit status {result.returncode}\n{result.stdout}{result.stderr}"
+    if block.language == "swift" and block.libraries == ["ViTLite"] and links_toolkit(programs / block.program):
+        return "a program that imports the runtime alone links the toolkit"
     if block.output is not None and result.stdout != block.output:
         return f"printed\n{result.stdout}instead of\n{block.output}"
     return None

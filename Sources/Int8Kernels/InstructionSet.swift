@@ -4,15 +4,15 @@ import CKernels
 ///
 ///     InstructionSet.fastest.name             // "avx512vnni", on a processor that has it
 ///     InstructionSet(name: "neon")?.kernels   // nil on x86-64
-package struct InstructionSet: Sendable, Hashable {
+public struct InstructionSet: Sendable, Hashable {
   /// Of the row.
   let index: Int32
 
   /// Plain Swift, for every processor: the specification of all others.
-  package static let portable = InstructionSet(index: 0)
+  public static let portable = InstructionSet(index: 0)
 
   /// Every row of the table, of every architecture; those of one architecture in the order of their speed.
-  package static var all: [InstructionSet] {
+  public static var all: [InstructionSet] {
     var sets: [InstructionSet] = []
     while unsafe vq_find_instruction_set(Int32(sets.count)) != nil {
       sets.append(InstructionSet(index: Int32(sets.count)))
@@ -25,13 +25,13 @@ package struct InstructionSet: Sendable, Hashable {
   }
 
   /// The instruction set of that name; nil where the table has none.
-  package init?(name: String) {
+  public init?(name: String) {
     guard let set = Self.all.first(where: { $0.name == name }) else { return nil }
     self = set
   }
 
   /// What the command line and reports call it.
-  package var name: String {
+  public var name: String {
     guard let row = unsafe vq_find_instruction_set(index) else { return "" }
     return unsafe String(cString: row.pointee.name)
   }
@@ -39,7 +39,7 @@ package struct InstructionSet: Sendable, Hashable {
 }
 
 extension InstructionSet: CustomStringConvertible {
-  package var description: String { name }
+  public var description: String { name }
 }
 
 extension InstructionSet {
@@ -47,13 +47,13 @@ extension InstructionSet {
   package var isPresent: Bool { table != nil }
 
   /// Whether it can be used: it is present, and its kernels gave what the portable ones give.
-  package var isAvailable: Bool { verdict == .equal }
+  public var isAvailable: Bool { verdict == .equal }
 
   /// Those that can be used, the slowest first; the portable one is always among them.
-  package static var available: [InstructionSet] { all.filter { $0.isAvailable } }
+  public static var available: [InstructionSet] { all.filter { $0.isAvailable } }
 
   /// The fastest of those that can be used.
-  package static var fastest: InstructionSet { all.last { $0.isAvailable } ?? .portable }
+  public static var fastest: InstructionSet { all.last { $0.isAvailable } ?? .portable }
 
   /// The kernels of this instruction set; nil where it can't be used.
   ///

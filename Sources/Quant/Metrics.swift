@@ -3,27 +3,29 @@ import ViTLite
 
 /// How far values are from a reference, as sums that can be added up piece by piece.
 ///
-///     var comparison = Comparison()
-///     comparison.add(reference: exact.span, got: quantized.span)
-///     comparison.sqnr      // decibels
-package struct Comparison: Sendable, Equatable {
+///     Comparison(reference: exact, got: quantized).sqnr      // decibels
+public struct Comparison: Sendable, Equatable {
   /// Sum of `reference^2`.
-  package private(set) var signal = 0.0
+  public private(set) var signal = 0.0
   /// Sum of `(reference - got)^2`.
-  package private(set) var noise = 0.0
+  public private(set) var noise = 0.0
   /// Sum of `got^2`.
-  package private(set) var power = 0.0
+  public private(set) var power = 0.0
   /// Sum of `reference * got`.
-  package private(set) var product = 0.0
+  public private(set) var product = 0.0
   /// The largest `|reference - got|`.
-  package private(set) var maximumError = 0.0
-  package private(set) var count = 0
+  public private(set) var maximumError = 0.0
+  public private(set) var count = 0
 
-  package init() {}
+  public init() {}
+
+  /// Compares values with what stands in their place.
+  /// - Precondition: both are equally long.
+  public init(reference: [Float], got: [Float]) { add(reference: reference.span, got: got.span) }
 
   /// Adds values and what stands in their place.
   /// - Precondition: both are equally long.
-  package mutating func add(reference: Span<Float>, got: Span<Float>) {
+  public mutating func add(reference: Span<Float>, got: Span<Float>) {
     precondition(reference.count == got.count, "values are compared one by one")
     for index in reference.indices {
       let (exact, value) = (Double(reference[index]), Double(got[index]))
@@ -37,7 +39,7 @@ package struct Comparison: Sendable, Equatable {
     count += reference.count
   }
 
-  package mutating func merge(_ other: Comparison) {
+  public mutating func merge(_ other: Comparison) {
     signal += other.signal
     noise += other.noise
     power += other.power
@@ -47,18 +49,18 @@ package struct Comparison: Sendable, Equatable {
   }
 
   /// The largest ratio that is reported, in decibels: what equal values have instead of infinity.
-  package static let sqnrLimit = 200.0
+  public static let sqnrLimit = 200.0
 
   /// Signal to quantization noise ratio in decibels, `10 log10(sum reference^2 / sum (reference - got)^2)`, held
   /// within plus and minus `sqnrLimit`.
-  package var sqnr: Double {
+  public var sqnr: Double {
     guard noise > 0 else { return Self.sqnrLimit }
     guard signal > 0 else { return -Self.sqnrLimit }
     return min(max(10 * (signal / noise).logarithm / 10.0.logarithm, -Self.sqnrLimit), Self.sqnrLimit)
   }
 
   /// `sum reference * got / sqrt(sum reference^2 * sum got^2)`, -1 to 1; 1 when both are zero throughout.
-  package var cosine: Double {
+  public var cosine: Double {
     guard signal > 0, power > 0 else { return signal == power ? 1 : 0 }
     // Two roots rather than one of a product, which could overflow.
     return min(max(product / (signal.squareRoot() * power.squareRoot()), -1), 1)

@@ -29,7 +29,7 @@ enum BundledModel {
       (try InferenceSession(model: model), FloatWorkspace(configuration))
     } body: { (worker, index) throws(InferenceError) in
       let values = samples.values(of: index, preprocessing: checkpoint.preprocessing)
-      let exact = reference.run(values, workspace: worker.1)
+      let exact = try reference.run(values, workspace: worker.1)
       let got = try worker.0.run(model.pixels(of: samples[index]))
       // The layers between are not needed here; a summary of no blocks still has the tokens entering them.
       return ImageDrift(

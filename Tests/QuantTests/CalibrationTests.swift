@@ -51,7 +51,7 @@ struct CalibrationTests {
     let workspace = FloatWorkspace(example.model.configuration)
     var comparison = Comparison()
     for index in 0..<example.samples.count {
-      let exact = reference.run(example.samples.values(of: index, preprocessing: nil), workspace: workspace)
+      let exact = try reference.run(example.samples.values(of: index, preprocessing: nil), workspace: workspace)
       let got = try session.run(example.pixels(model)[index])
       let expected = exact.logits ?? exact.lastHiddenState
       let found = got.dequantizedLogits ?? got.dequantizedFinalTokens

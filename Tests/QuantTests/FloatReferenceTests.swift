@@ -30,7 +30,7 @@ struct FloatReferenceTests {
       for image in 0..<shape[0] {
         let size = pixels.count / shape[0]
         let one = Array(pixels[image * size..<(image + 1) * size])
-        outputs.append(reference.run(one, workspace: workspace, keepsHiddenStates: true))
+        outputs.append(try reference.run(one, workspace: workspace, keepsHiddenStates: true))
       }
       for layer in 0...model.configuration.depth {
         expectClose(
@@ -56,8 +56,8 @@ struct FloatReferenceTests {
     let pixels = try io.floats("pixel_values")
     let reference = FloatReference(checkpoint.model)
     let workspace = FloatWorkspace(reference.configuration)
-    let logits = (0..<32).flatMap { image in
-      reference.run(Array(pixels[image * 784..<(image + 1) * 784]), workspace: workspace).logits ?? []
+    let logits = try (0..<32).flatMap { image in
+      try reference.run(Array(pixels[image * 784..<(image + 1) * 784]), workspace: workspace).logits ?? []
     }
     expectClose(logits, try io.floats("logits"), "logits")
   }
@@ -70,7 +70,7 @@ struct FloatReferenceTests {
     #expect(checkpoint.model.configuration.tokens == 257)
     let reference = FloatReference(checkpoint.model)
     let pixels = [Float](repeating: 0.1, count: 3 * 224 * 224)
-    let output = reference.run(pixels, workspace: FloatWorkspace(reference.configuration))
+    let output = try reference.run(pixels, workspace: FloatWorkspace(reference.configuration))
     #expect(FloatConversion.firstNotFinite(output.lastHiddenState) == nil)
   }
 
@@ -88,7 +88,7 @@ struct FloatReferenceTests {
   }
 
   @Test("A token's attention does not depend on the block of query rows that it is in")
-  func queryBlocks() {
+  func queryBlocks() throws {
     let patches = 2 * FloatWorkspace.queryRows + 7
     let configuration = IntegerModelCase.configuration {
       ($0.imageHeight, $0.imageWidth, $0.prefixTokens) = (3, 3 * patches, 0)
@@ -102,11 +102,18 @@ struct FloatReferenceTests {
       model.positions.replaceSubrange(twin * 12..<(twin + 1) * 12, with: repeatElement(0.25, count: 12))
     }
     for gemm in [SGEMM.fastest, .portable] {
-      let output = FloatReference(model, gemm: gemm).run(pixels, workspace: FloatWorkspace(configuration))
+      let output = try FloatReference(model, gemm: gemm).run(pixels, workspace: FloatWorkspace(configuration))
       let tokens = twins.map { Array(output.lastHiddenState[$0 * 12..<($0 + 1) * 12]) }
       #expect(tokens[0] == tokens[1] && tokens[1] == tokens[2])
       #expect(output.lastHiddenState[12..<24] != output.lastHiddenState[60..<72])
     }
+  }
+
+  @Test("Another number of values than the model's is refused", arguments: [0, 3 * 32 * 32 - 1, 3 * 32 * 32 + 1])
+  func wrongCount(count: Int) throws {
+    let reference = FloatReference(try Checkpoint.load(path: GoldenFiles.path("timm-vit")).model)
+    let values = [Float](repeating: 0.5, count: count)
+    #expect(throws: InferenceError.pixelCount(found: count, expected: 3 * 32 * 32)) { try reference.run(values) }
   }
 
   @Test("A tap sees every site with its shape")

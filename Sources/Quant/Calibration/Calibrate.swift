@@ -5,7 +5,7 @@ import ViTLite
 ///
 /// The same model, samples and options give the same result, whatever the number of threads.
 /// - Parameter preprocessing: what raw pixels mean; without it the pixels' range comes from the samples.
-package func calibrate(
+public func calibrate(
   _ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, options: CalibrationOptions,
   progress: (CalibrationProgress) -> Void = { _ in }
 ) throws(CalibrationError) -> Calibration {

@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// How weights become integers.
-package enum WeightRoundingMode: String, Sendable, CaseIterable {
+public enum WeightRoundingMode: String, Sendable, CaseIterable {
   /// Each to the nearest level.
   case nearest
   /// So that the outputs for what calibration saw change least (GPTQ, arXiv 2210.17323), with the mean of the remaining
@@ -11,27 +11,27 @@ package enum WeightRoundingMode: String, Sendable, CaseIterable {
 }
 
 /// What a user chooses about a calibration.
-package struct CalibrationOptions: Sendable, Equatable {
+public struct CalibrationOptions: Sendable, Equatable {
   /// How static ranges are chosen. Nil for all that was seen; the ranges of what linear layers read are then moved to
   /// where the layer's output drifts least, given at least two samples.
-  package var observer: ObserverKind?
-  package var activations: ActivationMode
+  public var observer: ObserverKind?
+  public var activations: ActivationMode
   /// Whether difficulty is moved from activations into weights.
-  package var smoothing: Bool
+  public var smoothing: Bool
   /// Planes of 8 bits for the softmax's output, 1 or 2.
-  package var softmaxPlanes: Int
-  package var rounding: WeightRoundingMode
+  public var softmaxPlanes: Int
+  public var rounding: WeightRoundingMode
   /// Names of layers that stay wide: int16 weights, 15-bit activations.
-  package var wideLayers: [LayerName] = []
+  public var wideLayers: [LayerName] = []
   /// The SQNR in dB, on the calibration data, up to which layers are widened, those that drift most first.
-  package var targetSQNR: Double?
+  public var targetSQNR: Double?
   /// Whether to rank the layers by the drift that each alone causes.
-  package var ranksLayers = false
+  public var ranksLayers = false
   /// For the choice of tokens that smoothing and rounding are searched on.
-  package var seed: UInt64
-  package var threads: Int
+  public var seed: UInt64
+  public var threads: Int
 
-  package init(
+  public init(
     observer: ObserverKind? = nil, activations: ActivationMode = .dynamic, smoothing: Bool = true,
     softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, seed: UInt64 = 0, threads: Int = 1
   ) {
@@ -46,7 +46,7 @@ package struct CalibrationOptions: Sendable, Equatable {
 }
 
 /// Why a model can't be calibrated.
-package enum CalibrationError: Error, Equatable, Sendable {
+public enum CalibrationError: Error, Equatable, Sendable {
   case noSamples
   case sampleShape(found: [Int], expected: [Int])
   /// A value that is NaN or infinite, in a sample or in what the model makes of it.
@@ -59,7 +59,7 @@ package enum CalibrationError: Error, Equatable, Sendable {
 }
 
 extension CalibrationError: CustomStringConvertible {
-  package var description: String {
+  public var description: String {
     switch self {
     case .noSamples: "no samples to calibrate on, expected at least 1"
     case .sampleShape(let found, let expected):
@@ -82,8 +82,8 @@ extension CalibrationError: CustomStringConvertible {
 }
 
 /// How far a calibration is.
-package struct CalibrationProgress: Sendable, Equatable {
-  package enum Phase: String, Sendable {
+public struct CalibrationProgress: Sendable, Equatable {
+  public enum Phase: String, Sendable {
     case observing
     case smoothing
     case measuring
@@ -92,11 +92,11 @@ package struct CalibrationProgress: Sendable, Equatable {
     case ranking
   }
 
-  package var phase: Phase
-  package var done: Int
-  package var total: Int
+  public var phase: Phase
+  public var done: Int
+  public var total: Int
 
-  package init(phase: Phase, done: Int, total: Int) {
+  public init(phase: Phase, done: Int, total: Int) {
     self.phase = phase
     self.done = done
     self.total = total

@@ -19,7 +19,8 @@ struct DriftProbe {
       FloatWorkspace(model.configuration)
     } body: { (workspace, index) throws(Never) in
       let values = chosen[index].values(preprocessing: preprocessing, channels: model.configuration.channels)
-      let output = reference.run(values, workspace: workspace)
+      var tap = NoTap()
+      let output = reference.run(values.span, workspace: workspace, tap: &tap)
       return output.logits ?? output.lastHiddenState
     }
   }

@@ -2,20 +2,20 @@ import Int8Kernels
 import ViTLite
 
 /// How much one layer at 8 bits makes the model's output drift while all others are wide.
-package struct LayerSensitivity: Sendable, Equatable {
-  package var layer: LayerName
+public struct LayerSensitivity: Sendable, Equatable {
+  public var layer: LayerName
   /// Of the logits, or of the final tokens without a head, on the calibration data; against the model with all layers
   /// wide, so that what attention itself loses does not hide the layer.
-  package var sqnr: Double
+  public var sqnr: Double
 }
 
 /// What a calibration gives.
-package struct Calibration: Sendable {
-  package var model: QuantizedModel
+public struct Calibration: Sendable {
+  public var model: QuantizedModel
   /// Layers with int16 weights.
-  package var wideLayers: [LayerName]
+  public var wideLayers: [LayerName]
   /// The layer that drifts most first; empty unless asked for.
-  package var sensitivities: [LayerSensitivity]
+  public var sensitivities: [LayerSensitivity]
 }
 
 /// Chooses, layer by layer, between 8 bits and the wide form.

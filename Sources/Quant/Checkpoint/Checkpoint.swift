@@ -2,10 +2,10 @@ import Int8Kernels
 import ViTLite
 
 /// A float model as it was found on disk.
-package struct Checkpoint: Sendable {
-  package var model: FloatModel
+public struct Checkpoint: Sendable {
+  public var model: FloatModel
   /// How images become its input; nil when neither the folder nor the family says.
-  package var preprocessing: Preprocessing?
+  public var preprocessing: Preprocessing?
 
   package init(model: FloatModel, preprocessing: Preprocessing?) {
     self.model = model
@@ -17,7 +17,7 @@ package struct Checkpoint: Sendable {
   ///
   /// - Parameter imageSize: the size to run at; position embeddings are resampled to it. Nil for the size of the
   ///   preprocessing's result, or without one that of the configuration.
-  package static func load(
+  public static func load(
     path: String, imageSize: (height: Int, width: Int)? = nil
   ) throws(CheckpointError) -> Checkpoint {
     var (folder, store) = try locate(path)

@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// Why a float model cannot be loaded.
-package enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {
   case configuration(ConfigurationError)
   case safetensors(SafetensorsError, path: String)
   case index(String, path: String)
@@ -14,7 +14,7 @@ package enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertibl
   case limit(ModelLimitError, path: String)
   case imageSize(height: Int, width: Int, expected: String)
 
-  package var description: String {
+  public var description: String {
     switch self {
     case .configuration(let error): error.description
     case .safetensors(let error, let path): "\(error), \(path)"

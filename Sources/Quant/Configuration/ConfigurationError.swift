@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// What is wrong with a configuration file. Each message says what was found, where, and what would be valid.
-package enum ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
   case file(FileError)
   case json(JSONError, path: String)
   /// A key that must be there.
@@ -12,7 +12,7 @@ package enum ConfigurationError: Error, Equatable, Sendable, CustomStringConvert
   /// A variant of the architecture that this package does not run.
   case unsupported(key: String, found: String, supported: String, path: String)
 
-  package var description: String {
+  public var description: String {
     switch self {
     case .file(let error): error.description
     case .json(let error, let path): "not JSON: \(error), \(path)"

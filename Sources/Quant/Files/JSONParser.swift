@@ -2,13 +2,13 @@ import Int8Kernels
 import ViTLite
 
 /// Why bytes are not JSON, and at which of them that shows.
-package struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was found and what would be valid.
   package var message: String
   /// Bytes from the start of the text.
   package var offset: Int
 
-  package var description: String { "\(message) at byte \(offset)" }
+  public var description: String { "\(message) at byte \(offset)" }
 }
 
 extension JSON {

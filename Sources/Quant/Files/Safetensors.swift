@@ -29,7 +29,7 @@ package enum SafetensorsType: String, Sendable, CaseIterable {
 }
 
 /// What is wrong with a safetensors file, or with what was asked of it.
-package enum SafetensorsError: Error, Equatable, Sendable {
+public enum SafetensorsError: Error, Equatable, Sendable {
   case file(FileError)
   /// The file ends within its header.
   case truncated(byteCount: Int, needed: Int)
@@ -47,7 +47,7 @@ package enum SafetensorsError: Error, Equatable, Sendable {
 }
 
 extension SafetensorsError: CustomStringConvertible {
-  package var description: String {
+  public var description: String {
     switch self {
     case .file(let error): error.description
     case .truncated(let byteCount, let needed):

@@ -50,8 +50,8 @@ package struct FloatBlock: Sendable {
 }
 
 /// The weights of a Vision Transformer in one canonical form, whatever the checkpoint's family.
-package struct FloatModel: Sendable {
-  package var configuration: ModelConfiguration
+public struct FloatModel: Sendable {
+  public package(set) var configuration: ModelConfiguration
   /// `width x (channels, patch rows, patch columns)`.
   package var patchEmbedding: FloatLinear
   /// `prefixTokens x width`, positions already added where the family adds them.

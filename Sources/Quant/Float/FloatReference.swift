@@ -2,12 +2,12 @@ import Int8Kernels
 import ViTLite
 
 /// The fp32 forward pass that everything else is measured against. Weights are packed once; the object is immutable,
-/// and threads share it, each with a `FloatWorkspace`.
+/// and threads share it.
 ///
 ///     let reference = FloatReference(checkpoint.model)
-///     let output = reference.run(pixels, workspace: FloatWorkspace(reference.configuration))
-@safe package final class FloatReference: Sendable {
-  package let configuration: ModelConfiguration
+///     let output = try reference.run(sample.values(preprocessing: checkpoint.preprocessing, channels: 3))
+@safe public final class FloatReference: Sendable {
+  public let configuration: ModelConfiguration
   let scoreScale: Float
   let probabilityScale: Float
   let gemm: SGEMM
@@ -19,7 +19,7 @@ import ViTLite
   private let head: PackedFloatLinear?
   private let pooler: PackedFloatLinear?
 
-  package convenience init(_ model: FloatModel) {
+  public convenience init(_ model: FloatModel) {
     self.init(model, gemm: .fastest)
   }
 
@@ -41,9 +41,28 @@ import ViTLite
   // MARK: The forward pass
 
   /// Runs one image.
+  ///
   /// - Parameters:
-  ///   - pixels: `channels x height x width`, normalised.
-  ///   - keepsHiddenStates: whether the output holds the residual stream around every block.
+  ///   - values: `channels x height x width` of the configuration, normalised.
+  ///   - keepingHiddenStates: whether the output holds the residual stream around every block.
+  /// - Throws: `InferenceError.pixelCount` for another number of values.
+  public func run(_ values: [Float], keepingHiddenStates: Bool = false) throws(InferenceError) -> FloatOutput {
+    try run(values, workspace: FloatWorkspace(configuration), keepsHiddenStates: keepingHiddenStates)
+  }
+
+  /// Runs one image in memory that is used again for the next; each thread has its own.
+  package func run(
+    _ values: [Float], workspace: FloatWorkspace, keepsHiddenStates: Bool = false
+  ) throws(InferenceError) -> FloatOutput {
+    guard values.count == configuration.imageElements else {
+      throw .pixelCount(found: values.count, expected: configuration.imageElements)
+    }
+    var tap = NoTap()
+    return run(values.span, workspace: workspace, keepsHiddenStates: keepsHiddenStates, tap: &tap)
+  }
+
+  /// Runs one image, observed.
+  /// - Precondition: `pixels` are `channels x height x width` of the configuration, normalised.
   package func run<Tap: ActivationTap>(
     _ pixels: Span<Float>, workspace: FloatWorkspace, keepsHiddenStates: Bool = false, tap: inout Tap
   ) -> FloatOutput {
@@ -57,12 +76,6 @@ import ViTLite
     }
     if keepsHiddenStates { hiddenStates.append(workspace.residual.array(tokens * width)) }
     return readOut(workspace, hiddenStates, &tap)
-  }
-
-  /// Runs one image, unobserved.
-  package func run(_ pixels: [Float], workspace: FloatWorkspace, keepsHiddenStates: Bool = false) -> FloatOutput {
-    var tap = NoTap()
-    return run(pixels.span, workspace: workspace, keepsHiddenStates: keepsHiddenStates, tap: &tap)
   }
 
   /// Runs one block alone on a residual stream of `tokens x width`, and returns the one that leaves it.
@@ -267,15 +280,15 @@ extension FloatReference {
 }
 
 /// What the reference computes from one image.
-package struct FloatOutput: Sendable {
+public struct FloatOutput: Sendable {
   /// The residual stream entering each block and leaving the last, `tokens x width` each; empty unless asked for.
-  package var hiddenStates: [[Float]]
+  public var hiddenStates: [[Float]]
   /// `tokens x width`: after the final norm; where the norm follows the mean, the residual stream itself.
-  package var lastHiddenState: [Float]
+  public var lastHiddenState: [Float]
   /// What the head reads; with a pooler, its output.
-  package var poolerOutput: [Float]
+  public var poolerOutput: [Float]
   /// One per class; nil without a head.
-  package var logits: [Float]?
+  public var logits: [Float]?
 }
 
 private struct PackedNorm: Sendable {

@@ -52,7 +52,7 @@ package struct QuantizedBlock: Sendable, Equatable {
 }
 
 /// A calibrated int8 model, ready to be written.
-package struct QuantizedModel: Sendable {
+public struct QuantizedModel: Sendable {
   package var configuration: ModelConfiguration
   package var preprocessing: Preprocessing?
   package var activations: ActivationMode

@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// Why images or values are not a sample set that a model can use.
-package enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
   case file(SafetensorsError, path: String)
   /// Neither `images` nor `pixel_values`.
   case noSamples(path: String)
@@ -11,7 +11,7 @@ package enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A label beyond the classes of the model.
   case label(found: Int, sample: String, classes: Int)
 
-  package var description: String {
+  public var description: String {
     switch self {
     case .file(let error, let path):
       if case .file = error { "\(error)" } else { "\(error), \(path)" }
@@ -26,7 +26,7 @@ package enum SampleError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// One image as a model takes it: channels x height x width, row-major.
-package enum Sample: Sendable, Equatable {
+public enum Sample: Sendable, Equatable {
   /// Raw 8-bit pixels, to be normalised by the model's preprocessing.
   case pixels([UInt8])
   /// Values that are normalised already.
@@ -36,7 +36,7 @@ package enum Sample: Sendable, Equatable {
   ///
   /// - Parameter preprocessing: of the model, with mean and deviation for each channel; without it pixels are only
   ///   scaled to 0...1.
-  package func values(preprocessing: Preprocessing?, channels: Int) -> [Float] {
+  public func values(preprocessing: Preprocessing?, channels: Int) -> [Float] {
     switch self {
     case .values(let values): return values
     case .pixels(let pixels):
@@ -63,7 +63,7 @@ package enum Sample: Sendable, Equatable {
 }
 
 /// Images of one size, in memory: what a model is calibrated with.
-package struct SampleSet: Sendable {
+public struct SampleSet: Sendable {
   package enum Storage: Sendable {
     /// N x C x H x W raw 8-bit pixels.
     case pixels([UInt8])
@@ -72,23 +72,23 @@ package struct SampleSet: Sendable {
   }
 
   /// Whether a set holds raw pixels or normalised values.
-  package enum Kind: Sendable { case pixels, values }
+  public enum Kind: Sendable { case pixels, values }
 
-  package let kind: Kind
-  package private(set) var count = 0
-  package let channels: Int
-  package let height: Int
-  package let width: Int
+  public let kind: Kind
+  public private(set) var count = 0
+  public let channels: Int
+  public let height: Int
+  public let width: Int
   /// The class of each sample; nil when they are not known.
-  package private(set) var labels: [Int]?
+  public private(set) var labels: [Int]?
   /// What to call each sample in a message: a file, or a tensor's row.
-  package private(set) var names: [String] = []
+  public private(set) var names: [String] = []
   /// One of the two is empty: two arrays rather than one enumeration, so that appending is in place.
   private var pixels: [UInt8] = []
   private var values: [Float] = []
 
   /// An empty set for images of this size.
-  package init(channels: Int, height: Int, width: Int, kind: Kind, labelled: Bool) {
+  public init(channels: Int, height: Int, width: Int, kind: Kind, labelled: Bool) {
     self.kind = kind
     self.channels = channels
     self.height = height
@@ -121,7 +121,7 @@ package struct SampleSet: Sendable {
 
   /// One sample of the set.
   /// - Precondition: `0 <= index < count`.
-  package subscript(index: Int) -> Sample {
+  public subscript(index: Int) -> Sample {
     precondition(index >= 0 && index < count, "a sample of the set")
     let range = index * elementsPerSample..<(index + 1) * elementsPerSample
     return kind == .pixels ? .pixels(Array(pixels[range])) : .values(Array(values[range]))

@@ -73,7 +73,7 @@ package struct SampleTensors: Sendable {
 
 extension SampleSet {
   /// All samples of a file, or `limit` of them, chosen by `seed`.
-  package init(path: String, limit: Int? = nil, seed: UInt64 = 0) throws(SampleError) {
+  public init(path: String, limit: Int? = nil, seed: UInt64 = 0) throws(SampleError) {
     let tensors = try SampleTensors(path: path)
     self.init(
       channels: tensors.channels, height: tensors.height, width: tensors.width, kind: tensors.kind,

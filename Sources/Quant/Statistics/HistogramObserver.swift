@@ -2,7 +2,7 @@ import Int8Kernels
 import ViTLite
 
 /// How a static range is chosen from what was seen.
-package enum ObserverKind: String, Sendable, CaseIterable {
+public enum ObserverKind: String, Sendable, CaseIterable {
   /// All that was seen.
   case minmax
   /// All but the outermost 0.01%.

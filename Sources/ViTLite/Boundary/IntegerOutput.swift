@@ -1,17 +1,17 @@
 import LibC
 
 /// What an inference hands out: integers, and the scales that turn them into numbers.
-package struct IntegerOutput: Sendable {
+public struct IntegerOutput: Sendable {
   /// One for each class; nil when the model has no head.
-  package let logits: [Int32]?
+  public let logits: [Int32]?
   /// `logit = integer * logitScale`
-  package let logitScale: Float
+  public let logitScale: Float
   /// `tokens x width`, after the final norm; empty where not all tokens are normed: with a head that reads a few, and
   /// no hidden states kept.
-  package let finalTokens: [Int32]
-  package let finalTokenScale: Float
+  public let finalTokens: [Int32]
+  public let finalTokenScale: Float
   /// `width`; nil when the model has no pooler.
-  package let pooled: [Int32]?
+  public let pooled: [Int32]?
   /// The class token after the final norm, `width`; nil with a head.
   private let classToken: [Int32]?
   /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
@@ -39,13 +39,13 @@ package struct IntegerOutput: Sendable {
     Float(sign: .plus, exponent: -fractionBits, significand: 1)
   }
 
-  package var dequantizedLogits: [Float]? { logits?.map { Float($0) * logitScale } }
+  public var dequantizedLogits: [Float]? { logits?.map { Float($0) * logitScale } }
 
-  package var dequantizedFinalTokens: [Float] { finalTokens.map { Float($0) * finalTokenScale } }
+  public var dequantizedFinalTokens: [Float] { finalTokens.map { Float($0) * finalTokenScale } }
 
   /// The tokens that the float reference calls its last hidden state: after the final norm or, where the norm follows
   /// the mean, the stream that leaves the last block. Nil where it was not computed or kept.
-  package var lastHiddenState: [Float]? {
+  public var lastHiddenState: [Float]? {
     if normsTheMean {
       guard states.count >= stateCount else { return nil }
       return states.suffix(stateCount).map { Float($0) * residualScale }
@@ -54,20 +54,20 @@ package struct IntegerOutput: Sendable {
   }
 
   /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
-  package var poolerOutput: [Float]? {
+  public var poolerOutput: [Float]? {
     if let pooled { return pooled.map { tanhf(Float($0) * logitScale) } }
     return classToken?.map { Float($0) * finalTokenScale }
   }
 
   /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
-  package var hiddenStates: [[Float]] {
+  public var hiddenStates: [[Float]] {
     stride(from: 0, to: states.count, by: max(stateCount, 1)).map { first in
       states[first..<first + stateCount].map { Float($0) * residualScale }
     }
   }
 
   /// CRC-32 of the integer logits, or of the final tokens' integers when there is no head, as little-endian int32.
-  package var crc32: UInt32 {
+  public var crc32: UInt32 {
     CRC32.checksum(ofInt32s: logits ?? finalTokens)
   }
 }

@@ -1,13 +1,13 @@
 import Int8Kernels
 
 /// Why an inference can't run.
-package enum InferenceError: Error, Equatable, Sendable {
+public enum InferenceError: Error, Equatable, Sendable {
   case unavailable(InstructionSet, available: [InstructionSet])
   case pixelCount(found: Int, expected: Int)
 }
 
 extension InferenceError: CustomStringConvertible {
-  package var description: String {
+  public var description: String {
     switch self {
     case .unavailable(let set, let available):
       "instruction set \(set.name) on this machine, expected one of "
@@ -21,16 +21,16 @@ extension InferenceError: CustomStringConvertible {
 ///
 /// Sessions share a model; each is used by one thread at a time.
 @safe
-package final class InferenceSession {
-  package let model: IntegerModel
-  package let instructionSet: InstructionSet
+public final class InferenceSession {
+  public let model: IntegerModel
+  public let instructionSet: InstructionSet
   private let task: InferenceTask
   private let pool: WorkerPool
 
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
   ///   - measuresPhases: whether each run is timed phase by phase, for `nanoseconds(of:)`.
-  package init(
+  public init(
     model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, measuresPhases: Bool = false
   ) throws(InferenceError) {
     guard let kernels = instructionSet.kernels else {
@@ -47,13 +47,10 @@ package final class InferenceSession {
   }
 
   /// Workers on one image.
-  package var threads: Int { pool.count }
+  public var threads: Int { pool.count }
 
   /// How an inference goes, and where each buffer lies.
-  package var plan: ForwardPlan { task.arena.plan }
-
-  /// Bytes of activations.
-  package var arenaByteCount: Int { plan.memory.byteCount }
+  public var plan: ForwardPlan { task.arena.plan }
 
   /// Nanoseconds that the last run spent in a phase, on the calling thread; 0 when phases are not measured.
   package func nanoseconds(of phase: Phase) -> UInt64 { task.timer?.times[phase.rawValue] ?? 0 }
@@ -63,10 +60,11 @@ package final class InferenceSession {
 
   /// One inference; allocates nothing but the result.
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
-  package func run(_ pixels: [UInt8], keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
+  public func run(_ pixels: [UInt8], keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
     let configuration = model.configuration
-    let expected = configuration.channels * configuration.imageHeight * configuration.imageWidth
-    guard pixels.count == expected else { throw .pixelCount(found: pixels.count, expected: expected) }
+    guard pixels.count == configuration.imageElements else {
+      throw .pixelCount(found: pixels.count, expected: configuration.imageElements)
+    }
     var states = [Int32](repeating: 0, count: keepingHiddenStates ? HiddenStates.count(configuration) : 0)
     unsafe pixels.withUnsafeBufferPointer { pixels in
       unsafe states.withUnsafeMutableBufferPointer { states in

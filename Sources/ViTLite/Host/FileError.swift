@@ -1,10 +1,10 @@
 import LibC
 
 /// Why the operating system refused something about a file.
-package struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was tried and what came of it: `cannot open: No such file or directory`.
-  package var message: String
-  package var path: String
+  public var message: String
+  public var path: String
 
   package init(message: String, path: String) {
     self.message = message
@@ -19,5 +19,5 @@ package struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     self.init(message: "cannot \(action): \(text)", path: path)
   }
 
-  package var description: String { "\(message), \(path)" }
+  public var description: String { "\(message), \(path)" }
 }

@@ -1,7 +1,7 @@
 #if !hasFeature(Embedded)
   extension IntegerModel {
     /// Maps a model file; nothing is copied.
-    package convenience init(path: String) throws(IntegerModelError) {
+    public convenience init(path: String) throws(IntegerModelError) {
       let mapped: MappedFile
       do throws(FileError) { mapped = try MappedFile(path: path) } catch { throw .file(error) }
       try self.init(mapping: mapped)

@@ -1,9 +1,9 @@
 import LibC
 
 /// How many processors this process may use.
-package enum ProcessorCount {
+public enum ProcessorCount {
   /// The processors of the affinity mask, at most as many as the control group's quota pays for; at least 1.
-  package static var available: Int {
+  public static var available: Int {
     max(1, min(affinity ?? online, quota ?? Int.max))
   }
 

@@ -1,5 +1,5 @@
 /// How activations get their scales.
-package enum ActivationMode: String, Sendable, CaseIterable {
+public enum ActivationMode: String, Sendable, CaseIterable {
   /// A scale for each token, from the row's own range.
   case dynamic
   /// All scales from calibration.

@@ -1,19 +1,19 @@
 // The variants of an architecture that this package runs. The raw values are those of the model file.
 
 /// How tokens get to know where their patches are.
-package enum PositionScheme: String, Sendable, CaseIterable {
+public enum PositionScheme: String, Sendable, CaseIterable {
   /// A vector for each patch and, where the checkpoint has them, for tokens before the patches; added to the embeddings.
   case learned
 }
 
 /// The function between the two layers of an MLP.
-package enum ActivationFunction: String, Sendable, CaseIterable {
+public enum ActivationFunction: String, Sendable, CaseIterable {
   /// `x * Phi(x)`, exact rather than approximated by tanh: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
   case gelu
 }
 
 /// How the tokens become the vector that the head reads.
-package enum Readout: String, Sendable, CaseIterable {
+public enum Readout: String, Sendable, CaseIterable {
   /// The class token after the final norm.
   case classToken = "class_token"
   /// The mean of all tokens, then the norm (the seed implementation).

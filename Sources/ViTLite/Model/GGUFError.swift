@@ -1,5 +1,5 @@
 /// What is wrong with a GGUF file, or with what was asked of it.
-package enum GGUFError: Error, Equatable, Sendable {
+public enum GGUFError: Error, Equatable, Sendable {
   /// The file ends while something is read.
   case truncated(reading: String, offset: Int)
   case notGGUF(magic: UInt32)
@@ -18,7 +18,7 @@ package enum GGUFError: Error, Equatable, Sendable {
 }
 
 extension GGUFError: CustomStringConvertible {
-  package var description: String {
+  public var description: String {
     switch self {
     case .truncated(let reading, let offset): "the GGUF file ends at offset \(offset), expected \(reading)"
     case .notGGUF(let magic):

@@ -2,7 +2,7 @@ extension IntegerModel {
   /// Checks the CRC-32 of every tensor, and that the gaps between tensors, which no checksum covers, hold zeros.
   ///
   /// Reads the whole file; loading does not.
-  package func verifyChecksums() throws(IntegerModelError) {
+  public func verifyChecksums() throws(IntegerModelError) {
     let recorded: [Int]
     do throws(GGUFError) { recorded = try contents.ints(ModelKey.checksums) } catch { throw .format(error) }
     guard recorded.count == contents.tensors.count else {

@@ -19,10 +19,10 @@ struct IntegerBlock: Sendable {
 
 /// An int8 model: immutable bytes, read in place, that any number of sessions share.
 @safe
-package final class IntegerModel: @unchecked Sendable {
-  package let configuration: ModelConfiguration
-  package let preprocessing: Preprocessing?
-  package let activations: ActivationMode
+public final class IntegerModel: @unchecked Sendable {
+  public let configuration: ModelConfiguration
+  public let preprocessing: Preprocessing?
+  public let activations: ActivationMode
   package let pixelMapping: PixelMapping
   /// Planes of 8 bits for the softmax's output, 1 or 2.
   package let softmaxPlanes: Int
@@ -48,7 +48,7 @@ package final class IntegerModel: @unchecked Sendable {
   let pooler: LinearLayer?
 
   /// A model from the bytes of its file, which are copied.
-  package convenience init(_ bytes: [UInt8]) throws(IntegerModelError) {
+  public convenience init(_ bytes: [UInt8]) throws(IntegerModelError) {
     try self.init(ModelBytes(copying: bytes))
   }
 
@@ -57,7 +57,7 @@ package final class IntegerModel: @unchecked Sendable {
   /// - Parameter bytes: at an address that is a multiple of 64. They must stay where they are, unchanged, as long as the
   ///   model or a session of it exists.
   @unsafe
-  package convenience init(borrowing bytes: UnsafeRawBufferPointer) throws(IntegerModelError) {
+  public convenience init(borrowing bytes: UnsafeRawBufferPointer) throws(IntegerModelError) {
     try unsafe self.init(ModelBytes(borrowing: bytes))
   }
 
@@ -164,10 +164,10 @@ package final class IntegerModel: @unchecked Sendable {
   package var normsAllTokens: Bool { outline.normsAllTokens }
 
   /// The names of the linear layers, in the order of the forward pass.
-  package var layerNames: [LayerName] {
+  public var layerNames: [LayerName] {
     LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
   }
 
   /// Size of the file.
-  package var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }
+  public var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }
 }

@@ -1,5 +1,5 @@
 /// Why an int8 model can't be used.
-package enum IntegerModelError: Error, Equatable, Sendable {
+public enum IntegerModelError: Error, Equatable, Sendable {
   case file(FileError)
   case format(GGUFError)
   /// A value that no valid model has.
@@ -9,7 +9,7 @@ package enum IntegerModelError: Error, Equatable, Sendable {
 }
 
 extension IntegerModelError: CustomStringConvertible {
-  package var description: String {
+  public var description: String {
     switch self {
     case .file(let error): error.description
     case .format(let error): error.description

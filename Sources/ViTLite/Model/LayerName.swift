@@ -1,5 +1,5 @@
 /// The linear layers of a block, by their names in the model file.
-package enum BlockLayer: String, Sendable, CaseIterable {
+public enum BlockLayer: String, Sendable, CaseIterable {
   /// Queries, keys and values: width to 3 x width.
   case attnQKV = "attn_qkv"
   /// The projection of the attention output: width to width.
@@ -22,7 +22,7 @@ package enum BlockLayer: String, Sendable, CaseIterable {
 }
 
 /// A linear layer of a model, by its name in the model file.
-package enum LayerName: Sendable, Hashable {
+public enum LayerName: Sendable, Hashable {
   case patchEmbedding
   case block(Int, BlockLayer)
   /// The classification head.
@@ -48,7 +48,7 @@ extension LayerName {
 
 extension LayerName: LosslessStringConvertible {
   /// The layer of a name such as `blk.3.ffn_up`; nil where no model has a layer of that name.
-  package init?(_ name: String) {
+  public init?(_ name: String) {
     switch name {
     case "patch_embd": self = .patchEmbedding
     case "output": self = .output
@@ -63,7 +63,7 @@ extension LayerName: LosslessStringConvertible {
   }
 
   /// `patch_embd`, `blk.3.ffn_up`, `output`, `pooler`
-  package var description: String {
+  public var description: String {
     switch self {
     case .patchEmbedding: "patch_embd"
     case .block(let index, let layer): ModelKey.block(index, layer.rawValue)

@@ -32,13 +32,13 @@ package enum ModelLimits {
 }
 
 /// What a model configuration has that no model of this package may have.
-package struct ModelLimitError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct ModelLimitError: Error, Equatable, Sendable, CustomStringConvertible {
   /// `16385 heads`
-  package var found: String
+  public var found: String
   /// `1 to 16384`
-  package var expected: String
+  public var expected: String
 
-  package var description: String { "\(found), expected \(expected)" }
+  public var description: String { "\(found), expected \(expected)" }
 }
 
 extension ModelConfiguration {

@@ -1,7 +1,7 @@
 /// How an image becomes a model's input, as `preprocessor_config.json` (Hugging Face) or `pretrained_cfg` (timm) says.
 /// The steps, in order: convert to the model's channels, resize, center-crop, scale to 0...1, normalise.
-package struct Preprocessing: Sendable, Equatable {
-  package enum Resize: Sendable, Equatable {
+public struct Preprocessing: Sendable, Equatable {
+  public enum Resize: Sendable, Equatable {
     case none
     /// To exactly this height and width.
     case exact(height: Int, width: Int)
@@ -10,7 +10,7 @@ package struct Preprocessing: Sendable, Equatable {
   }
 
   /// Pillow's resampling filters, by Pillow's number.
-  package enum Filter: Int, Sendable {
+  public enum Filter: Int, Sendable {
     case nearest = 0
     case lanczos = 1
     case bilinear = 2
@@ -20,7 +20,7 @@ package struct Preprocessing: Sendable, Equatable {
   }
 
   /// Which pixel the center crop begins at when the margin around it is odd: the pipelines differ by one pixel.
-  package enum CropRounding: String, Sendable {
+  public enum CropRounding: String, Sendable {
     /// Half the margin, rounded down: transformers.
     case down
     /// Half the margin, ties to even; half the padding rounded down where the image is smaller: torchvision, timm.
@@ -40,10 +40,10 @@ package struct Preprocessing: Sendable, Equatable {
     }
   }
 
-  package var resize: Resize
-  package var filter: Filter
+  public var resize: Resize
+  public var filter: Filter
   /// Height and width of the center crop; nil when there is none.
-  package var crop: (height: Int, width: Int)? {
+  public var crop: (height: Int, width: Int)? {
     get { cropHeight > 0 ? (cropHeight, cropWidth) : nil }
     set {
       cropHeight = newValue?.height ?? 0
@@ -52,14 +52,14 @@ package struct Preprocessing: Sendable, Equatable {
   }
   private var cropHeight = 0
   private var cropWidth = 0
-  package var cropRounding: CropRounding
+  public var cropRounding: CropRounding
   /// Factor from 8-bit pixels to the range that mean and deviation refer to; 1/255 as a rule.
-  package var rescaleFactor: Double
+  public var rescaleFactor: Double
   /// One for each channel of the model.
-  package var mean: [Double]
-  package var standardDeviation: [Double]
+  public var mean: [Double]
+  public var standardDeviation: [Double]
 
-  package init(
+  public init(
     resize: Resize, filter: Filter, crop: (height: Int, width: Int)?, cropRounding: CropRounding = .down,
     rescaleFactor: Double = 1.0 / 255, mean: [Double], standardDeviation: [Double]
   ) {

@@ -1,7 +1,7 @@
 import Int8Kernels
 
 /// How a plan trades memory for speed.
-package enum PlanKind: String, Sendable, CaseIterable {
+public enum PlanKind: String, Sendable, CaseIterable {
   /// Every phase takes all tokens at once.
   case fast
 }
@@ -41,21 +41,28 @@ package struct ModelOutline: Sendable {
 ///
 /// A pure function of the model's outline, the kind and the number of workers; nothing is allocated.
 ///
-///     let plan = ForwardPlan(model.outline, kind: .fast, workers: 1)
-///     print(plan.memory.byteCount)
-package struct ForwardPlan: Sendable {
+///     let plan = ForwardPlan(model, workers: 2)
+///     print(plan.arenaByteCount)
+public struct ForwardPlan: Sendable {
   /// Query rows that a worker takes through attention at a time.
   static let queryRows = 32
 
   package let outline: ModelOutline
-  package let kind: PlanKind
-  package let workers: Int
+  public let kind: PlanKind
+  public let workers: Int
   /// The arena.
   package let memory: MemoryPlan
   /// A bit for each phase after which the workers meet.
   private let meetings: UInt32
   /// By phase: what the workers share, and in which units.
   private let shares: [(count: Int, unit: Int)]
+
+  /// The plan of a model.
+  ///
+  /// - Parameter workers: threads on one image, at least 1.
+  public init(_ model: IntegerModel, kind: PlanKind = .fast, workers: Int = 1) {
+    self.init(model.outline, kind: kind, workers: max(1, workers))
+  }
 
   /// - Parameter workers: at least 1.
   package init(_ outline: ModelOutline, kind: PlanKind, workers: Int) {
@@ -86,6 +93,9 @@ package struct ForwardPlan: Sendable {
 
   /// How many items the workers share in a phase, and how many belong together.
   func share(of phase: Phase) -> (count: Int, unit: Int) { shares[phase.rawValue] }
+
+  /// Bytes of activations that an inference takes, beside the model.
+  public var arenaByteCount: Int { memory.byteCount }
 
   package func shape(of buffer: Buffer) -> BufferShape { Self.shape(of: buffer, outline) }
 

@@ -46,7 +46,7 @@ struct Benchmark {
         latencies.append((Clock.seconds - begin) * 1000)
       }
       self.latencies = latencies.sorted()
-      arenaBytes = session.arenaByteCount
+      arenaBytes = session.plan.arenaByteCount
       peakResidentBytes = PeakMemory.residentBytes
       stages = plan.measuresStages ? try Self.phaseTimes(of: model, plan) : nil
     } catch { throw .limit("\(error)") }

@@ -77,7 +77,10 @@ struct InferenceWorker {
     case .float(let reference, let workspace):
       let values = sample.values(preprocessing: preprocessing, channels: reference.configuration.channels)
       let start = Clock.seconds
-      let output = reference.run(values, workspace: workspace, keepsHiddenStates: keepingHiddenStates)
+      let output: FloatOutput
+      do { output = try reference.run(values, workspace: workspace, keepsHiddenStates: keepingHiddenStates) } catch {
+        throw .input("\(error)")
+      }
       return Inference(
         outputs: ModelOutputs(
           logits: output.logits, hiddenStates: output.hiddenStates, finalTokens: output.lastHiddenState),
