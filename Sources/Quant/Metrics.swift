@@ -69,13 +69,6 @@ public struct Comparison: Sendable, Equatable {
 
 /// Metrics of a classifier's logits.
 package enum LogitMetrics {
-  /// The class with the largest logit, the first of several; nil without classes.
-  package static func top1(_ logits: [Float]) -> Int? {
-    guard var best = logits.indices.first else { return nil }
-    for index in logits.indices where logits[index] > logits[best] { best = index }
-    return best
-  }
-
   /// Whether `label` is among the `k` classes with the largest logits; of equal ones the first count.
   package static func isAmongTop(_ k: Int, label: Int, logits: [Float]) -> Bool {
     guard logits.indices.contains(label) else { return false }
@@ -84,20 +77,6 @@ package enum LogitMetrics {
       if logits[index] > logits[label] || (logits[index] == logits[label] && index < label) { better += 1 }
     }
     return better < k
-  }
-
-  /// The `k` classes with the largest logits, the largest first; of equal ones the first.
-  package static func top(_ k: Int, _ logits: [Float]) -> [Int] {
-    let order = logits.indices.sorted { (logits[$0], $1) > (logits[$1], $0) }
-    return Array(order.prefix(k))
-  }
-
-  /// Probabilities of the classes.
-  package static func softmax(_ logits: [Float]) -> [Double] {
-    guard let maximum = logits.max() else { return [] }
-    let weights = logits.map { (Double($0) - Double(maximum)).exponential }
-    let sum = weights.reduce(0, +)
-    return weights.map { $0 / sum }
   }
 
   /// Kullback-Leibler divergence of the softmax of `got` from the softmax of `reference`, in nats:

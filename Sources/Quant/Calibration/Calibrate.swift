@@ -41,7 +41,7 @@ public func calibrate(
   var statistics = halves.removeFirst()
   while !halves.isEmpty { statistics.merge(halves.removeFirst()) }
 
-  let mapping = preprocessing.map { samples.pixelMapping(given: $0) } ?? samples.pixelMapping
+  let mapping = samples.pixelMapping(given: preprocessing)
   let (narrow, wide) = try ModelQuantizer(
     model: smoothed, statistics: statistics, factors: factors,
     options: options, preprocessing: preprocessing, mapping: mapping
@@ -62,15 +62,17 @@ extension SampleSet {
 
   /// The preprocessing's mapping, which is exact for what came from pixels; the samples' own range where they are
   /// values that no pixel gives.
-  fileprivate func pixelMapping(given preprocessing: Preprocessing) -> PixelMapping {
-    let mapping = PixelMapping(preprocessing)
+  fileprivate func pixelMapping(given preprocessing: Preprocessing?) -> PixelMapping {
+    let mapping = PixelNormalization(preprocessing, channels: channels).mapping
+    if kind == .pixels { return mapping }
     let isCovered =
-      kind == .pixels || (0..<count).allSatisfy { mapping.covers(values(of: $0, preprocessing: preprocessing)) }
-    return isCovered ? mapping : pixelMapping
+      preprocessing != nil
+      && (0..<count).allSatisfy { mapping.covers(values(of: $0, preprocessing: preprocessing)) }
+    return isCovered ? mapping : rangeMapping
   }
 
   /// An affine 8-bit scale for each channel, from the samples' own range.
-  fileprivate var pixelMapping: PixelMapping {
+  private var rangeMapping: PixelMapping {
     let plane = height * width
     var low = [Float](repeating: .infinity, count: channels)
     var high = [Float](repeating: -.infinity, count: channels)
@@ -81,10 +83,6 @@ extension SampleSet {
         low[channel] = min(low[channel], values[position])
         high[channel] = max(high[channel], values[position])
       }
-    }
-    if kind == .pixels {
-      return PixelMapping(
-        scale: Array(repeating: 1.0 / 255, count: channels), offset: Array(repeating: 0, count: channels))
     }
     return PixelMapping(
       scale: zip(low, high).map { max($1 - $0, 1e-6) / 255 }, offset: low.map { $0.isFinite ? $0 : 0 })

@@ -60,8 +60,8 @@ package struct ImageDrift: Sendable {
     comparison.add(reference: exact.span, got: got.span)
     logits = comparison
     klDivergence = LogitMetrics.klDivergence(reference: exact, got: got)
-    referenceTop1 = LogitMetrics.top1(exact)
-    quantizedTop1 = LogitMetrics.top1(got)
+    referenceTop1 = Classification.best(of: exact)
+    quantizedTop1 = Classification.best(of: got)
     guard let label else { return }
     self.label = label
     referenceTop5 = LogitMetrics.isAmongTop(5, label: label, logits: exact)

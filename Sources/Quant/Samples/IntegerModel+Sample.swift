@@ -5,11 +5,8 @@ extension IntegerModel {
   /// values beyond its preprocessing's range.
   public func pixels(of sample: Sample) -> [UInt8] {
     switch sample {
-    case .values(let values): return pixelMapping.pixels(fromValues: values)
-    case .pixels(let pixels):
-      guard let preprocessing, PixelMapping(preprocessing) != pixelMapping else { return pixels }
-      let values = sample.values(preprocessing: preprocessing, channels: configuration.channels)
-      return pixelMapping.pixels(fromValues: values)
+    case .values(let values): pixelMapping.pixels(fromValues: values)
+    case .pixels(let pixels): self.pixels(ofPreprocessed: pixels)
     }
   }
 }

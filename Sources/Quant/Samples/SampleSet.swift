@@ -38,39 +38,14 @@ public enum Sample: Sendable, Equatable {
   ///   scaled to 0...1.
   public func values(preprocessing: Preprocessing?, channels: Int) -> [Float] {
     switch self {
-    case .values(let values): return values
-    case .pixels(let pixels):
-      let plane = pixels.count / max(channels, 1)
-      var values = [Float](repeating: 0, count: pixels.count)
-      for channel in 0..<channels {
-        let normalized = Self.normalizedLevels(preprocessing, channel: channel)
-        for index in channel * plane..<(channel + 1) * plane { values[index] = normalized[Int(pixels[index])] }
-      }
-      return values
+    case .values(let values): values
+    case .pixels(let pixels): PixelNormalization(preprocessing, channels: channels).values(of: pixels)
     }
-  }
-
-  /// `(level * rescale - mean) / deviation` for the 256 levels of a channel. A channel that the preprocessing does not
-  /// name uses the last one that it does.
-  private static func normalizedLevels(_ preprocessing: Preprocessing?, channel: Int) -> [Float] {
-    let rescale = preprocessing?.rescaleFactor ?? 1.0 / 255
-    let means = preprocessing?.mean ?? []
-    let deviations = preprocessing?.standardDeviation ?? []
-    let mean = channel < means.count ? means[channel] : means.last ?? 0
-    let deviation = channel < deviations.count ? deviations[channel] : deviations.last ?? 1
-    return (0...255).map { Float((Double($0) * rescale - mean) / deviation) }
   }
 }
 
 /// Images of one size, in memory: what a model is calibrated with.
 public struct SampleSet: Sendable {
-  package enum Storage: Sendable {
-    /// N x C x H x W raw 8-bit pixels.
-    case pixels([UInt8])
-    /// N x C x H x W values that are normalised already.
-    case values([Float])
-  }
-
   /// Whether a set holds raw pixels or normalised values.
   public enum Kind: Sendable { case pixels, values }
 
@@ -95,9 +70,6 @@ public struct SampleSet: Sendable {
     self.width = width
     labels = labelled ? [] : nil
   }
-
-  /// All samples.
-  package var storage: Storage { kind == .pixels ? .pixels(pixels) : .values(values) }
 
   /// Elements of one sample: channels x height x width.
   package var elementsPerSample: Int { channels * height * width }

@@ -9,8 +9,9 @@ public struct IntegerOutput: Sendable {
   /// `tokens x width`, after the final norm; empty where not all tokens are normed: with a head that reads a few, and
   /// no hidden states kept.
   public let finalTokens: [Int32]
+  /// `final token value = integer * finalTokenScale`
   public let finalTokenScale: Float
-  /// `width`; nil when the model has no pooler.
+  /// What enters the pooler's `tanh`, `width`, in units of `logitScale`; nil when the model has no pooler.
   public let pooled: [Int32]?
   /// The class token after the final norm, `width`; nil with a head.
   private let classToken: [Int32]?
@@ -19,11 +20,13 @@ public struct IntegerOutput: Sendable {
   private let stateCount: Int
   private let normsTheMean: Bool
   private let residualScale: Float
+  private let labels: [String]
 
   /// - Parameter hiddenStates: what a pass kept in `HiddenStates`; empty when nothing was kept.
   init(_ model: IntegerModel, _ arena: InferenceArena, hiddenStates: [Int32]) {
     let configuration = model.configuration
     normsTheMean = model.configuration.readout.normsTheMean
+    labels = model.configuration.labels
     stateCount = configuration.tokens * configuration.width
     states = Array(hiddenStates.prefix((configuration.depth + 1) * stateCount))
     logitScale = Self.scale(model.outputFractionBits)
@@ -39,8 +42,18 @@ public struct IntegerOutput: Sendable {
     Float(sign: .plus, exponent: -fractionBits, significand: 1)
   }
 
+  /// The `k` most probable classes, the most probable first; of equally probable ones the first. Fewer where the model
+  /// has fewer, and none when it has no head.
+  ///
+  ///     output.top(1).first?.label      // "Ankle boot"
+  public func top(_ k: Int) -> [Classification] {
+    Classification.top(k, of: dequantizedLogits ?? [], labels: labels)
+  }
+
+  /// The logits as numbers, one for each class; nil when the model has no head.
   public var dequantizedLogits: [Float]? { logits?.map { Float($0) * logitScale } }
 
+  /// `finalTokens` as numbers, `tokens x width`.
   public var dequantizedFinalTokens: [Float] { finalTokens.map { Float($0) * finalTokenScale } }
 
   /// The tokens that the float reference calls its last hidden state: after the final norm or, where the norm follows

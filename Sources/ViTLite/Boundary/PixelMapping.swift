@@ -1,4 +1,4 @@
-/// What 8-bit pixels mean: `value = pixel * scale + offset` for each channel.
+/// What 8-bit pixels mean to an int8 model: `value = pixel * scale + offset` for each channel.
 ///
 /// From the preprocessing's mean and deviation, and then exact for anything that came from pixels; from the range of
 /// the calibration data where there are none.
@@ -9,12 +9,6 @@ package struct PixelMapping: Sendable, Equatable {
   package init(scale: [Float], offset: [Float]) {
     self.scale = scale
     self.offset = offset
-  }
-
-  /// The mapping of a preprocessing: `(pixel * rescaleFactor - mean) / standardDeviation`.
-  package init(_ preprocessing: Preprocessing) {
-    scale = preprocessing.standardDeviation.map { Float(preprocessing.rescaleFactor / $0) }
-    offset = zip(preprocessing.mean, preprocessing.standardDeviation).map { Float(-$0 / $1) }
   }
 
   /// Whether every value is within half a step of a pixel's range.
@@ -36,13 +30,16 @@ package struct PixelMapping: Sendable, Equatable {
       return pixel > 0 ? UInt8(min(pixel, 255)) : 0
     }
   }
+}
 
-  /// Pixels as normalised values.
-  package func values(fromPixels pixels: some RandomAccessCollection<UInt8>) -> [Float] {
-    let plane = pixels.count / max(scale.count, 1)
-    return pixels.enumerated().map { index, pixel in
-      let channel = min(index / max(plane, 1), scale.count - 1)
-      return Float(pixel) * scale[channel] + offset[channel]
-    }
+extension IntegerModel {
+  /// Pixels that went through the preprocessing, as the model reads them: unchanged, unless the model was calibrated on
+  /// values beyond what its preprocessing gives.
+  /// - Parameter pixels: `channels x height x width`.
+  package func pixels(ofPreprocessed pixels: [UInt8]) -> [UInt8] {
+    guard let preprocessing else { return pixels }
+    let normalization = PixelNormalization(preprocessing, channels: configuration.channels)
+    return normalization.mapping == pixelMapping
+      ? pixels : pixelMapping.pixels(fromValues: normalization.values(of: pixels))
   }
 }

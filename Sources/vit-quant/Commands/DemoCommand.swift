@@ -63,7 +63,6 @@ enum DemoCommand {
   private static func classify(
     _ checkpoint: Checkpoint, _ model: IntegerModel, data: String, _ console: Console
   ) throws(CommandError) -> TextTable {
-    let classes = ClassNames(model.configuration)
     let reader = SampleReader(model.configuration, preprocessing: model.preprocessing, maximumPixels: nil)
     let reference = try InferenceModel(checkpoint).makeWorker(threads: 1)
     let quantized = try InferenceModel(model, instructionSet: InstructionSetChoice.preferred()).makeWorker(threads: 1)
@@ -73,8 +72,10 @@ enum DemoCommand {
       let sample = try reader.read(item)
       let answers = try [reference, quantized].map { worker throws(CommandError) -> [String] in
         let logits = try worker.run(sample, keepingHiddenStates: false).outputs.logits ?? []
-        guard let top = LogitMetrics.top1(logits) else { return ["-", "-"] }
-        return [classes[top], NumberText.percent(LogitMetrics.softmax(logits)[top], 1)]
+        guard let top = Classification.top(1, of: logits, labels: model.configuration.labels).first else {
+          return ["-", "-"]
+        }
+        return [top.label, NumberText.percent(top.probability, 1)]
       }
       table.add([String(item.name.split(separator: "/").last ?? "")] + answers[0] + answers[1])
     }

@@ -15,16 +15,16 @@ struct ResultText {
     isJSON ? json(inference, name: name).serialized() : text(inference, name: name)
   }
 
-  /// The classes with the largest probabilities.
-  private func top(_ inference: Inference) -> [(index: Int, score: Double)] {
-    guard let logits = inference.outputs.logits else { return [] }
-    let probabilities = LogitMetrics.softmax(logits)
-    return LogitMetrics.top(topK, logits).map { ($0, probabilities[$0]) }
+  private func top(_ inference: Inference) -> [Classification] {
+    Classification.top(topK, of: inference.outputs.logits ?? [], labels: classes.labels)
   }
 
   private func json(_ inference: Inference, name: String) -> JSON {
     let top = top(inference).map { entry -> JSON in
-      ["index": .integer(entry.index), "label": JSON(classes.label(entry.index)), "score": .double(entry.score)]
+      [
+        "index": .integer(entry.index), "label": JSON(classes.label(entry.index)),
+        "score": .double(entry.probability),
+      ]
     }
     return [
       "input": .string(name), "top": .array(top), "latency_ms": .double(inference.seconds * 1000),
@@ -41,15 +41,14 @@ struct ResultText {
       return lines.joined(separator: "\n")
     }
     let top = top(inference)
-    let width = top.map { classes[$0.index].count }.max() ?? 0
+    let width = top.map(\.label.count).max() ?? 0
     for (rank, entry) in top.enumerated() {
-      let label = classes[entry.index]
-      let padding = String(repeating: " ", count: width - label.count)
-      let percent = NumberText.percent(entry.score)
+      let padding = String(repeating: " ", count: width - entry.label.count)
+      let percent = NumberText.percent(entry.probability)
       let alignment = String(repeating: " ", count: max(0, 7 - percent.count))
-      let filled = min(max(Int((entry.score * Double(Self.barWidth)).rounded()), 0), Self.barWidth)
+      let filled = min(max(Int((entry.probability * Double(Self.barWidth)).rounded()), 0), Self.barWidth)
       let bar = console.styled(String(repeating: "█", count: filled), rank == 0 ? .green : .cyan)
-      lines.append("  \(label)\(padding)  \(alignment)\(percent)  \(bar)")
+      lines.append("  \(entry.label)\(padding)  \(alignment)\(percent)  \(bar)")
     }
     return lines.joined(separator: "\n")
   }

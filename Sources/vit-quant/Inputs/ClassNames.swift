@@ -5,7 +5,8 @@ import ViTLite
 /// The classes of a model, found by index or by name.
 struct ClassNames {
   let count: Int
-  private let labels: [String]
+  /// Empty or one for each.
+  let labels: [String]
   /// Nil for a name that two classes share.
   private let indexByName: [String: Int?]
 
@@ -31,7 +32,7 @@ struct ClassNames {
   func index(named name: String) -> Int? { (indexByName[Self.normalized(name)] ?? nil) ?? nil }
 
   /// What to call a class.
-  subscript(index: Int) -> String { labels.indices.contains(index) ? labels[index] : "class \(index)" }
+  subscript(index: Int) -> String { Classification.label(of: index, in: labels) }
 
   /// The label's text, or nil without names.
   func label(_ index: Int) -> String? { labels.indices.contains(index) ? labels[index] : nil }
