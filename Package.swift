@@ -11,6 +11,7 @@ let package = Package(
   products: [
     .executable(name: "vit-quant", targets: ["vit-quant"]),
     .library(name: "ViTLite", targets: ["ViTLite"]),
+    .library(name: "ViTImages", targets: ["ViTImages"]),
     .library(name: "Quant", targets: ["Quant"]),
   ],
   traits: [
@@ -31,16 +32,20 @@ let package = Package(
     .target(name: "LibC"),
     .target(name: "Int8Kernels", dependencies: ["CKernels"], swiftSettings: librarySettings),
     .target(name: "ViTLite", dependencies: ["Int8Kernels", "CKernels", "LibC"], swiftSettings: librarySettings),
+    .target(name: "Resampling", exclude: ["README.md"], swiftSettings: librarySettings),
     .target(
-      name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC"],
-      swiftSettings: librarySettings),
-    .executableTarget(
-      name: "vit-quant",
+      name: "ViTImages",
       dependencies: [
-        "Quant", "ViTLite", "Int8Kernels", "LibC",
+        "ViTLite", "Resampling", "LibC",
         .target(name: "CJPEG", condition: .when(traits: ["ImageCodecs"])),
         .target(name: "CPNG", condition: .when(traits: ["ImageCodecs"])),
-      ]),
+      ],
+      exclude: ["README.md"], swiftSettings: librarySettings),
+    .target(
+      name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "Resampling", "CKernels", "CFloatKernels", "LibC"],
+      swiftSettings: librarySettings),
+    .executableTarget(
+      name: "vit-quant", dependencies: ["Quant", "ViTLite", "ViTImages", "Int8Kernels", "LibC"]),
     // The x86-64 kernels with plain C for their intrinsics, which its own immintrin.h gives; for tests alone.
     .target(
       name: "CEmulation", dependencies: ["CKernels"], path: "Tests/Emulation",
@@ -54,6 +59,10 @@ let package = Package(
     .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "CEmulation", "LibC"]),
     .testTarget(
       name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "Int8Kernels", "LibC", "TestSupport"]),
+    .testTarget(name: "ResamplingTests", dependencies: ["Resampling"]),
+    .testTarget(
+      name: "ViTImagesTests", dependencies: ["ViTImages", "ViTLite", "Quant", "LibC", "TestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "CommandTests", dependencies: ["vit-quant", "Int8Kernels", "ViTLite", "Quant", "LibC", "TestSupport"],
       resources: [.copy("Fixtures")]),

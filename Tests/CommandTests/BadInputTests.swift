@@ -96,6 +96,15 @@ struct BadInputTests {
     #expect(try scratch.contents == ["color.safetensors"])
   }
 
+  @Test("An image beyond the limit on pixels is refused with the option that sets it")
+  func pixelLimit() throws {
+    let scratch = try Scratch()
+    try TestModels.grayImage().write(to: scratch.url("a.pgm"))
+    try Program.expectRefusal(
+      ["run", TestModels.fashionInt8, scratch.path("a.pgm"), "--max-pixels", "783"], status: 3,
+      naming: ["28 x 28", "a.pgm", "783", "--max-pixels"])
+  }
+
   @Test("A label outside of the classes is named with its sample")
   func labelRange() throws {
     let scratch = try Scratch()

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -73,7 +74,8 @@ struct VerifyTests {
 struct InspectTests {
   @Test("The seed preset has the layer table of the seed implementation")
   func seedLayers() throws {
-    let expected = try String(contentsOf: Fixture.folder.appending(path: "seed-vit-summary.txt"), encoding: .utf8)
+    let expected = try String(
+      contentsOfFile: Repository.path("Tests/CommandTests/Fixtures/seed-vit-summary.txt"), encoding: .utf8)
     let outcome = try Program.run("inspect", "--preset", "seed-vit", "--layers")
     #expect(outcome.status == 0)
     let (rows, wanted) = (outcome.output.split(separator: "\n"), expected.split(separator: "\n"))

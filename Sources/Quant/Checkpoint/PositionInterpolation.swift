@@ -1,5 +1,4 @@
-import Int8Kernels
-import ViTLite
+import Resampling
 
 /// Bicubic resampling of a grid of position embeddings, as PyTorch's `interpolate(mode: "bicubic",
 /// align_corners: false)` does it to run a model at another image size.
@@ -50,32 +49,24 @@ enum PositionInterpolation {
     }
   }
 
-  /// The four nearest positions, those beyond an edge replaced by the edge; a = -0.75.
+  /// The four nearest positions, those beyond an edge replaced by the edge.
   private static func fourTaps(_ center: Double, source: Int) -> [Tap] {
     let position = center - 0.5
     let first = Int(position.rounded(.down))
     return (first - 1...first + 2).map { index in
-      Tap(index: min(max(index, 0), source - 1), weight: cubic(position - Double(index), a: -0.75))
+      Tap(index: min(max(index, 0), source - 1), weight: CubicConvolution.pyTorch.weight(at: position - Double(index)))
     }
   }
 
-  /// All positions under a kernel as wide as the step, cut at the edges and normalised; a = -0.5.
+  /// All positions under a kernel as wide as the step, cut at the edges and normalised.
   private static func wideTaps(_ center: Double, source: Int, scale: Double) -> [Tap] {
     let stretch = max(scale, 1)
     let first = max(0, Int(center - 2 * stretch + 0.5))
     let end = min(source, Int(center + 2 * stretch + 0.5))
     let taps = (first..<end).map { index in
-      Tap(index: index, weight: cubic((Double(index) - center + 0.5) / stretch, a: -0.5))
+      Tap(index: index, weight: CubicConvolution.pillow.weight(at: (Double(index) - center + 0.5) / stretch))
     }
     let sum = taps.reduce(0) { $0 + $1.weight }
     return taps.map { Tap(index: $0.index, weight: $0.weight / sum) }
-  }
-
-  /// Keys' cubic convolution kernel ("Cubic Convolution Interpolation for Digital Image Processing", 1981).
-  private static func cubic(_ distance: Double, a: Double) -> Double {
-    let x = abs(distance)
-    if x < 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
-    if x < 2 { return ((x - 5) * x + 8) * x * a - 4 * a }
-    return 0
   }
 }

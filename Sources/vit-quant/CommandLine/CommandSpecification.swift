@@ -1,3 +1,5 @@
+import ViTImages
+
 /// The command line of one command: what the parser accepts and the help shows.
 struct CommandSpecification: Sendable {
   /// An argument that is not an option.

@@ -1,22 +1,24 @@
 import Int8Kernels
+import LibC
 import Quant
+import ViTImages
 import ViTLite
 
 /// Turns inputs into what a model takes.
 struct SampleReader: Sendable {
-  let channels: Int
-  let height: Int
-  let width: Int
-  let preprocessing: Preprocessing?
-  let maximumPixels: Int
+  private let configuration: ModelConfiguration
+  private let preprocessing: Preprocessing?
+  private let maximumPixels: Int
 
   init(_ configuration: ModelConfiguration, preprocessing: Preprocessing?, maximumPixels: Int?) {
-    channels = configuration.channels
-    height = configuration.imageHeight
-    width = configuration.imageWidth
+    self.configuration = configuration
     self.preprocessing = preprocessing
     self.maximumPixels = maximumPixels ?? ImageSize.defaultMaximumPixels
   }
+
+  var channels: Int { configuration.channels }
+  var height: Int { configuration.imageHeight }
+  var width: Int { configuration.imageWidth }
 
   /// Reads one input as channels x height x width of the model.
   ///
@@ -24,8 +26,14 @@ struct SampleReader: Sendable {
   /// already; normalised values must have it.
   func read(_ item: InputItem) throws(CommandError) -> Sample {
     switch item {
-    case .file(let path): return try prepare(decode(path: path, name: path), name: path)
-    case .standardInput: return try prepare(decode(path: "-", name: "standard input"), name: "standard input")
+    case .file(let path):
+      return try prepare(name: path) { () throws(ImageError) in
+        try Image(path: path, maximumPixels: maximumPixels)
+      }
+    case .standardInput:
+      return try prepare(name: "standard input") { () throws(ImageError) in
+        try Image(decoding: ImageFile.bytes(descriptor: STDIN_FILENO), maximumPixels: maximumPixels)
+      }
     case .tensor(let tensors, let index): return try read(tensors, index)
     }
   }
@@ -50,33 +58,22 @@ struct SampleReader: Sendable {
     case .pixels(let pixels):
       _ = try checkedPreprocessing(name: name)
       if hasModelSize { return sample }
-      let image: Image
-      do throws(ImageError) {
+      return try prepare(name: name) { () throws(ImageError) in
         let size = try ImageSize(width: tensors.width, height: tensors.height, maximumPixels: maximumPixels)
-        image = try Image(size: size, channels: channels, planes: pixels)
-      } catch { throw .input(error.message(file: name)) }
-      return try prepare(image, name: name)
+        return try Image(size: size, channels: channels, planes: pixels)
+      }
     }
   }
 
-  private func decode(path: String, name: String) throws(CommandError) -> Image {
-    do throws(ImageError) {
-      return try Image.load(path: path, maximumPixels: maximumPixels)
-    } catch { throw .input(error.message(file: name)) }
-  }
-
-  private func prepare(_ image: Image, name: String) throws(CommandError) -> Sample {
+  private func prepare(name: String, image: () throws(ImageError) -> Image) throws(CommandError) -> Sample {
     let preprocessing = try checkedPreprocessing(name: name)
-    let planes: PixelPlanes
-    do { planes = try preprocessing.prepare(image, channels: channels, maximumPixels: maximumPixels) } catch {
-      throw .input(error.message(file: name))
+    do throws(ImageError) {
+      return .pixels(try preprocessing.pixels(of: image(), for: configuration, maximumPixels: maximumPixels))
+    } catch {
+      let message = error.message(file: name)
+      if case .pixels = error { throw .input("\(message) (--max-pixels)") }
+      throw .input(message)
     }
-    guard planes.size.height == height, planes.size.width == width else {
-      throw .input(
-        "\(planes.size.height) x \(planes.size.width) pixels after preprocessing, \(name), "
-          + "expected \(height) x \(width) as the model has")
-    }
-    return .pixels(planes.samples)
   }
 
   private func checkedPreprocessing(name: String) throws(CommandError) -> Preprocessing {

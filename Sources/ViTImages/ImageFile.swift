@@ -1,25 +1,24 @@
 import LibC
 
-/// Reads whole image files, from a path or from standard input.
-enum ImageFile {
+/// Reads whole image files.
+package enum ImageFile {
   /// A pipe can be endless, so reading stops here.
-  static let maximumBytes = 1 << 30
+  package static let maximumBytes = 1 << 30
 
-  /// The bytes of a file; `-` is standard input.
+  /// The bytes of a file.
   static func bytes(path: String) throws(ImageError) -> [UInt8] {
-    if path == "-" { return try bytes(descriptor: STDIN_FILENO) }
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .unreadable(reason: systemErrorText()) }
     defer { _ = close(descriptor) }
     return try bytes(descriptor: descriptor)
   }
 
-  /// The bytes from a descriptor's position to its end.
-  static func bytes(descriptor: Int32, limit: Int = maximumBytes) throws(ImageError) -> [UInt8] {
+  /// The bytes from a descriptor's position to its end: of a file, a pipe, standard input.
+  package static func bytes(descriptor: Int32, limit: Int = maximumBytes) throws(ImageError) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 18)
     while true {
-      let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+      let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
       if count < 0 {
         if errno == EINTR { continue }
         throw .unreadable(reason: systemErrorText())
@@ -32,7 +31,7 @@ enum ImageFile {
 
   private static func systemErrorText() -> String {
     let code = errno
-    guard let text = strerror(code) else { return "error \(code)" }
-    return String(cString: text)
+    guard let text = unsafe strerror(code) else { return "error \(code)" }
+    return unsafe String(cString: text)
   }
 }

@@ -1,5 +1,3 @@
-import Int8Kernels
-import Quant
 import ViTLite
 
 /// Pixels as a model takes them: `channels x height x width`, 8 bits, not yet normalised.
@@ -10,10 +8,27 @@ struct PixelPlanes: Equatable, Sendable {
 }
 
 extension Preprocessing {
+  /// An image as a model of this configuration takes it: `channels x height x width` pixels, 8 bits, not yet normalised.
+  ///
+  /// - Throws: `ImageError` when the channels do not fit, when a step would make an image of more than `maximumPixels`,
+  ///   or when the steps do not lead to the size of the model.
+  package func pixels(
+    of image: Image, for configuration: ModelConfiguration,
+    maximumPixels: Int = ImageSize.defaultMaximumPixels
+  ) throws(ImageError) -> [UInt8] {
+    let planes = try prepare(image, channels: configuration.channels, maximumPixels: maximumPixels)
+    let (width, height) = (configuration.imageWidth, configuration.imageHeight)
+    guard planes.size.width == width, planes.size.height == height else {
+      throw .preprocessedSize(
+        width: planes.size.width, height: planes.size.height, modelWidth: width, modelHeight: height)
+    }
+    return planes.samples
+  }
+
   /// The image in the model's channels, resized and cropped: everything before values are rescaled and normalised.
   ///
-  /// The size of the result follows from these steps; that it is the model's is for the caller to check. Throws when
-  /// the channels do not fit or when a step would make an image of more than `maximumPixels`.
+  /// - Throws: `ImageError` when the channels do not fit or when a step would make an image of more than
+  ///   `maximumPixels`.
   func prepare(
     _ image: Image, channels: Int, maximumPixels: Int = ImageSize.defaultMaximumPixels
   ) throws(ImageError) -> PixelPlanes {
@@ -25,30 +40,6 @@ extension Preprocessing {
     return resized.planes(
       top: cropRounding.offset(ofCrop: cropSize.height, in: target.height),
       left: cropRounding.offset(ofCrop: cropSize.width, in: target.width), size: cropSize)
-  }
-
-  /// The values that enter the model: `(sample * rescaleFactor - mean) / standardDeviation` for each channel, in the
-  /// order of the planes.
-  ///
-  /// Throws `ImageError.statistics` unless mean and standard deviation are one usable number for each channel.
-  func normalize(_ planes: PixelPlanes) throws(ImageError) -> [Float] {
-    let isUsable =
-      mean.count == planes.channels && standardDeviation.count == planes.channels
-      && mean.allSatisfy(\.isFinite) && standardDeviation.allSatisfy { $0.isFinite && $0 > 0 }
-    guard isUsable else {
-      throw .statistics(mean: mean, standardDeviation: standardDeviation, channels: planes.channels)
-    }
-    var values = [Float]()
-    values.reserveCapacity(planes.samples.count)
-    let planeLength = planes.size.pixelCount
-    for channel in 0..<planes.channels {
-      let normalized = (0...255).map { sample in
-        Float((Double(sample) * rescaleFactor - mean[channel]) / standardDeviation[channel])
-      }
-      let plane = planes.samples[(channel * planeLength)..<((channel + 1) * planeLength)]
-      values.append(contentsOf: plane.lazy.map { normalized[Int($0)] })
-    }
-    return values
   }
 
   private func resizedSize(of size: ImageSize, maximumPixels: Int) throws(ImageError) -> ImageSize {

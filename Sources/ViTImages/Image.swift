@@ -1,16 +1,23 @@
-/// A decoded picture: 8-bit samples, interleaved, rows from the top.
-struct Image: Equatable, Sendable {
-  let size: ImageSize
+/// A picture as 8-bit samples, interleaved, rows from the top.
+///
+///     let image = try Image(path: "photo.jpg")
+///     image.width, image.height      // 1920, 1080
+public struct Image: Equatable, Sendable {
+  public let size: ImageSize
   /// 1 (gray) or 3 (red, green, blue).
-  let channels: Int
+  public let channels: Int
   /// `height x width x channels`; sample `c` of pixel (x, y) is at `(y * width + x) * channels + c`.
-  let pixels: [UInt8]
+  public let pixels: [UInt8]
 
-  var width: Int { size.width }
-  var height: Int { size.height }
+  /// In pixels, as `height`.
+  public var width: Int { size.width }
+  public var height: Int { size.height }
 
-  /// Throws `ImageError.channels` or `.sampleCount` when the parts do not belong together.
-  init(size: ImageSize, channels: Int, pixels: [UInt8]) throws(ImageError) {
+  /// A picture from samples, such as a camera's.
+  ///
+  /// - Parameter pixels: `height x width x channels`, as the property.
+  /// - Throws: `ImageError.channels` or `.sampleCount` when the parts do not belong together.
+  public init(size: ImageSize, channels: Int, pixels: [UInt8]) throws(ImageError) {
     guard channels == 1 || channels == 3 else { throw .channels(found: channels) }
     guard pixels.count == size.pixelCount * channels else {
       throw .sampleCount(found: pixels.count, needed: size.pixelCount * channels)
@@ -20,8 +27,12 @@ struct Image: Equatable, Sendable {
     self.pixels = pixels
   }
 
-  /// From planes, `channels x height x width`, as data sets store images.
-  init(size: ImageSize, channels: Int, planes: some RandomAccessCollection<UInt8>) throws(ImageError) {
+  /// A picture from planes, `channels x height x width`, as data sets store images.
+  ///
+  /// - Throws: `ImageError.channels` or `.sampleCount` when the parts do not belong together.
+  package init(
+    size: ImageSize, channels: Int, planes: some RandomAccessCollection<UInt8>
+  ) throws(ImageError) {
     let pixelCount = size.pixelCount
     guard channels == 1 || channels == 3 else { throw .channels(found: channels) }
     guard planes.count == pixelCount * channels else {
@@ -62,32 +73,4 @@ struct Image: Equatable, Sendable {
       throw .channels(found: wanted)
     }
   }
-}
-
-/// Width and height that are known to be in bounds, so that products of them with small factors cannot overflow.
-struct ImageSize: Equatable, Sendable {
-  /// The largest width or height; libpng has the same limit.
-  static let maximumSide = 1_000_000
-  /// What an image may have unless the command line says otherwise.
-  static let defaultMaximumPixels = 100_000_000
-  /// What the command line may say: three bytes for each of the most must still be memory that machines have.
-  static let validMaximumPixels = 1...(1 << 30)
-
-  let width: Int
-  let height: Int
-
-  /// Throws `ImageError.side` or `.pixels` when a side is out of bounds or the image has more than `maximumPixels`.
-  init(width: Int, height: Int, maximumPixels: Int = defaultMaximumPixels) throws(ImageError) {
-    let validSides = 1...Self.maximumSide
-    guard validSides.contains(width), validSides.contains(height) else {
-      throw .side(width: width, height: height)
-    }
-    guard width * height <= maximumPixels else {
-      throw .pixels(width: width, height: height, limit: maximumPixels)
-    }
-    self.width = width
-    self.height = height
-  }
-
-  var pixelCount: Int { width * height }
 }

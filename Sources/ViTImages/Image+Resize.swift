@@ -1,5 +1,3 @@
-import Int8Kernels
-import Quant
 import ViTLite
 
 extension Image {
@@ -36,23 +34,19 @@ extension Image {
 
   private func rowsResized(to target: ImageSize, _ taps: ResamplingTaps) throws(ImageError) -> Image {
     var resized = [UInt8](repeating: 0, count: target.pixelCount * channels)
-    pixels.withUnsafeBufferPointer { source in
-      taps.weights.withUnsafeBufferPointer { weights in
-        resized.withUnsafeMutableBufferPointer { resized in
-          for y in 0..<target.height {
-            for x in 0..<target.width {
-              let start = (y * width + taps.starts[x]) * channels
-              let target = (y * target.width + x) * channels
-              let firstWeight = x * taps.stride
-              for channel in 0..<channels {
-                var sum = roundingHalf
-                for tap in 0..<taps.counts[x] {
-                  sum &+= Int32(source[start + tap * channels + channel]) &* weights[firstWeight + tap]
-                }
-                resized[target + channel] = sample(ofSum: sum)
-              }
-            }
+    var output = resized.mutableSpan
+    let (source, weights) = (pixels.span, taps.weights.span)
+    for y in 0..<target.height {
+      for x in 0..<target.width {
+        let start = (y * width + taps.starts[x]) * channels
+        let target = (y * target.width + x) * channels
+        let firstWeight = x * taps.stride
+        for channel in 0..<channels {
+          var sum = roundingHalf
+          for tap in 0..<taps.counts[x] {
+            sum &+= Int32(source[start + tap * channels + channel]) &* weights[firstWeight + tap]
           }
+          output[target + channel] = sample(ofSum: sum)
         }
       }
     }
@@ -62,21 +56,20 @@ extension Image {
   private func columnsResized(to target: ImageSize, _ taps: ResamplingTaps) throws(ImageError) -> Image {
     let rowLength = width * channels
     var resized = [UInt8](repeating: 0, count: target.pixelCount * channels)
-    var sums = [Int32](repeating: 0, count: rowLength)
-    pixels.withUnsafeBufferPointer { source in
-      sums.withUnsafeMutableBufferPointer { sums in
-        resized.withUnsafeMutableBufferPointer { resized in
-          for y in 0..<target.height {
-            sums.update(repeating: roundingHalf)
-            for tap in 0..<taps.counts[y] {
-              let weight = taps.weights[y * taps.stride + tap]
-              let row = (taps.starts[y] + tap) * rowLength
-              for position in 0..<rowLength { sums[position] &+= Int32(source[row + position]) &* weight }
-            }
-            for position in 0..<rowLength { resized[y * rowLength + position] = sample(ofSum: sums[position]) }
-          }
-        }
+    var output = resized.mutableSpan
+    // Of one row: the samples of each source row are added in turn, in the order that they lie in memory.
+    var rowSums = [Int32](repeating: 0, count: rowLength)
+    var sums = rowSums.mutableSpan
+    let source = pixels.span
+    for y in 0..<target.height {
+      sums.update(repeating: roundingHalf)
+      for tap in 0..<taps.counts[y] {
+        let weight = taps.weights[y * taps.stride + tap]
+        let first = (taps.starts[y] + tap) * rowLength
+        let row = source.extracting(first..<first + rowLength)
+        for position in row.indices { sums[position] &+= Int32(row[position]) &* weight }
       }
+      for position in sums.indices { output[y * rowLength + position] = sample(ofSum: sums[position]) }
     }
     return try Image(size: target, channels: channels, pixels: resized)
   }

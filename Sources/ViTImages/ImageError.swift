@@ -1,30 +1,35 @@
-/// Why an image cannot be read or prepared.
-enum ImageError: Error, Equatable {
+/// Why an image cannot be read or prepared. The description says what was found, where, and what would be valid.
+public enum ImageError: Error, Equatable, Sendable {
   /// The file cannot be opened or read; `reason` is the operating system's.
   case unreadable(reason: String)
+  /// `limit` is in bytes.
   case fileTooLarge(limit: Int)
   case empty
   /// The first bytes belong to no known format.
   case unknownFormat(firstBytes: [UInt8])
-  case unsupported(ImageFormat, found: String, valid: String)
   case malformed(ImageFormat, found: String, offset: Int, valid: String)
   /// What libpng or libjpeg-turbo says of the file.
   case undecodable(ImageFormat, reason: String)
   /// The program was built without the trait that brings the decoder.
   case decoderLeftOut(ImageFormat)
+  /// A side that no image has.
   case side(width: Int, height: Int)
+  /// `limit` is the largest number of pixels.
   case pixels(width: Int, height: Int, limit: Int)
+  /// Neither gray nor color.
   case channels(found: Int)
   case sampleCount(found: Int, needed: Int)
-  /// Mean and standard deviation are not one for each channel, or cannot be used.
-  case statistics(mean: [Double], standardDeviation: [Double], channels: Int)
+  /// The model file does not say how images are prepared.
+  case noPreprocessing
+  /// The model's preprocessing leads to another size than the model reads.
+  case preprocessedSize(width: Int, height: Int, modelWidth: Int, modelHeight: Int)
 }
 
 extension ImageError: CustomStringConvertible {
-  var description: String { message() }
+  public var description: String { message() }
 
   /// One line: what was found, where, and what would be valid.
-  func message(file: String? = nil) -> String {
+  package func message(file: String? = nil) -> String {
     let place = [offset.map { "at byte \($0)" }, file.map { "in \($0)" }].compactMap { $0 }.joined(separator: " ")
     return [found, place, valid].filter { !$0.isEmpty }.joined(separator: ", ")
   }
@@ -40,7 +45,6 @@ extension ImageError: CustomStringConvertible {
     case .fileTooLarge: "the image file is too large"
     case .empty: "the image file is empty"
     case .unknownFormat(let firstBytes): "unknown image format, first bytes \(hexadecimal(firstBytes))"
-    case .unsupported(let format, let found, _): "unsupported \(format.rawValue): \(found)"
     case .malformed(let format, let found, _, _): "damaged \(format.rawValue): \(found)"
     case .undecodable(let format, let reason): "damaged or unsupported \(format.rawValue): \(reason)"
     case .decoderLeftOut(let format): "this build cannot read \(format.rawValue)"
@@ -48,7 +52,8 @@ extension ImageError: CustomStringConvertible {
     case .pixels(let width, let height, _): "an image of \(width) x \(height) pixels"
     case .channels(let found): "an image with \(found) channel\(found == 1 ? "" : "s")"
     case .sampleCount(let found, _): "\(found) samples for an image"
-    case .statistics(let mean, let standardDeviation, _): "mean \(mean) and standard deviation \(standardDeviation)"
+    case .noPreprocessing: "the model does not say how images are prepared"
+    case .preprocessedSize(let width, let height, _, _): "\(height) x \(width) pixels after preprocessing"
     }
   }
 
@@ -57,16 +62,16 @@ extension ImageError: CustomStringConvertible {
     case .unreadable: "a readable image file is needed"
     case .fileTooLarge(let limit): "at most \(limit) bytes are read"
     case .empty, .unknownFormat: "valid are PNG, JPEG, PPM and PGM"
-    case .unsupported(_, _, let valid), .malformed(_, _, _, let valid): valid
+    case .malformed(_, _, _, let valid): valid
     case .undecodable(let format, _): "a complete \(format.rawValue) file is needed"
     case .decoderLeftOut:
       "PPM and PGM can be read; for PNG and JPEG build with the trait ImageCodecs (`swift build`, traits not disabled)"
     case .side: "each side can have 1 to \(ImageSize.maximumSide)"
-    case .pixels(_, _, let limit): "the limit is \(limit) pixels (--max-pixels)"
+    case .pixels(_, _, let limit): "the limit is \(limit) pixels"
     case .channels: "valid are 1 and 3"
     case .sampleCount(_, let needed): "its size and channels need \(needed)"
-    case .statistics(_, _, let channels):
-      "needed are \(channels) finite value\(channels == 1 ? "" : "s") each, the deviations above 0"
+    case .noPreprocessing: "expected one calibrated from a checkpoint with a preprocessor_config.json"
+    case .preprocessedSize(_, _, let width, let height): "expected \(height) x \(width) as the model has"
     }
   }
 }

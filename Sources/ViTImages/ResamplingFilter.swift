@@ -1,6 +1,5 @@
-import Int8Kernels
 import LibC
-import Quant
+import Resampling
 import ViTLite
 
 extension Preprocessing.Filter {
@@ -10,7 +9,7 @@ extension Preprocessing.Filter {
     case .nearest: 0
     case .box: 0.5
     case .bilinear, .hamming: 1
-    case .bicubic: 2
+    case .bicubic: CubicConvolution.support
     case .lanczos: 3
     }
   }
@@ -28,10 +27,7 @@ extension Preprocessing.Filter {
       if angle == 0 { return 1 }
       return abs(distance) < 1 ? sin(angle) / angle * (0.54 + 0.46 * cos(angle)) : 0
     case .bicubic:
-      let a = -0.5
-      let x = abs(distance)
-      if x < 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
-      return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0
+      return CubicConvolution.pillow.weight(at: distance)
     case .lanczos:
       return distance >= -3 && distance < 3 ? sinc(distance) * sinc(distance / 3) : 0
     }

@@ -1,0 +1,125 @@
+#if ImageCodecs
+  import CJPEG
+
+  /// Reads JPEG through the TurboJPEG interface, to the samples that Pillow's `convert("RGB")` gives, upright as EXIF
+  /// says.
+  struct JPEGDecoder: ~Copyable {
+    private let decompressor = TurboJPEG()
+    private let file: [UInt8]
+
+    static func decode(_ bytes: [UInt8], maximumPixels: Int) throws(ImageError) -> Image {
+      let image = try JPEGDecoder(file: bytes).image(maximumPixels: maximumPixels)
+      return try image.upright(from: ImageOrientation(exifOf: bytes))
+    }
+
+    private init(file: [UInt8]) { self.file = file }
+
+    private func image(maximumPixels: Int) throws(ImageError) -> Image {
+      let (status, header) = decompressor.header(of: file)
+      try check(status)
+      let size = try ImageSize(width: header.width, height: header.height, maximumPixels: maximumPixels)
+      let format = pixelFormat(header.colorSpace)
+      // As many samples a pixel as libjpeg writes.
+      let channels = format == TJPF_GRAY ? 1 : format == TJPF_CMYK ? 4 : 3
+      var samples = [UInt8](repeating: 0, count: size.pixelCount * channels)
+      try check(decompressor.decompress(file, into: &samples, size, format: format))
+      return try Image(
+        size: size, channels: channels == 1 ? 1 : 3,
+        pixels: channels == 4 ? rgb(fromInvertedCMYK: samples) : samples)
+    }
+
+    private func pixelFormat(_ colorSpace: Int) -> TJPF {
+      // C enumerations are signed or not as the version of the header has it.
+      switch colorSpace {
+      case Int(TJCS_GRAY.rawValue): TJPF_GRAY
+      case Int(TJCS_CMYK.rawValue), Int(TJCS_YCCK.rawValue): TJPF_CMYK
+      default: TJPF_RGB
+      }
+    }
+
+    /// Throws unless the call succeeded, or only warned of what takes nothing from the picture, as stray bytes between
+    /// segments, which cameras write and Pillow accepts.
+    ///
+    /// TurboJPEG reports errors after a warning as warnings too, but the text is then the error's. It keeps the text of
+    /// the first warning, so that the file ends early may not show in it.
+    private func check(_ status: Int32) throws(ImageError) {
+      guard status != 0 else { return }
+      let reason = decompressor.errorText
+      let harmless = [
+        "extraneous bytes before marker", "unknown JFIF revision number", "Unknown Adobe color transform code",
+      ]
+      guard harmless.contains(where: { reason.contains($0) }), hasEndOfImage else {
+        throw .undecodable(.jpeg, reason: reason)
+      }
+    }
+
+    /// Whether an end-of-image marker follows the last scan's header; coded data cannot contain either.
+    private var hasEndOfImage: Bool {
+      let (startOfScan, endOfImage) = (UInt8(0xDA), UInt8(0xD9))
+      for offset in file.indices.dropLast().reversed() where file[offset] == 0xFF {
+        if file[offset + 1] == endOfImage { return true }
+        if file[offset + 1] == startOfScan { return false }
+      }
+      return false
+    }
+
+    /// Four-color JPEGs hold inverted inks, as Adobe writes them. Each color is what black and the ink leave of white,
+    /// with Pillow's rounding.
+    private func rgb(fromInvertedCMYK samples: [UInt8]) -> [UInt8] {
+      var pixels = [UInt8]()
+      pixels.reserveCapacity(samples.count / 4 * 3)
+      for pixel in stride(from: 0, to: samples.count, by: 4) {
+        let notBlack = Int(samples[pixel + 3])
+        for channel in 0..<3 {
+          let ink = 255 - Int(samples[pixel + channel])
+          let product = ink * notBlack + 128
+          pixels.append(UInt8(max(0, notBlack - ((product >> 8) + product) >> 8)))
+        }
+      }
+      return pixels
+    }
+  }
+
+  /// A decompressor of the C library. Where memory is short there is none, and every call fails.
+  @safe private struct TurboJPEG: ~Copyable {
+    private let handle: tjhandle?
+
+    init() { unsafe handle = tjInitDecompress() }
+
+    deinit {
+      if let handle = unsafe handle { unsafe tjDestroy(handle) }
+    }
+
+    /// Of a whole file. The numbers are zeros when the status is not 0 and the header has not been reached.
+    func header(of file: [UInt8]) -> (status: Int32, header: (width: Int, height: Int, colorSpace: Int)) {
+      var (width, height, subsampling, colorSpace) = (Int32(0), Int32(0), Int32(0), Int32(0))
+      let status = unsafe file.withUnsafeBufferPointer { file in
+        unsafe tjDecompressHeader3(
+          handle, file.baseAddress, UInt(file.count), &width, &height, &subsampling, &colorSpace)
+      }
+      return (status, (Int(width), Int(height), Int(colorSpace)))
+    }
+
+    /// Decodes all samples of a whole file.
+    /// - Precondition: `samples` are as many as the size and the format have.
+    func decompress(_ file: [UInt8], into samples: inout [UInt8], _ size: ImageSize, format: TJPF) -> Int32 {
+      // Pillow's settings: the exact inverse transform, and smooth upsampling of color (the default). The limit on
+      // scans stops files made to take hours.
+      let flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS
+      return unsafe file.withUnsafeBufferPointer { file in
+        unsafe samples.withUnsafeMutableBufferPointer { samples in
+          // A pitch of 0 is the width in samples.
+          unsafe tjDecompress2(
+            handle, file.baseAddress, UInt(file.count), samples.baseAddress, Int32(size.width), 0,
+            Int32(size.height), Int32(format.rawValue), flags)
+        }
+      }
+    }
+
+    /// What the last call that failed says.
+    var errorText: String {
+      guard let text = unsafe tjGetErrorStr2(handle) else { return "unknown error" }
+      return unsafe String(cString: text)
+    }
+  }
+#endif
