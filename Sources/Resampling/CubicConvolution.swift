@@ -21,8 +21,8 @@ package struct CubicConvolution: Sendable {
   /// The weight at a distance in samples, of either sign.
   ///
   /// The order of operations is part of the result, because weights are rounded afterwards. Pillow writes the outer
-  /// piece as `(((x - 5) * x + 8) * x - 4) * a`. With its slope of -1/2 that gives the same bits as the expression
-  /// here, for a product with a power of two is not rounded.
+  /// piece as `(((x - 5) * x + 8) * x - 4) * a`. With its slope of -1/2 that gives the same numbers as the
+  /// expression here, for a product with a power of two is not rounded.
   package func weight(at distance: Double) -> Double {
     let a = slope
     let x = abs(distance)

@@ -26,10 +26,10 @@ struct CubicConvolutionTests {
     return 0
   }
 
-  @Test("Pillow's kernel has the bits that Pillow's own expression gives")
-  func pillowBits() {
+  @Test("Pillow's kernel equals Pillow's own expression at every distance")
+  func pillowValues() {
     let kernel = CubicConvolution.pillow
-    // Equal numbers: at distance 1 one of the two zeros is negative.
+    // Not compared as bits: at distance 1 one of the two zeros is negative.
     let differing = Self.distances.filter { kernel.weight(at: $0) != pillow($0) }
     #expect(differing.isEmpty, "\(differing.prefix(5))")
   }
@@ -41,8 +41,8 @@ struct CubicConvolutionTests {
     #expect(largest < 1e-14)
   }
 
-  @Test("PyTorch's kernel has the bits that position embeddings have always been resampled with")
-  func positionBits() {
+  @Test("PyTorch's kernel has the order of operations that recorded results depend on")
+  func order() {
     let kernel = CubicConvolution.pyTorch
     let differing = Self.distances.filter { distance in
       let x = abs(distance)
