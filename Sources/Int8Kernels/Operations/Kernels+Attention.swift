@@ -29,8 +29,13 @@ extension Kernels {
 
   /// Quantizes a head's keys as panels whose columns are tokens, each symmetric with a scale of its own:
   /// `multiplier / 127` units of `keys`.
-  package func packKeys(_ keys: Matrix<Int16>, _ quantizer: ActivationQuantizer, into packed: PackedActivations) {
-    precondition(packed.outputs == keys.rows && packed.inputs == keys.columns, "a column for each token")
+  ///
+  /// - Parameter first: the token that the first row of `keys` is.
+  package func packKeys(
+    _ keys: Matrix<Int16>, _ quantizer: ActivationQuantizer, into packed: PackedActivations, at first: Int = 0
+  ) {
+    precondition(
+      first >= 0 && first + keys.rows <= packed.outputs && packed.inputs == keys.columns, "a column for each token")
     for token in 0..<keys.rows {
       prefetch(keys, after: token)
       let key = unsafe keys.row(token)
@@ -42,21 +47,26 @@ extension Kernels {
         rowQuantizer = RowQuantizer(magnitude: max(0 &- range.minimum, range.maximum))
       }
       var cValue = rowQuantizer.cValue
-      let column = unsafe packed.panels + WeightLayout.index(output: token, input: 0, inputs: keys.columns)
-      unsafe packed.columnSum[token] = table.pack_key(key, Int32(truncatingIfNeeded: keys.columns), &cValue, column)
-      unsafe packed.multiplier[token] = rowQuantizer.multiplier
+      let output = first + token
+      let column = unsafe packed.panels + WeightLayout.index(output: output, input: 0, inputs: keys.columns)
+      unsafe packed.columnSum[output] = table.pack_key(key, Int32(truncatingIfNeeded: keys.columns), &cValue, column)
+      unsafe packed.multiplier[output] = rowQuantizer.multiplier
     }
   }
 
   /// Packs a head's values, already in units of their int8 scale, as panels whose columns are channels.
-  package func packValues(_ values: Matrix<Int16>, into packed: PackedActivations) {
-    precondition(packed.outputs == values.columns && packed.inputs == values.rows, "a column for each channel")
-    let panelBytes = WeightLayout.paddedInputs(values.rows) * WeightLayout.panelColumns
+  ///
+  /// - Parameter firstToken: the token that the first row of `values` is, a multiple of 4.
+  package func packValues(_ values: Matrix<Int16>, into packed: PackedActivations, at firstToken: Int = 0) {
+    precondition(
+      packed.outputs == values.columns && firstToken >= 0 && firstToken.isMultiple(of: 4)
+        && firstToken + values.rows <= packed.inputs, "a column for each channel, whole groups of 4 tokens")
+    let panelBytes = WeightLayout.paddedInputs(packed.inputs) * WeightLayout.panelColumns
     for first in stride(from: 0, to: values.columns, by: WeightLayout.panelColumns) {
       unsafe table.pack_values(
         values.base + first, values.stride, Int32(truncatingIfNeeded: values.rows),
         Int32(truncatingIfNeeded: min(WeightLayout.panelColumns, values.columns - first)),
-        packed.panels + first / WeightLayout.panelColumns * panelBytes)
+        packed.panels + first / WeightLayout.panelColumns * panelBytes + firstToken * WeightLayout.panelColumns)
     }
   }
 

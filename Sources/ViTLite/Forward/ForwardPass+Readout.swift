@@ -28,7 +28,8 @@ extension ForwardPass {
     let outputs = 0..<layer.outputs
     kernels.quantize(arena.headInput.columns(0..<layer.inputs), rows: 0..<1, model.headInputQuantizer, into: input)
     kernels.multiply(
-      input, by: layer.panels(outputs), into: arena.outputs.columns(outputs), arena.scratch(of: layer, outputs))
+      input, by: layer.panels(outputs), into: arena.outputs.columns(outputs),
+      arena.scratch(of: layer, rows: 1, columns: outputs, width: layer.outputs))
   }
 
   /// One token through the final norm, as a segment of the head's input.

@@ -17,49 +17,59 @@ struct ForwardPass<Observer: PhaseObserver> {
   func run(pixels: Vector<UInt8>, states: HiddenStates?) {
     embed(pixels)
     for index in model.blocks.indices {
-      states?.keep(arena.residual, index, share(of: .positions))
+      states?.keep(arena.residual, index, tokenShare)
       attention(model.blocks[index])
       mlp(model.blocks[index])
     }
-    states?.keep(arena.residual, model.blocks.count, share(of: .positions))
+    states?.keep(arena.residual, model.blocks.count, tokenShare)
     readOut(states)
   }
 
   /// residual (tokens x width) = positions with prefix tokens, plus patches (patches x inputs) times the embedding.
   private func embed(_ pixels: Vector<UInt8>) {
-    phase(.positions) { tokens in arena.residual.copyRows(tokens, from: model.positions) }
-    phase(.patches) { patches in gather(patches, of: pixels) }
-    product(.patchEmbedding, model.patchEmbedding)
+    phase(.positions, rows: model.configuration.tokens) { tokens in
+      arena.residual.copyRows(tokens, from: model.positions)
+    }
+    plan.forEachRows(of: model.configuration.patches) { rows in
+      phase(.patches, rows: rows.count) { patches in gather(patches, from: rows.lowerBound, of: pixels) }
+      let input = arena.patches.rows(0..<rows.count)
+      product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
+    }
   }
 
-  /// residual += projection(attention(ln1(residual)))
+  /// residual += projection(attention(ln1(residual))): first the keys and values of all tokens, then what needs them.
   private func attention(_ block: IntegerBlock) {
-    let layers = block.layers
-    let input = arena.input(of: layers.attnQKV)
-    phase(.ln1) { tokens in
-      kernels.normalize(
-        arena.residual, rows: tokens, block.ln1, block.quantizers.attnQKV, through: scratch.normalized, into: input)
-    }
-    product(.attnQKV, layers.attnQKV)
-    phase(.attnPack) { heads in
-      for head in heads {
-        kernels.packKeys(keys(head), block.keyQuantizers[head], into: arena.keys(head))
-        kernels.packValues(values(head), into: arena.values(head))
+    plan.forEachRows(of: model.configuration.tokens) { rows in
+      normalize(.ln1, rows, block.ln1, block.quantizers.attnQKV, for: block.layers.attnQKV)
+      if plan.splitsQKV {
+        project(.keys, block, rows)
+        pack(.keys, block, rows)
+        project(.values, block, rows)
+        pack(.values, block, rows)
+      } else {
+        project(.all, block, rows)
+        pack(.all, block, rows)
       }
     }
-    attend(block)
-    let output = arena.input(of: layers.attnOut)
-    phase(.attnQuantize) { tokens in
-      kernels.quantize(arena.attention, rows: tokens, block.quantizers.attnOut, into: output)
+    plan.forEachRows(of: model.configuration.tokens) { rows in
+      if plan.kind == .lean {
+        normalize(.ln1, rows, block.ln1, block.quantizers.attnQKV, for: block.layers.attnQKV)
+        project(plan.splitsQKV ? .queries : .all, block, rows)
+      }
+      attend(block, rows)
+      let output = arena.input(of: block.layers.attnOut).rows(0..<rows.count)
+      phase(.attnQuantize, rows: rows.count) { tokens in
+        kernels.quantize(arena.attention, rows: tokens, block.quantizers.attnOut, into: output)
+      }
+      product(.attnOut, block.layers.attnOut, output, addingTo: arena.residual.rows(rows))
     }
-    product(.attnOut, layers.attnOut)
   }
 
-  /// attention (tokens x width) = softmax(queries x keys) x values, for each head and block of query rows.
-  private func attend(_ block: IntegerBlock) {
+  /// attention (rows x width) = softmax(queries x keys) x values, for each head and block of query rows.
+  private func attend(_ block: IntegerBlock, _ tokens: Range<Int>) {
     let headWidth = model.configuration.headWidth
-    for unit in share(of: .attnScores) {
-      let (head, rows) = queryBlock(unit)
+    for unit in share(of: .attnScores, rows: tokens.count) {
+      let (head, rows) = queryBlock(unit, of: tokens.count)
       let channels = head * headWidth..<(head + 1) * headWidth
       let queries = scratch.queries.rows(0..<rows.count)
       let scores = scratch.scores.rows(0..<rows.count).columns(0..<model.configuration.tokens)
@@ -86,32 +96,32 @@ struct ForwardPass<Observer: PhaseObserver> {
   /// residual += ffnDown(gelu(ffnUp(ln2(residual))))
   private func mlp(_ block: IntegerBlock) {
     let layers = block.layers
-    let input = arena.input(of: layers.ffnUp)
-    phase(.ln2) { tokens in
-      kernels.normalize(
-        arena.residual, rows: tokens, block.ln2, block.quantizers.ffnUp, through: scratch.normalized, into: input)
-    }
-    product(.ffnUp, layers.ffnUp)
-    let hidden = arena.input(of: layers.ffnDown)
-    phase(.ffnActivation) { tokens in
-      switch model.configuration.activation {
-      case .gelu:
-        kernels.gelu(
-          arena.hidden, rows: tokens, fractionBits: block.geluFractionBits, block.quantizers.ffnDown, into: hidden)
+    plan.forEachRows(of: model.configuration.tokens) { rows in
+      normalize(.ln2, rows, block.ln2, block.quantizers.ffnUp, for: layers.ffnUp)
+      let input = arena.input(of: layers.ffnUp).rows(0..<rows.count)
+      let hidden = arena.hidden.rows(0..<rows.count)
+      product(.ffnUp, layers.ffnUp, input, into: hidden)
+      let activations = arena.input(of: layers.ffnDown).rows(0..<rows.count)
+      phase(.ffnActivation, rows: rows.count) { tokens in
+        switch model.configuration.activation {
+        case .gelu:
+          kernels.gelu(
+            hidden, rows: tokens, fractionBits: block.geluFractionBits, block.quantizers.ffnDown, into: activations)
+        }
       }
+      product(.ffnDown, layers.ffnDown, activations, addingTo: arena.residual.rows(rows))
     }
-    product(.ffnDown, layers.ffnDown)
   }
 
   /// outputs = head(pool(finalNorm(residual))), and the final tokens where they are wanted.
   private func readOut(_ states: HiddenStates?) {
     let finalTokens = states?.finalTokens ?? arena.finalTokens
-    phase(.finalNorm) { tokens in
+    phase(.finalNorm, rows: model.configuration.tokens) { tokens in
       for token in tokens where token < finalTokens.rows {
         kernels.normalize(arena.residual, row: token, model.finalNorm, into: finalTokens, at: token)
       }
     }
-    phase(.output) { _ in
+    phase(.output, rows: 1) { _ in
       pool(finalTokens)
       if let layer = model.head ?? model.pooler { applyHead(layer) }
     }
@@ -122,93 +132,172 @@ struct ForwardPass<Observer: PhaseObserver> {
 
 extension ForwardPass {
   /// A phase: this worker's share of it, and the meeting after it where there is one.
+  ///
+  /// - Parameter rows: that the phase takes.
   @inline(__always)
-  private func phase(_ phase: Phase, _ body: (Range<Int>) -> Void) {
-    let share = share(of: phase)
+  private func phase(_ phase: Phase, rows: Int, _ body: (Range<Int>) -> Void) {
+    let share = share(of: phase, rows: rows)
     if !share.isEmpty { body(share) }
     observer.finish(phase)
     meet(after: phase)
   }
 
-  private func share(of phase: Phase) -> Range<Int> {
-    let (count, unit) = arena.plan.share(of: phase)
+  private func share(of phase: Phase, rows: Int) -> Range<Int> {
+    let (count, unit) = plan.share(of: phase, rows: rows)
     return worker.share(of: count, unit: unit)
   }
 
+  /// This worker's share of all tokens.
+  private var tokenShare: Range<Int> { share(of: .positions, rows: model.configuration.tokens) }
+
   @inline(__always)
   private func meet(after phase: Phase) {
-    guard arena.plan.meets(after: phase) else { return }
+    guard plan.meets(after: phase) else { return }
     worker.barrier()
     observer.met(after: phase)
   }
 
-  /// A phase that is a linear layer's product: each worker takes some of the outputs, for all rows.
-  func product(_ current: Phase, _ layer: LinearLayer) {
-    phase(current) { outputs in multiply(current, layer, outputs) }
+  /// LayerNorm of some tokens as the input (rows x width) of a layer.
+  private func normalize(
+    _ current: Phase, _ rows: Range<Int>, _ norm: IntegerNorm, _ quantizer: ActivationQuantizer,
+    for layer: LinearLayer
+  ) {
+    let (residual, input) = (arena.residual.rows(rows), arena.input(of: layer).rows(0..<rows.count))
+    phase(current, rows: rows.count) { tokens in
+      kernels.normalize(residual, rows: tokens, norm, quantizer, through: scratch.normalized, into: input)
+    }
   }
 
-  /// Some outputs of a linear layer.
-  private func multiply(_ phase: Phase, _ layer: LinearLayer, _ outputs: Range<Int>) {
-    let panels = layer.panels(outputs)
-    let scratch = arena.scratch(of: layer, outputs)
-    switch phase {
-    case .patchEmbedding:
-      kernels.multiply(arena.patches, by: panels, addingTo: arena.patchTokens.columns(outputs), scratch)
-    case .attnQKV:
-      kernels.multiply(arena.input(of: layer), by: panels, into: arena.qkv.columns(outputs), scratch)
-    case .ffnUp:
-      kernels.multiply(arena.input(of: layer), by: panels, into: arena.hidden.columns(outputs), scratch)
-    default:
-      kernels.multiply(arena.input(of: layer), by: panels, addingTo: arena.residual.columns(outputs), scratch)
+  /// qkv (rows x 3 width, or x width) = normed tokens times some of the layer's outputs.
+  private func project(_ part: QKVPart, _ block: IntegerBlock, _ rows: Range<Int>) {
+    let layer = block.layers.attnQKV
+    let input = arena.input(of: layer).rows(0..<rows.count)
+    product(.attnQKV, layer, from: first(of: part), input, into: arena.qkv.rows(0..<rows.count))
+  }
+
+  /// Keys and values of some tokens, packed for all heads' products.
+  private func pack(_ part: QKVPart, _ block: IntegerBlock, _ rows: Range<Int>) {
+    phase(.attnPack, rows: rows.count) { heads in
+      for head in heads {
+        if part != .values {
+          let keys = channels(of: .keys, head, among: part).rows(0..<rows.count)
+          kernels.packKeys(keys, block.keyQuantizers[head], into: arena.keys(head), at: rows.lowerBound)
+        }
+        if part != .keys {
+          let values = channels(of: .values, head, among: part).rows(0..<rows.count)
+          kernels.packValues(values, into: arena.values(head), at: rows.lowerBound)
+        }
+      }
+    }
+  }
+
+  /// A linear layer's product as int16: each worker takes some of the outputs, for all rows.
+  ///
+  /// - Parameter first: the output that the first column of `out` is.
+  private func product(
+    _ current: Phase, _ layer: LinearLayer, from first: Int = 0, _ input: QuantizedRows, into out: Matrix<Int16>
+  ) {
+    phase(current, rows: out.rows) { outputs in
+      let scratch = arena.scratch(of: layer, rows: out.rows, columns: outputs, width: out.columns)
+      let panels = layer.panels(first + outputs.lowerBound..<first + outputs.upperBound)
+      kernels.multiply(input, by: panels, into: out.columns(outputs), scratch)
+    }
+  }
+
+  /// A linear layer's product, added to what is there.
+  private func product(
+    _ current: Phase, _ layer: LinearLayer, _ input: QuantizedRows, addingTo out: Matrix<Int32>
+  ) {
+    phase(current, rows: out.rows) { outputs in
+      let scratch = arena.scratch(of: layer, rows: out.rows, columns: outputs, width: out.columns)
+      kernels.multiply(input, by: layer.panels(outputs), addingTo: out.columns(outputs), scratch)
     }
   }
 
   /// All linear layers that see every token, in order, on whatever the buffers hold; for measurements.
   func runProducts() {
-    product(.patchEmbedding, model.patchEmbedding)
-    for block in model.blocks {
-      for phase in Phase.allCases {
-        if case .layer(let layer) = phase.description.product { product(phase, block.layers[layer]) }
-      }
+    plan.forEachRows(of: model.configuration.patches) { rows in
+      let input = arena.patches.rows(0..<rows.count)
+      product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
+    for block in model.blocks {
+      plan.forEachRows(of: model.configuration.tokens) { rows in runProducts(of: block, rows) }
+    }
+  }
+
+  private func runProducts(of block: IntegerBlock, _ rows: Range<Int>) {
+    if plan.splitsQKV {
+      for part in [QKVPart.keys, .values, .queries] { project(part, block, rows) }
+    } else {
+      project(.all, block, rows)
+    }
+    for (phase, layer) in [(Phase.attnOut, block.layers.attnOut), (.ffnDown, block.layers.ffnDown)] {
+      product(phase, layer, arena.input(of: layer).rows(0..<rows.count), addingTo: arena.residual.rows(rows))
+    }
+    let input = arena.input(of: block.layers.ffnUp).rows(0..<rows.count)
+    product(.ffnUp, block.layers.ffnUp, input, into: arena.hidden.rows(0..<rows.count))
+  }
+}
+
+// MARK: - Queries, keys and values
+
+/// Which outputs of the layer that makes queries, keys and values.
+private enum QKVPart {
+  case all
+  case queries
+  case keys
+  case values
+}
+
+extension ForwardPass {
+  /// The layer's first output of a part.
+  private func first(of part: QKVPart) -> Int {
+    switch part {
+    case .all, .queries: 0
+    case .keys: model.configuration.width
+    case .values: 2 * model.configuration.width
+    }
+  }
+
+  /// A head's channels (rows x head width) where `present` is what was projected last.
+  private func channels(of part: QKVPart, _ head: Int, among present: QKVPart) -> Matrix<Int16> {
+    let headWidth = model.configuration.headWidth
+    let first = first(of: part) - first(of: present) + head * headWidth
+    return arena.qkv.columns(first..<first + headWidth)
+  }
+
+  /// The head and the query rows of a unit of work.
+  private func queryBlock(_ unit: Int, of count: Int) -> (head: Int, rows: Range<Int>) {
+    let blocks = plan.queryBlocks(count)
+    let first = unit % blocks * plan.queryRows
+    return (unit / blocks, first..<min(first + plan.queryRows, count))
   }
 }
 
 // MARK: - Places
 
 extension ForwardPass {
+  var plan: ForwardPlan { arena.plan }
+
   private var scratch: WorkerScratch { arena.workers[worker.index] }
 
   private var noScratch: WideScratch { WideScratch(sums: scratch.scores.rows(0..<0), zeros: arena.zeros) }
 
-  /// Tokens x head width.
-  private func keys(_ head: Int) -> Matrix<Int16> { part(1, of: head) }
-  private func values(_ head: Int) -> Matrix<Int16> { part(2, of: head) }
-
-  private func part(_ part: Int, of head: Int) -> Matrix<Int16> {
-    let first = part * model.configuration.width + head * model.configuration.headWidth
-    return arena.qkv.columns(first..<first + model.configuration.headWidth)
-  }
-
-  /// The head and the query rows of a unit of work.
-  private func queryBlock(_ unit: Int) -> (head: Int, rows: Range<Int>) {
-    let blocks = arena.plan.queryBlocks
-    let first = unit % blocks * ForwardPlan.queryRows
-    return (unit / blocks, first..<min(first + ForwardPlan.queryRows, model.configuration.tokens))
-  }
-
   /// Copies patches' pixels, channel by channel and row by row; pixels are exact, so every row's scale is 1.
-  private func gather(_ patches: Range<Int>, of pixels: Vector<UInt8>) {
+  ///
+  /// - Parameter first: the patch that the first row of the buffer is.
+  private func gather(_ rows: Range<Int>, from first: Int, of pixels: Vector<UInt8>) {
     let configuration = model.configuration
     let size = configuration.patchSize
-    for patch in patches {
+    for index in rows {
+      let patch = first + index
       let top = patch / configuration.gridWidth * size
       let left = patch % configuration.gridWidth * size
       for channel in 0..<configuration.channels {
         for row in 0..<size {
           let line = (channel * configuration.imageHeight + top + row) * configuration.imageWidth + left
           arena.patches.setExact(
-            row: patch, column: (channel * size + row) * size, pixels.extracting(line..<line + size))
+            row: index, column: (channel * size + row) * size, pixels.extracting(line..<line + size))
         }
       }
     }

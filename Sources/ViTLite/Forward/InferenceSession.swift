@@ -29,9 +29,11 @@ public final class InferenceSession {
 
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
+  ///   - plan: whether to save time or memory; the results are the same.
   ///   - measuresPhases: whether each run is timed phase by phase, for `nanoseconds(of:)`.
   public init(
-    model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, measuresPhases: Bool = false
+    model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, plan: PlanKind = .fast,
+    measuresPhases: Bool = false
   ) throws(InferenceError) {
     guard let kernels = instructionSet.kernels else {
       throw .unavailable(instructionSet, available: InstructionSet.available)
@@ -40,7 +42,7 @@ public final class InferenceSession {
     self.instructionSet = instructionSet
     let workers = max(1, min(threads, 256))
     let task = InferenceTask(
-      model: model, arena: InferenceArena(ForwardPlan(model.outline, kind: .fast, workers: workers)),
+      model: model, arena: InferenceArena(ForwardPlan(model.outline, kind: plan, workers: workers)),
       kernels: kernels, timer: measuresPhases ? PhaseTimer(now: { MonotonicClock.nanoseconds }) : nil)
     self.task = task
     pool = WorkerPool(count: workers) { worker in task.run(worker) }

@@ -20,10 +20,10 @@ package final class ThroughputProbe {
   /// The products of all linear layers that see every token, in the order of the forward pass, on whatever the buffers
   /// hold. Nil where the instruction set cannot be used.
   package static func products(
-    of model: IntegerModel, on instructionSet: InstructionSet, threads: Int
+    of model: IntegerModel, on instructionSet: InstructionSet, threads: Int, plan kind: PlanKind = .fast
   ) -> ThroughputProbe? {
     guard let kernels = instructionSet.kernels else { return nil }
-    let plan = ForwardPlan(model.outline, kind: .fast, workers: max(1, min(threads, 256)))
+    let plan = ForwardPlan(model.outline, kind: kind, workers: max(1, min(threads, 256)))
     let arena = InferenceArena(plan)
     let pool = WorkerPool(count: plan.workers) { worker in
       ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: NoObserver()).runProducts()

@@ -4,6 +4,9 @@ import Int8Kernels
 public enum PlanKind: String, Sendable, CaseIterable {
   /// Every phase takes all tokens at once.
   case fast
+  /// Phases take some tokens at a time, so that only the residual stream, the keys and the values are there for all.
+  /// Takes more time: LayerNorm is computed twice, and weights are read once for each group of tokens.
+  case lean
 }
 
 /// What a plan depends on, beside its kind and the number of workers.
@@ -44,18 +47,22 @@ package struct ModelOutline: Sendable {
 ///     let plan = ForwardPlan(model, workers: 2)
 ///     print(plan.arenaByteCount)
 public struct ForwardPlan: Sendable {
-  /// Query rows that a worker takes through attention at a time.
-  static let queryRows = 32
-
   package let outline: ModelOutline
   public let kind: PlanKind
   public let workers: Int
+  /// Tokens, or patches, that go through a phase at a time: a multiple of 16, or all of them.
+  let rows: Int
+  /// Query rows that a worker takes through attention at a time.
+  let queryRows: Int
+  /// Whether queries, keys and values are projected one after the other into one place.
+  let splitsQKV: Bool
+  let order: PhaseOrder
   /// The arena.
   package let memory: MemoryPlan
   /// A bit for each phase after which the workers meet.
   private let meetings: UInt32
-  /// By phase: what the workers share, and in which units.
-  private let shares: [(count: Int, unit: Int)]
+  /// By phase: what the workers share.
+  private let shares: [Share]
 
   /// The plan of a model.
   ///
@@ -66,16 +73,38 @@ public struct ForwardPlan: Sendable {
 
   /// - Parameter workers: at least 1.
   package init(_ outline: ModelOutline, kind: PlanKind, workers: Int) {
+    switch kind {
+    case .fast: self.init(outline, kind: kind, rows: outline.configuration.tokens, workers: workers)
+    case .lean:
+      // The most rows that add little to what must be there anyway; more rows, less time.
+      let residual = outline.configuration.tokens * outline.configuration.width * MemoryLayout<Int32>.size
+      let plans = stride(from: 64, through: 16, by: -16).lazy.map { rows in
+        ForwardPlan(outline, kind: kind, rows: min(rows, outline.configuration.tokens), workers: workers)
+      }
+      self =
+        plans.first { $0.arenaByteCount <= residual / 8 * 17 }
+        ?? ForwardPlan(outline, kind: kind, rows: min(16, outline.configuration.tokens), workers: workers)
+    }
+  }
+
+  private init(_ outline: ModelOutline, kind: PlanKind, rows: Int, workers: Int) {
     self.outline = outline
     self.kind = kind
     self.workers = workers
-    let meetings = Self.meetings()
-    self.meetings = meetings
-    shares = Phase.allCases.map { Self.share(of: $0, outline) }
-    let lifetimes = Self.lifetimes(meetings)
+    self.rows = rows
+    queryRows = kind == .fast ? 32 : 16
+    // Each part begins at a whole panel of weights.
+    splitsQKV = kind == .lean && outline.configuration.width.isMultiple(of: WeightLayout.panelColumns)
+    order = kind == .fast ? .fast : .lean(splitsQKV: splitsQKV)
+    meetings = Self.meetings(order, kind)
+    shares = Phase.allCases.map { [splitsQKV, queryRows] phase in
+      Share(phase, outline.configuration, splitsQKV: splitsQKV, queryRows: queryRows)
+    }
+    let lifetimes = Self.lifetimes(order, kind, meetings)
+    let shapes = BufferShapes(outline, kind: kind, rows: rows, queryRows: queryRows, splitsQKV: splitsQKV)
     memory = MemoryPlan(
       Buffer.allCases.map { buffer in
-        let shape = Self.shape(of: buffer, outline)
+        let shape = shapes.shape(of: buffer)
         let bytes = buffer.isPerWorker ? workers * MemoryPlan.aligned(shape.byteCount) : shape.byteCount
         return MemoryPlan.Request(name: buffer.name, byteCount: bytes, lifetime: lifetimes[buffer.rawValue])
       })
@@ -88,36 +117,85 @@ public struct ForwardPlan: Sendable {
   /// Whether the workers meet after a phase, so that each sees what the others wrote.
   package func workersMeet(after phase: Phase) -> Bool { meets(after: phase) }
 
-  /// The number of meetings before a phase; buffers' lifetimes are given in these.
-  func stage(of phase: Phase) -> Int { Self.stages(meetings)[phase.rawValue] }
+  /// The number of meetings before each phase of the order; buffers' lifetimes are given in these.
+  var stages: [Int] { Self.stages(order, meetings) }
 
-  /// How many items the workers share in a phase, and how many belong together.
-  func share(of phase: Phase) -> (count: Int, unit: Int) { shares[phase.rawValue] }
+  /// How many items the workers share in a phase that takes some rows, and how many belong together.
+  func share(of phase: Phase, rows: Int) -> (count: Int, unit: Int) { shares[phase.rawValue].items(rows: rows) }
 
   /// Bytes of activations that an inference takes, beside the model.
   public var arenaByteCount: Int { memory.byteCount }
 
-  package func shape(of buffer: Buffer) -> BufferShape { Self.shape(of: buffer, outline) }
+  package func shape(of buffer: Buffer) -> BufferShape {
+    BufferShapes(outline, kind: kind, rows: rows, queryRows: queryRows, splitsQKV: splitsQKV).shape(of: buffer)
+  }
 
   package func offset(of buffer: Buffer) -> Int { memory.buffers[buffer.rawValue].offset }
 
-  /// Blocks of query rows in a head.
-  var queryBlocks: Int { (outline.configuration.tokens + Self.queryRows - 1) / Self.queryRows }
+  /// Blocks of query rows among some rows of a head.
+  func queryBlocks(_ rows: Int) -> Int { (rows + queryRows - 1) / queryRows }
+
+  /// The rows that go through a phase at a time, in order.
+  @inline(__always)
+  func forEachRows(of count: Int, _ body: (Range<Int>) -> Void) {
+    for first in stride(from: 0, to: count, by: max(rows, 1)) { body(first..<min(first + rows, count)) }
+  }
+}
+
+/// What the workers share in a phase.
+private struct Share: Sendable {
+  private let fixed: Int
+  /// Items for each group of `rowGroup` rows.
+  private let perRowGroup: Int
+  private let rowGroup: Int
+  private let unit: Int
+
+  init(_ phase: Phase, _ configuration: ModelConfiguration, splitsQKV: Bool, queryRows: Int) {
+    var (fixed, perRowGroup, rowGroup, unit) = (0, 0, 1, 1)
+    let description = phase.description
+    switch description.work {
+    case .tokens, .patches: perRowGroup = 1
+    case .heads: fixed = configuration.heads
+    case .queryBlocks: (perRowGroup, rowGroup) = (configuration.heads, queryRows)
+    case .once: fixed = 1
+    case .outputs:
+      unit = WeightLayout.panelColumns
+      fixed = configuration.width
+      if case .layer(let layer) = description.product, !(layer == .attnQKV && splitsQKV) {
+        fixed = layer.shape(in: configuration).outputs
+      }
+    }
+    (self.fixed, self.perRowGroup, self.rowGroup, self.unit) = (fixed, perRowGroup, rowGroup, unit)
+  }
+
+  @inline(__always)
+  func items(rows: Int) -> (count: Int, unit: Int) {
+    (fixed + perRowGroup * ((rows + rowGroup - 1) / rowGroup), unit)
+  }
 }
 
 // MARK: - Derived from the phases
 
 extension ForwardPlan {
+  /// What a phase reads and writes, where the plan puts it: the heads' results of a lean plan take the queries' place.
+  private static func access(_ phase: Phase, _ kind: PlanKind) -> Phase.Description {
+    var description = phase.description
+    guard kind == .lean else { return description }
+    if description.reads.contains(.attention) { description.reads.formUnion(.qkv) }
+    if description.writes.contains(.attention) { description.writes.formUnion(.qkv) }
+    return description
+  }
+
   /// The workers meet before a phase that touches what another has written, or writes what another touches, since they
   /// met last.
-  private static func meetings() -> UInt32 {
+  private static func meetings(_ order: PhaseOrder, _ kind: PlanKind) -> UInt32 {
     var meetings: UInt32 = 0
     var open: [Phase] = []
-    // Two blocks, so that what the last phase of one does to the first of the next is seen.
-    let phases = Phase.allCases
-    let order = phases[..<Phase.finalNorm.rawValue] + phases[Phase.block] + phases[Phase.finalNorm.rawValue...]
-    for phase in order {
-      if open.contains(where: { $0.conflicts(with: phase) }), let last = open.last {
+    // Every loop twice, so that what its last phase does to its first is seen.
+    for index in order.sequence({ _ in 2 }) {
+      let phase = order.phases[index]
+      let description = access(phase, kind)
+      if open.contains(where: { access($0, kind).conflicts(with: description) }), let last = open.last {
         meetings |= 1 << UInt32(last.rawValue)
         open.removeAll()
       }
@@ -126,10 +204,10 @@ extension ForwardPlan {
     return meetings
   }
 
-  /// For each phase, the number of meetings before it.
-  private static func stages(_ meetings: UInt32) -> [Int] {
+  /// For each phase of the order, the number of meetings before it.
+  private static func stages(_ order: PhaseOrder, _ meetings: UInt32) -> [Int] {
     var stage = 0
-    return Phase.allCases.map { phase in
+    return order.phases.map { phase in
       defer { if meetings & (1 << UInt32(phase.rawValue)) != 0 { stage += 1 } }
       return stage
     }
@@ -137,79 +215,21 @@ extension ForwardPlan {
 
   /// For each buffer, the stages in which it holds something: a stage is all that happens between two meetings, so that
   /// buffers that share memory are never used at the same time.
-  private static func lifetimes(_ meetings: UInt32) -> [ClosedRange<Int>] {
-    let stages = stages(meetings)
+  private static func lifetimes(_ order: PhaseOrder, _ kind: PlanKind, _ meetings: UInt32) -> [ClosedRange<Int>] {
+    let stages = stages(order, meetings)
     return Buffer.allCases.map { buffer in
       guard buffer != .zeros else { return 0...(stages.last ?? 0) }
-      var first: Int?
-      var last = 0
-      var crossesBlocks = false
-      for phase in Phase.allCases {
-        let description = phase.description
-        let reads = description.reads.contains(buffer)
-        guard reads || description.writes.contains(buffer) else { continue }
-        // Read in a block before the block writes it: it comes from the block before.
-        if reads, Phase.block.contains(phase.rawValue), first.map({ $0 < stages[Phase.block.lowerBound] }) ?? true {
-          crossesBlocks = true
-        }
-        first = first ?? stages[phase.rawValue]
-        last = stages[phase.rawValue]
+      let users = order.phases.indices.filter { index in
+        let description = access(order.phases[index], kind)
+        return description.reads.contains(buffer) || description.writes.contains(buffer)
       }
-      let begin = first ?? 0
-      return begin...max(last, crossesBlocks ? stages[Phase.block.upperBound] : begin)
-    }
-  }
-
-  private static func share(of phase: Phase, _ outline: ModelOutline) -> (count: Int, unit: Int) {
-    let configuration = outline.configuration
-    let description = phase.description
-    switch description.work {
-    case .tokens: return (configuration.tokens, 1)
-    case .patches: return (configuration.patches, 1)
-    case .heads: return (configuration.heads, 1)
-    case .queryBlocks: return (configuration.heads * ((configuration.tokens + queryRows - 1) / queryRows), 1)
-    case .once: return (1, 1)
-    case .outputs:
-      guard case .layer(let layer) = description.product else {
-        return (configuration.width, WeightLayout.panelColumns)
+      guard var first = users.first, var last = users.last else { return 0...0 }
+      // What comes into a loop from before, or is read after it, is there while the loop goes round.
+      for loop in order.loops where first <= loop.range.upperBound - 1 && last >= loop.range.lowerBound {
+        guard first < loop.range.lowerBound || last >= loop.range.upperBound else { continue }
+        (first, last) = (min(first, loop.range.lowerBound), max(last, loop.range.upperBound - 1))
       }
-      return (layer.shape(in: configuration).outputs, WeightLayout.panelColumns)
-    }
-  }
-
-  private static func shape(of buffer: Buffer, _ outline: ModelOutline) -> BufferShape {
-    let configuration = outline.configuration
-    let (tokens, width, mlpWidth) = (configuration.tokens, configuration.width, configuration.mlpWidth)
-    let (heads, headWidth) = (configuration.heads, configuration.headWidth)
-    let wide = outline.wideLayers.map { $0 > 0 }
-    let paddedTokens = WeightLayout.paddedOutputs(tokens)
-    let inputs = configuration.readout.segments * width
-    switch buffer {
-    case .residual: return .int32(tokens, width)
-    case .patches: return .activations(configuration.patches, configuration.patchInputs)
-    case .activations: return .activations(tokens, width, isWide: wide.attnQKV || wide.attnOut || wide.ffnUp)
-    case .qkv: return .int16(tokens, 3 * width)
-    case .keys: return .panels(heads, byteCount: WeightLayout.byteCount(outputs: tokens, inputs: headWidth))
-    case .keyScales: return .int32(2 * heads, paddedTokens)
-    case .values: return .panels(heads, byteCount: WeightLayout.byteCount(outputs: headWidth, inputs: tokens))
-    case .attention: return .int16(tokens, width)
-    case .hidden: return .int16(tokens, mlpWidth)
-    case .hiddenActivations: return .activations(tokens, mlpWidth, isWide: wide.ffnDown)
-    case .finalTokens: return .int32(outline.normsAllTokens ? tokens : 0, width)
-    case .readoutRows: return .int32(2, width)
-    case .headInput: return .int16(1, inputs)
-    case .headActivations: return .activations(1, inputs, isWide: outline.hasWideOutput)
-    case .outputs: return .int32(1, WeightLayout.paddedOutputs(max(configuration.classes, width)))
-    case .wideSums:
-      return .int32(tokens, max(wide.attnQKV ? 3 * width : 0, wide.ffnUp ? mlpWidth : 0))
-    case .zeros:
-      return .int32(1, max(paddedTokens, WeightLayout.paddedOutputs(max(3 * width, mlpWidth, configuration.classes))))
-    case .normalized: return .int16(Kernels.normalizedRows, width)
-    case .queries: return .activations(queryRows, headWidth)
-    case .scores: return .int32(queryRows, paddedTokens)
-    case .probabilities: return .activations(outline.softmaxPlanes * queryRows, paddedTokens)
-    case .weightedSums: return .int32(outline.softmaxPlanes * queryRows, headWidth)
-    case .rowSums: return .int32(1, queryRows)
+      return stages[first]...stages[last]
     }
   }
 }

@@ -10,13 +10,13 @@ final class InferenceArena: @unchecked Sendable {
   let residual: Matrix<Int32>
   /// The part of the residual stream that the patches are: patches x width.
   let patchTokens: Matrix<Int32>
-  /// Patches x (channels, patch rows, patch columns).
+  /// Rows x (channels, patch rows, patch columns).
   let patches: QuantizedRows
-  /// Tokens x 3 width.
+  /// Rows x 3 width, or rows x width where queries, keys and values take turns. Rows are the plan's, all tokens or some.
   let qkv: Matrix<Int16>
-  /// Tokens x width.
+  /// Rows x width; in a lean plan the place of the queries, each head's results where its queries were.
   let attention: Matrix<Int16>
-  /// Tokens x MLP width.
+  /// Rows x MLP width.
   let hidden: Matrix<Int16>
   /// Tokens x width; no rows where not all tokens are normed.
   let finalTokens: Matrix<Int32>
@@ -49,7 +49,7 @@ final class InferenceArena: @unchecked Sendable {
     patches = place.activations(.patches)
     activations = place.activations(.activations)
     qkv = place.matrix(.qkv)
-    attention = place.matrix(.attention)
+    attention = plan.kind == .lean ? qkv.columns(0..<configuration.width) : place.matrix(.attention)
     hidden = place.matrix(.hidden)
     hiddenActivations = place.activations(.hiddenActivations)
     finalTokens = place.matrix(.finalTokens)
@@ -78,12 +78,17 @@ final class InferenceArena: @unchecked Sendable {
     headActivations.reshaped(columns: layer.inputs, isWide: layer.isWide)
   }
 
-  /// What the product of some of a layer's outputs needs, if the layer is wide.
-  func scratch(of layer: LinearLayer, _ outputs: Range<Int>) -> WideScratch {
-    guard layer.isWide, layer.outputs <= wideSums.columns else {
+  /// What a product needs, if the layer is wide.
+  ///
+  /// - Parameters:
+  ///   - rows: of the product.
+  ///   - columns: of the product, among `width` of all workers' products.
+  func scratch(of layer: LinearLayer, rows: Int, columns: Range<Int>, width: Int) -> WideScratch {
+    guard layer.isWide, width <= wideSums.columns, rows <= wideSums.rows else {
       return WideScratch(sums: wideSums.rows(0..<0), zeros: zeros)
     }
-    return WideScratch(sums: wideSums.packed(columns: layer.outputs).columns(outputs), zeros: zeros)
+    let sums = wideSums.packed(columns: width).rows(0..<rows).columns(columns)
+    return WideScratch(sums: sums, zeros: zeros)
   }
 
   func keys(_ head: Int) -> PackedActivations { keys[head] }

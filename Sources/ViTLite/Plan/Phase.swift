@@ -1,4 +1,4 @@
-/// The steps of the int8 forward pass, in order. What a step reads, what it writes, how the workers share it and which
+/// The steps of the int8 forward pass, in the order of the fast plan. What a step reads, what it writes, how the workers share it and which
 /// product it is stands in one table (`description`); barriers, the profile, the lifetimes of buffers and the benchmark's
 /// products follow from that.
 package enum Phase: Int, CaseIterable, Sendable {
@@ -113,12 +113,14 @@ extension Phase {
 
   package var name: String { description.name }
 
+}
+
+extension Phase.Description {
   /// Whether workers must meet between this phase and a later one: one of them touches what the other writes, and not
   /// every worker only its own part.
-  func conflicts(with later: Phase) -> Bool {
-    let (first, second) = (description, later.description)
-    if first.work == .queryBlocks, second.work == .queryBlocks { return false }
-    let touched = second.reads.union(second.writes)
-    return !first.writes.isDisjoint(with: touched) || !first.reads.isDisjoint(with: second.writes)
+  func conflicts(with later: Phase.Description) -> Bool {
+    if work == .queryBlocks, later.work == .queryBlocks { return false }
+    let touched = later.reads.union(later.writes)
+    return !writes.isDisjoint(with: touched) || !reads.isDisjoint(with: later.writes)
   }
 }

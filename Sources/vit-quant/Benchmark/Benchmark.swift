@@ -8,6 +8,7 @@ struct Benchmark {
   struct Plan {
     let instructionSet: InstructionSet
     let threads: Int
+    let kind: PlanKind
     let runs: Int
     let warmup: Int
     let measuresStages: Bool
@@ -35,7 +36,8 @@ struct Benchmark {
     let start = Clock.seconds
     let model = try ModelFile.loadInteger(path)
     do throws(InferenceError) {
-      let session = try InferenceSession(model: model, instructionSet: plan.instructionSet, threads: plan.threads)
+      let session = try InferenceSession(
+        model: model, instructionSet: plan.instructionSet, threads: plan.threads, plan: plan.kind)
       loadTime = (Clock.seconds - start) * 1000
       let pixels = Self.pixels(for: model)
       for _ in 0..<plan.warmup { _ = try session.run(pixels) }
@@ -52,7 +54,8 @@ struct Benchmark {
     } catch { throw .limit("\(error)") }
     weightsBytes = ModelContents(model).byteCount
     // After the peak of memory was read: these have buffers of their own.
-    let products = ThroughputProbe.products(of: model, on: plan.instructionSet, threads: plan.threads)
+    let products = ThroughputProbe.products(
+      of: model, on: plan.instructionSet, threads: plan.threads, plan: plan.kind)
     productRate = products.map { Self.rate(of: $0, runs: min(max(plan.runs, 3), 20)) }
     let peak = ThroughputProbe.peak(of: plan.instructionSet, threads: plan.threads, rounds: Self.peakRounds)
     peakRate = peak.map { Self.rate(of: $0, runs: 10) }
@@ -60,8 +63,7 @@ struct Benchmark {
 
   private static func pixels(for model: IntegerModel) -> [UInt8] {
     let configuration = model.configuration
-    return CalibrationRun.randomPixels(
-      configuration.channels * configuration.imageHeight * configuration.imageWidth, seed: 1)
+    return CalibrationRun.randomPixels(configuration.imageElements, seed: 1)
   }
 
   /// The median time of each phase, from runs of their own: reading the clock has a price.
@@ -69,7 +71,8 @@ struct Benchmark {
     of model: IntegerModel, _ plan: Plan
   ) throws(InferenceError) -> [(name: String, milliseconds: Double)] {
     let session = try InferenceSession(
-      model: model, instructionSet: plan.instructionSet, threads: plan.threads, measuresPhases: true)
+      model: model, instructionSet: plan.instructionSet, threads: plan.threads, plan: plan.kind,
+      measuresPhases: true)
     let pixels = pixels(for: model)
     var times = [[Double]](repeating: [], count: Phase.allCases.count)
     var waits: [Double] = []

@@ -30,7 +30,8 @@ enum BenchCommand {
     try ExecutionOptions.refuseUnserved(arguments)
     let instructionSet = try InstructionSetChoice.resolve(arguments)
     let plan = Benchmark.Plan(
-      instructionSet: instructionSet, threads: ExecutionOptions.threads(arguments), runs: arguments[runs] ?? 20,
+      instructionSet: instructionSet, threads: ExecutionOptions.threads(arguments),
+      kind: arguments[ExecutionOptions.plan] ?? .fast, runs: arguments[runs] ?? 20,
       warmup: arguments[warmup] ?? 3, measuresStages: arguments[profile])
     let result: Benchmark
     switch (arguments.operands.first, arguments[InspectCommand.preset]) {

@@ -12,7 +12,8 @@ enum InspectCommand {
       name: "inspect", summary: "Shows what is in a model: configuration, tensors, where the bytes go.",
       operands: [.init("MODEL", help: "int8 .gguf, or a float model", isRequired: false)],
       options: [
-        OptionDeclaration(layers), OptionDeclaration(preset), OptionDeclaration(SharedOptions.json),
+        OptionDeclaration(layers), OptionDeclaration(preset), OptionDeclaration(ExecutionOptions.plan),
+        OptionDeclaration(SharedOptions.json),
       ], example: "vit-quant inspect --preset seed-vit --layers"),
     run: run)
 
@@ -38,7 +39,9 @@ enum InspectCommand {
     case (let path?, nil):
       switch try ModelFile.kind(of: path) {
       case .float: return try Inspection(checkpoint: path)
-      case .integer: return try Inspection(ModelFile.loadInteger(path), path: path)
+      case .integer: 
+        return try Inspection(
+          ModelFile.loadInteger(path), path: path, plan: arguments[ExecutionOptions.plan] ?? .fast)
       }
     }
   }

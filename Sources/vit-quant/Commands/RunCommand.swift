@@ -47,7 +47,8 @@ enum RunCommand {
       throw .usage("- is given twice, in \"run\", expected at most one image on standard input")
     }
     let model = try InferenceModel.load(
-      path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, instructionSet: instructionSet)
+      path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, instructionSet: instructionSet,
+      plan: arguments[ExecutionOptions.plan] ?? .fast)
     try classify(items, with: model, arguments, console)
   }
 

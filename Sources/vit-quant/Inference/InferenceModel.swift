@@ -6,7 +6,7 @@ import ViTLite
 struct InferenceModel: Sendable {
   enum Engine: Sendable {
     case float(FloatReference)
-    case integer(IntegerModel, InstructionSet)
+    case integer(IntegerModel, InstructionSet, PlanKind)
   }
 
   let engine: Engine
@@ -19,8 +19,8 @@ struct InferenceModel: Sendable {
     preprocessing = checkpoint.preprocessing
   }
 
-  init(_ model: IntegerModel, instructionSet: InstructionSet) {
-    engine = .integer(model, instructionSet)
+  init(_ model: IntegerModel, instructionSet: InstructionSet, plan: PlanKind = .fast) {
+    engine = .integer(model, instructionSet, plan)
     configuration = model.configuration
     preprocessing = model.preprocessing
   }
@@ -28,11 +28,11 @@ struct InferenceModel: Sendable {
   /// Loads a model of either kind.
   /// - Parameter size: what a float model is to run at; nil for its own.
   static func load(
-    path: String, size: (height: Int, width: Int)?, instructionSet: InstructionSet
+    path: String, size: (height: Int, width: Int)?, instructionSet: InstructionSet, plan: PlanKind
   ) throws(CommandError) -> InferenceModel {
     switch try ModelFile.kind(of: path) {
     case .float: InferenceModel(try ModelFile.loadFloat(path, size: size))
-    case .integer: InferenceModel(try ModelFile.loadInteger(path), instructionSet: instructionSet)
+    case .integer: InferenceModel(try ModelFile.loadInteger(path), instructionSet: instructionSet, plan: plan)
     }
   }
 
@@ -42,9 +42,10 @@ struct InferenceModel: Sendable {
     switch engine {
     case .float(let reference):
       return InferenceWorker(engine: .float(reference, FloatWorkspace(configuration)), preprocessing: preprocessing)
-    case .integer(let model, let instructionSet):
+    case .integer(let model, let instructionSet, let plan):
       do throws(InferenceError) {
-        let session = try InferenceSession(model: model, instructionSet: instructionSet, threads: threads)
+        let session = try InferenceSession(
+          model: model, instructionSet: instructionSet, threads: threads, plan: plan)
         return InferenceWorker(engine: .integer(session, model), preprocessing: preprocessing)
       } catch { throw .limit("\(error)") }
     }

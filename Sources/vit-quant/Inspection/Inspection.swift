@@ -34,7 +34,7 @@ struct Inspection {
     self.contents = contents
   }
 
-  init(_ model: IntegerModel, path: String) throws(CommandError) {
+  init(_ model: IntegerModel, path: String, plan planKind: PlanKind) throws(CommandError) {
     title = path
     kind = "int8"
     configuration = model.configuration
@@ -47,7 +47,7 @@ struct Inspection {
       ("final_fraction_bits", .integer(model.finalFractionBits)),
       ("output_fraction_bits", .integer(model.outputFractionBits)),
     ]
-    plan = ForwardPlan(model.outline, kind: .fast, workers: 1)
+    plan = ForwardPlan(model.outline, kind: planKind, workers: 1)
   }
 
   private var facts: [(key: String, value: JSON)] {

@@ -1,0 +1,55 @@
+import Int8Kernels
+
+/// The shape of each buffer in a plan.
+struct BufferShapes {
+  private let outline: ModelOutline
+  private let kind: PlanKind
+  /// Tokens or patches at a time.
+  private let rows: Int
+  private let queryRows: Int
+  private let splitsQKV: Bool
+
+  init(_ outline: ModelOutline, kind: PlanKind, rows: Int, queryRows: Int, splitsQKV: Bool) {
+    self.outline = outline
+    self.kind = kind
+    self.rows = rows
+    self.queryRows = queryRows
+    self.splitsQKV = splitsQKV
+  }
+
+  func shape(of buffer: Buffer) -> BufferShape {
+    let configuration = outline.configuration
+    let (tokens, width, mlpWidth) = (configuration.tokens, configuration.width, configuration.mlpWidth)
+    let (heads, headWidth) = (configuration.heads, configuration.headWidth)
+    let wide = outline.wideLayers.map { $0 > 0 }
+    let paddedTokens = WeightLayout.paddedOutputs(tokens)
+    let inputs = configuration.readout.segments * width
+    let qkvWidth = splitsQKV ? width : 3 * width
+    switch buffer {
+    case .residual: return .int32(tokens, width)
+    case .patches: return .activations(min(rows, configuration.patches), configuration.patchInputs)
+    case .activations: return .activations(rows, width, isWide: wide.attnQKV || wide.attnOut || wide.ffnUp)
+    case .qkv: return .int16(rows, qkvWidth)
+    case .keys: return .panels(heads, byteCount: WeightLayout.byteCount(outputs: tokens, inputs: headWidth))
+    case .keyScales: return .int32(2 * heads, paddedTokens)
+    case .values: return .panels(heads, byteCount: WeightLayout.byteCount(outputs: headWidth, inputs: tokens))
+    case .attention: return .int16(kind == .lean ? 0 : tokens, width)
+    case .hidden: return .int16(rows, mlpWidth)
+    case .hiddenActivations: return .activations(rows, mlpWidth, isWide: wide.ffnDown)
+    case .finalTokens: return .int32(outline.normsAllTokens ? tokens : 0, width)
+    case .readoutRows: return .int32(2, width)
+    case .headInput: return .int16(1, inputs)
+    case .headActivations: return .activations(1, inputs, isWide: outline.hasWideOutput)
+    case .outputs: return .int32(1, WeightLayout.paddedOutputs(max(configuration.classes, width)))
+    case .wideSums: return .int32(rows, max(wide.attnQKV ? qkvWidth : 0, wide.ffnUp ? mlpWidth : 0))
+    case .zeros:
+      return .int32(1, max(paddedTokens, WeightLayout.paddedOutputs(max(3 * width, mlpWidth, configuration.classes))))
+    case .normalized: return .int16(Kernels.normalizedRows, width)
+    case .queries: return .activations(queryRows, headWidth)
+    case .scores: return .int32(queryRows, paddedTokens)
+    case .probabilities: return .activations(outline.softmaxPlanes * queryRows, paddedTokens)
+    case .weightedSums: return .int32(outline.softmaxPlanes * queryRows, headWidth)
+    case .rowSums: return .int32(1, queryRows)
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/// The phases in the order in which a pass comes to them, and which of them are repeated for what: one lowering of the
+/// list for each kind of plan.
+struct PhaseOrder: Sendable {
+  /// What a run of phases is repeated for.
+  enum Repetition: Sendable {
+    /// The patches, some rows at a time.
+    case patchRows
+    /// The tokens, some rows at a time.
+    case tokenRows
+    /// The blocks of the model.
+    case blocks
+  }
+
+  struct Loop: Sendable {
+    /// Of `phases`.
+    var range: Range<Int>
+    var repetition: Repetition
+  }
+
+  /// Each loop's phases once. A phase stands here more than once where the pass comes to it in several loops.
+  let phases: [Phase]
+  /// Inner loops before those that contain them.
+  let loops: [Loop]
+
+  /// All tokens at once.
+  static let fast = PhaseOrder([
+    .once(Array(Phase.allCases[Phase.embedding])),
+    .blocks([.once(Array(Phase.allCases[Phase.block]))]),
+    .once([.finalNorm, .output]),
+  ])
+
+  /// Some tokens at a time: first all keys and values, then everything that needs them.
+  ///
+  /// - Parameter splitsQKV: whether queries, keys and values are projected one after the other.
+  static func lean(splitsQKV: Bool) -> PhaseOrder {
+    let pack: [Phase] = [.attnQKV, .attnPack]
+    return PhaseOrder([
+      .once([.positions]),
+      .rows(.patchRows, [.patches, .patchEmbedding]),
+      .blocks([
+        .rows(.tokenRows, [.ln1] + pack + (splitsQKV ? pack : [])),
+        .rows(
+          .tokenRows,
+          [.ln1, .attnQKV, .attnScores, .attnSoftmax, .attnValues, .attnCombine, .attnQuantize, .attnOut]),
+        .rows(.tokenRows, [.ln2, .ffnUp, .ffnActivation, .ffnDown]),
+      ]),
+      .once([.finalNorm, .output]),
+    ])
+  }
+
+  private indirect enum Part {
+    case once([Phase])
+    case rows(Repetition, [Phase])
+    case blocks([Part])
+  }
+
+  private init(_ parts: [Part]) {
+    var phases: [Phase] = []
+    var loops: [Loop] = []
+    func add(_ part: Part) {
+      let first = phases.count
+      switch part {
+      case .once(let some): phases += some
+      case .rows(let repetition, let some):
+        phases += some
+        loops.append(Loop(range: first..<phases.count, repetition: repetition))
+      case .blocks(let parts):
+        for part in parts { add(part) }
+        loops.append(Loop(range: first..<phases.count, repetition: .blocks))
+      }
+    }
+    for part in parts { add(part) }
+    self.phases = phases
+    self.loops = loops
+  }
+
+  /// The indices of `phases` in the order of a pass that repeats each loop as often as `count` says.
+  func sequence(_ count: (Repetition) -> Int) -> [Int] {
+    var sequence = Array(phases.indices)
+    for loop in loops {
+      guard let first = sequence.firstIndex(where: { loop.range.contains($0) }) else { continue }
+      let body = sequence[first...].prefix { loop.range.contains($0) }
+      let repeated = (0..<count(loop.repetition)).flatMap { _ in body }
+      sequence.replaceSubrange(body.startIndex..<body.endIndex, with: repeated)
+    }
+    return sequence
+  }
+}
