@@ -85,5 +85,7 @@ extension IntegerModelCase {
     configuration { ($0.width, $0.heads, $0.channels, $0.patchSize) = (36, 2, 3, 1) },
     configuration { ($0.imageHeight, $0.imageWidth, $0.patchSize, $0.channels) = (11, 17, 4, 2) },
     configuration { ($0.imageHeight, $0.imageWidth, $0.width, $0.heads) = (30, 33, 24, 3) },
+    // Several groups of rows in a lean plan, queries, keys and values one after the other.
+    configuration { ($0.imageHeight, $0.imageWidth, $0.width, $0.heads, $0.depth) = (30, 33, 48, 3, 2) },
   ]
 }

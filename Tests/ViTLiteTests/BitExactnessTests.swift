@@ -22,13 +22,13 @@ private struct InferenceResult: Equatable {
   }
 }
 
-/// The same model and input give the same integers on every instruction set and for any number of threads.
+/// The same model and input give the same integers on every instruction set, for any number of threads and by either plan.
 @Suite("Bit-exactness")
 struct BitExactnessTests {
   private func run(
-    _ model: IntegerModel, _ images: [[UInt8]], _ set: InstructionSet, threads: Int
+    _ model: IntegerModel, _ images: [[UInt8]], _ set: InstructionSet, threads: Int, _ plan: PlanKind = .fast
   ) throws(InferenceError) -> [InferenceResult] {
-    let session = try InferenceSession(model: model, instructionSet: set, threads: threads)
+    let session = try InferenceSession(model: model, instructionSet: set, threads: threads, plan: plan)
     var results: [InferenceResult] = []
     for image in images { results.append(InferenceResult(try session.run(image, keepingHiddenStates: true))) }
     return results
@@ -41,8 +41,10 @@ struct BitExactnessTests {
     try #require(!images.isEmpty)
     for set in InstructionSet.available {
       for threads in 1...3 {
-        let found = try run(model, images, set, threads: threads)
-        #expect(found == expected, "\(set), \(threads) threads, \(options.activations)")
+        for plan in PlanKind.allCases {
+          let found = try run(model, images, set, threads: threads, plan)
+          #expect(found == expected, "\(set), \(threads) threads, \(plan), \(options.activations)")
+        }
       }
     }
   }

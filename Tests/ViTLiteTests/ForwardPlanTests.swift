@@ -11,57 +11,86 @@ struct ForwardPlanTests {
     ModelOutline(configuration: IntegerModelCase.configuration(change))
   }
 
-  /// Records what a pass does and, where workers meet, overwrites all memory that holds nothing by the plan.
+  /// Follows a pass through the order of its phases and, where workers meet, overwrites all memory that holds nothing by
+  /// the plan.
   private final class Saboteur: PhaseObserver {
     let arena: InferenceArena
     private(set) var phases: [Phase] = []
+    /// Indices of the order's phases as the pass comes to them.
+    private let path: [Int]
+    private let stages: [Int]
+    private var position = 0
 
-    init(_ arena: InferenceArena) { self.arena = arena }
+    init(_ arena: InferenceArena) {
+      self.arena = arena
+      path = ForwardPlanTests.path(of: arena.plan)
+      stages = arena.plan.stages
+    }
 
     func finish(_ phase: Phase) { phases.append(phase) }
 
     func met(after phase: Phase) {
-      let plan = arena.plan
-      // What follows a block, or the embedding where there are no blocks, is another block or the final norm.
-      let isBeforeBlock = phase == .patchEmbedding || phase == .ffnDown
-      let stages = isBeforeBlock ? [plan.stage(of: .ln1), plan.stage(of: .finalNorm)] : [plan.stage(of: phase) + 1]
-      arena.overwriteUnused(inStages: stages, with: 0xA5)
+      let order = arena.plan.order.phases
+      while position < path.count, order[path[position]] != phase { position += 1 }
+      position += 1
+      guard position < path.count else { return }
+      arena.overwriteUnused(inStages: [stages[path[position]]], with: 0xA5)
     }
   }
 
-  @Test("A pass does the phases of the list, in its order", arguments: [0, 1, 3])
-  func order(depth: Int) throws {
-    let example = IntegerModelCase.random(IntegerModelCase.configuration { $0.depth = depth })
-    let model = try IntegerModel(example.quantized().bytes)
-    let phases = try Self.sabotagedRun(model, example.pixels(model)[0]).phases
-    let block = Phase.allCases[Phase.block]
-    // Scores, softmax, values and their combination go round by blocks of queries.
-    let heads = Set<Phase>([.attnScores, .attnSoftmax, .attnValues, .attnCombine])
-    let expected =
-      Phase.allCases[Phase.embedding] + (0..<depth).flatMap { _ in block } + [.finalNorm, .output]
-    #expect(phases.filter { !heads.contains($0) } == expected.filter { !heads.contains($0) })
-    #expect(Set(phases.filter { heads.contains($0) }) == (depth > 0 ? heads : []))
+  /// The order's phases as a pass comes to them.
+  private static func path(of plan: ForwardPlan) -> [Int] {
+    let configuration = plan.outline.configuration
+    func groups(_ count: Int) -> Int { (count + plan.rows - 1) / plan.rows }
+    return plan.order.sequence { repetition in
+      switch repetition {
+      case .patchRows: groups(configuration.patches)
+      case .tokenRows: groups(configuration.tokens)
+      case .blocks: configuration.depth
+      }
+    }
   }
 
-  @Test("Memory that holds nothing by the plan can hold anything", arguments: IntegerModelCase.awkward)
-  func lifetimes(_ example: IntegerModelCase) throws {
+  @Test("A pass does the phases of the list, in the plan's order", arguments: PlanKind.allCases, [0, 1, 3])
+  func order(kind: PlanKind, depth: Int) throws {
+    // 21 tokens: two groups of rows.
+    let configuration = IntegerModelCase.configuration {
+      ($0.depth, $0.imageHeight, $0.imageWidth) = (depth, 4 * $0.patchSize, 5 * $0.patchSize)
+    }
+    let example = IntegerModelCase.random(configuration)
+    let model = try IntegerModel(example.quantized().bytes)
+    let phases = try Self.sabotagedRun(model, example.pixels(model)[0], kind).phases
+    try #require(model.configuration.tokens > 16)
+    let plan = ForwardPlan(model, kind: kind)
+    // Scores, softmax, values and their combination go round by blocks of queries.
+    let heads = Set<Phase>([.attnScores, .attnSoftmax, .attnValues, .attnCombine])
+    let expected = Self.path(of: plan).map { plan.order.phases[$0] }
+    #expect(phases.filter { !heads.contains($0) } == expected.filter { !heads.contains($0) })
+    #expect(Set(phases.filter { heads.contains($0) }) == (depth > 0 ? heads : []))
+    let all = Phase.allCases.filter { depth > 0 || !Phase.block.contains($0.rawValue) }
+    #expect(Set(expected) == Set(all))
+  }
+
+  @Test(
+    "Memory that holds nothing by the plan can hold anything", arguments: IntegerModelCase.awkward, PlanKind.allCases)
+  func lifetimes(_ example: IntegerModelCase, kind: PlanKind) throws {
     for isWide in [false, true] {
       var options = CalibrationOptions()
       if isWide { options.wideLayers = try example.layerNames }
       let model = try IntegerModel(example.quantized(options).bytes)
       let expected = try InferenceSession(model: model).run(example.pixels(model)[0])
-      #expect(try Self.sabotagedRun(model, example.pixels(model)[0]).output.crc32 == expected.crc32)
+      #expect(try Self.sabotagedRun(model, example.pixels(model)[0], kind).output.crc32 == expected.crc32)
     }
   }
 
   private static func sabotagedRun(
-    _ model: IntegerModel, _ pixels: [UInt8]
+    _ model: IntegerModel, _ pixels: [UInt8], _ kind: PlanKind
   ) throws -> (phases: [Phase], output: IntegerOutput) {
-    let arena = InferenceArena(ForwardPlan(model.outline, kind: .fast, workers: 1))
+    let arena = InferenceArena(ForwardPlan(model.outline, kind: kind, workers: 1))
     arena.overwriteUnused(inStages: [0], with: 0xA5)
     let observer = Saboteur(arena)
     let kernels = try #require(InstructionSet.portable.kernels)
-    let worker = Worker(index: 0, count: 1, meeting: Barrier())
+    let worker = Worker(index: 0, board: WorkBoard(workers: 1))
     pixels.withUnsafeBufferPointer { pixels in
       guard let base = pixels.baseAddress else { return }
       ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: observer)
@@ -70,15 +99,22 @@ struct ForwardPlanTests {
     return (observer.phases, IntegerOutput(model, arena, hiddenStates: []))
   }
 
-  @Test("Workers meet where one reads what another wrote, and only there")
-  func meetings() {
-    let plan = ForwardPlan(Self.outline(), kind: .fast, workers: 2)
-    let meetings = Phase.allCases.filter { plan.meets(after: $0) }
-    #expect(
-      meetings == [
-        .patches, .patchEmbedding, .ln1, .attnQKV, .attnPack, .attnCombine, .attnQuantize, .attnOut, .ln2, .ffnUp,
-        .ffnActivation, .ffnDown, .finalNorm,
-      ])
+  @Test("Workers meet after every phase but between those that go by blocks of queries", arguments: PlanKind.allCases)
+  func meetings(kind: PlanKind) {
+    let plan = ForwardPlan(Self.outline(), kind: kind, workers: 2)
+    let apart = Phase.allCases.filter { !plan.workersMeet(after: $0) }
+    #expect(apart == [.attnScores, .attnSoftmax, .attnValues])
+  }
+
+  @Test("A lean plan is as small as a microcontroller needs it, with two threads too", arguments: [1, 2])
+  func leanSizes(workers: Int) {
+    // ViT-Tiny, Small and Base at 224 pixels: the residual stream, 4 bytes a number, takes 151, 303 and 605 KB of it.
+    for (preset, limit) in [(Preset.viTTiny, 320 << 10), (.viTSmall, 640 << 10), (.viTBase, 1400 << 10)] {
+      let outline = ModelOutline(configuration: preset.configuration)
+      let lean = ForwardPlan(outline, kind: .lean, workers: workers).arenaByteCount
+      let fast = ForwardPlan(outline, kind: .fast, workers: workers).arenaByteCount
+      #expect(lean <= limit && lean * 3 < fast * 2, "\(preset): \(lean) bytes, \(fast) with the fast plan")
+    }
   }
 
   @Test("The plan depends on the outline alone and reserves no tokens that nobody reads")

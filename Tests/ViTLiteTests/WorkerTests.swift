@@ -10,11 +10,10 @@ struct WorkerTests {
   @Test("Shares cover everything once, in whole units")
   func shares() {
     for count in 1...9 {
+      let board = WorkBoard(workers: count)
       for unit in [1, 2, 16] {
         for total in Array(0...70) + [127, 128, 129, 3072] {
-          let shares = (0..<count).map {
-            Worker(index: $0, count: count, meeting: Barrier()).share(of: total, unit: unit)
-          }
+          let shares = (0..<count).map { board.share(of: total, unit: unit, owner: $0) }
           #expect(shares.flatMap { Array($0) } == Array(0..<total))
           for share in shares where !share.isEmpty { #expect(share.lowerBound % unit == 0) }
           let largest = shares.map(\.count).max() ?? 0
@@ -24,39 +23,78 @@ struct WorkerTests {
     }
   }
 
-  @Test("Every worker of a pool runs once in each run", arguments: [1, 2, 3, 7])
-  func pool(_ count: Int) {
-    let runs = (0..<count).map { _ in Counter() }
-    let pool = WorkerPool(count: count) { worker in runs[worker.index].value.add(1, ordering: .relaxed) }
+  @Test("Every item of every phase is taken once, in whole units", arguments: [1, 2, 3, 7])
+  func pieces(_ count: Int) {
+    let phases = [(1, 1), (5, 1), (64, 16), (70, 16), (0, 1), (129, 1), (3, 16), (1000, 2)]
+    let taken = phases.map { phase in (0..<phase.0).map { _ in Counter() } }
+    let misplaced = Counter()
+    let pool = WorkerPool<Int>(count: count) { worker, runs in
+      for _ in 0..<runs {
+        for (index, (total, unit)) in phases.enumerated() {
+          worker.take(total, unit: unit) { items in
+            if !items.lowerBound.isMultiple(of: unit) { misplaced.value.add(1, ordering: .relaxed) }
+            for item in items { taken[index][item].value.add(1, ordering: .relaxed) }
+          }
+          worker.finishPhase(total)
+        }
+      }
+    }
     #expect(pool.count == count)
-    for _ in 0..<200 { pool.run() }
-    #expect(runs.map { $0.value.load(ordering: .relaxed) } == Array(repeating: 200, count: count))
+    for _ in 0..<100 { pool.run(3) }
+    #expect(taken.allSatisfy { $0.allSatisfy { $0.value.load(ordering: .relaxed) == 300 } })
+    #expect(misplaced.value.load(ordering: .relaxed) == 0)
   }
 
-  @Test("No worker passes a barrier before all have come", arguments: [2, 3, 5])
-  func barrier(_ count: Int) {
-    let arrived = Counter()
+  @Test("No worker goes on before all of a phase's work is done", arguments: [2, 3, 5])
+  func phases(_ count: Int) {
+    let done = Counter()
     let early = Counter()
-    let rounds = 50
-    let pool = WorkerPool(count: count) { worker in
-      for round in 1...rounds {
-        arrived.value.add(1, ordering: .relaxed)
-        worker.barrier()
-        if arrived.value.load(ordering: .relaxed) < round * worker.count { early.value.add(1, ordering: .relaxed) }
-        worker.barrier()
+    let items = 40
+    let pool = WorkerPool<Void>(count: count) { worker, _ in
+      for phase in 1...50 {
+        worker.take(items, unit: 1) { piece in
+          // The first pieces last longest, so that those who wait would be seen to go on early.
+          if piece.contains(0) { for _ in 0..<2000 { done.value.add(0, ordering: .sequentiallyConsistent) } }
+          if done.value.load(ordering: .acquiring) < (phase - 1) * items { early.value.add(1, ordering: .relaxed) }
+          done.value.add(piece.count, ordering: .acquiringAndReleasing)
+        }
+        worker.finishPhase(items)
       }
     }
     for _ in 0..<10 {
-      arrived.value.store(0, ordering: .relaxed)
-      pool.run()
-      #expect(arrived.value.load(ordering: .relaxed) == rounds * count)
+      done.value.store(0, ordering: .relaxed)
+      pool.run(())
+      #expect(done.value.load(ordering: .relaxed) == 50 * items)
     }
     #expect(early.value.load(ordering: .relaxed) == 0)
   }
 
+  @Test("A worker that does not come holds up nobody, and finds nothing to do later", .timeLimit(.minutes(1)))
+  func absentWorker() {
+    let isOver = Counter()
+    let taken = Counter()
+    let takenLate = Counter()
+    let pool = WorkerPool<Int>(count: 2) { worker, run in
+      // If the run needed this worker, it would never be over.
+      if worker.index == 1 { while isOver.value.load(ordering: .acquiring) < run {} }
+      for _ in 0..<20 {
+        worker.take(32, unit: 1) { items in
+          (worker.index == 1 ? takenLate : taken).value.add(items.count, ordering: .relaxed)
+        }
+        worker.finishPhase(32)
+      }
+    }
+    for run in 1...10 {
+      pool.run(run)
+      isOver.value.store(run, ordering: .releasing)
+    }
+    // Whoever came for a run after it was over may have helped with a later one.
+    #expect(taken.value.load(ordering: .relaxed) + takenLate.value.load(ordering: .relaxed) == 10 * 20 * 32)
+  }
+
   @Test("A pool that never runs goes away")
   func idlePool() {
-    for _ in 0..<20 { _ = WorkerPool(count: 3) { _ in } }
+    for _ in 0..<20 { _ = WorkerPool<Void>(count: 3) { _, _ in } }
   }
 
   /// A number that threads share.

@@ -17,11 +17,11 @@ struct ForwardPass<Observer: PhaseObserver> {
   func run(pixels: Vector<UInt8>, states: HiddenStates?) {
     embed(pixels)
     for index in model.blocks.indices {
-      states?.keep(arena.residual, index, tokenShare)
+      keepResidual(index, states)
       attention(model.blocks[index])
       mlp(model.blocks[index])
     }
-    states?.keep(arena.residual, model.blocks.count, tokenShare)
+    keepResidual(model.blocks.count, states)
     readOut(states)
   }
 
@@ -67,30 +67,33 @@ struct ForwardPass<Observer: PhaseObserver> {
 
   /// attention (rows x width) = softmax(queries x keys) x values, for each head and block of query rows.
   private func attend(_ block: IntegerBlock, _ tokens: Range<Int>) {
+    work(.attnScores, rows: tokens.count) { units in for unit in units { attend(block, tokens.count, unit) } }
+    finish(.attnCombine, work: .attnScores, rows: tokens.count)
+  }
+
+  /// One head and block of query rows.
+  private func attend(_ block: IntegerBlock, _ rowCount: Int, _ unit: Int) {
     let headWidth = model.configuration.headWidth
-    for unit in share(of: .attnScores, rows: tokens.count) {
-      let (head, rows) = queryBlock(unit, of: tokens.count)
-      let channels = head * headWidth..<(head + 1) * headWidth
-      let queries = scratch.queries.rows(0..<rows.count)
-      let scores = scratch.scores.rows(0..<rows.count).columns(0..<model.configuration.tokens)
-      kernels.quantizeQueries(arena.qkv.rows(rows).columns(channels), block.queryQuantizers[head], into: queries)
-      kernels.multiply(queries, by: arena.keys(head).matrix(shift: block.scoreShift), into: scores, noScratch)
-      observer.finish(.attnScores)
-      // A second plane's rows, where there are two, follow the first's: one product takes both.
-      let planeRows = 0..<model.softmaxPlanes * rows.count
-      let probabilities = scratch.probabilities.reshaped(columns: model.configuration.tokens, isWide: false)
-        .rows(planeRows)
-      kernels.softmax(scores, into: probabilities, sums: scratch.rowSums)
-      observer.finish(.attnSoftmax)
-      let weighted = scratch.weightedSums.rows(planeRows)
-      kernels.sumProducts(probabilities, with: arena.values(head).matrix(shift: 0), into: weighted)
-      observer.finish(.attnValues)
-      kernels.combine(
-        weighted, sums: scratch.rowSums, block.valueScales.dropFirst(channels.lowerBound),
-        into: arena.attention.rows(rows).columns(channels))
-      observer.finish(.attnCombine)
-    }
-    meet(after: .attnCombine)
+    let (head, rows) = queryBlock(unit, of: rowCount)
+    let channels = head * headWidth..<(head + 1) * headWidth
+    let queries = scratch.queries.rows(0..<rows.count)
+    let scores = scratch.scores.rows(0..<rows.count).columns(0..<model.configuration.tokens)
+    kernels.quantizeQueries(arena.qkv.rows(rows).columns(channels), block.queryQuantizers[head], into: queries)
+    kernels.multiply(queries, by: arena.keys(head).matrix(shift: block.scoreShift), into: scores, noScratch)
+    observer.finish(.attnScores)
+    // A second plane's rows, where there are two, follow the first's: one product takes both.
+    let planeRows = 0..<model.softmaxPlanes * rows.count
+    let probabilities = scratch.probabilities.reshaped(columns: model.configuration.tokens, isWide: false)
+      .rows(planeRows)
+    kernels.softmax(scores, into: probabilities, sums: scratch.rowSums)
+    observer.finish(.attnSoftmax)
+    let weighted = scratch.weightedSums.rows(planeRows)
+    kernels.sumProducts(probabilities, with: arena.values(head).matrix(shift: 0), into: weighted)
+    observer.finish(.attnValues)
+    kernels.combine(
+      weighted, sums: scratch.rowSums, block.valueScales.dropFirst(channels.lowerBound),
+      into: arena.attention.rows(rows).columns(channels))
+    observer.finish(.attnCombine)
   }
 
   /// residual += ffnDown(gelu(ffnUp(ln2(residual))))
@@ -131,30 +134,37 @@ struct ForwardPass<Observer: PhaseObserver> {
 // MARK: - Phases
 
 extension ForwardPass {
-  /// A phase: this worker's share of it, and the meeting after it where there is one.
+  /// A phase: this worker's pieces of it, and the wait until all of it is done.
   ///
   /// - Parameter rows: that the phase takes.
   @inline(__always)
   private func phase(_ phase: Phase, rows: Int, _ body: (Range<Int>) -> Void) {
-    let share = share(of: phase, rows: rows)
-    if !share.isEmpty { body(share) }
+    work(phase, rows: rows, body)
     observer.finish(phase)
-    meet(after: phase)
+    finish(phase, work: phase, rows: rows)
   }
 
-  private func share(of phase: Phase, rows: Int) -> Range<Int> {
-    let (count, unit) = plan.share(of: phase, rows: rows)
-    return worker.share(of: count, unit: unit)
-  }
-
-  /// This worker's share of all tokens.
-  private var tokenShare: Range<Int> { share(of: .positions, rows: model.configuration.tokens) }
-
+  /// The pieces of a phase that this worker gets.
   @inline(__always)
-  private func meet(after phase: Phase) {
-    guard plan.meets(after: phase) else { return }
-    worker.barrier()
+  private func work(_ phase: Phase, rows: Int, _ body: (Range<Int>) -> Void) {
+    let (count, unit) = plan.share(of: phase, rows: rows)
+    worker.take(count, unit: unit, body)
+  }
+
+  /// Waits until a phase's work is done.
+  ///
+  /// - Parameter first: the first of the phases that were worked on together.
+  @inline(__always)
+  private func finish(_ phase: Phase, work first: Phase, rows: Int) {
+    worker.finishPhase(plan.share(of: first, rows: rows).count)
     observer.met(after: phase)
+  }
+
+  /// Keeps the residual stream that enters a block or leaves the last, where it is wanted.
+  private func keepResidual(_ index: Int, _ states: HiddenStates?) {
+    guard let states else { return }
+    worker.take(model.configuration.tokens, unit: 1) { tokens in states.keep(arena.residual, index, tokens) }
+    worker.finishPhase(model.configuration.tokens)
   }
 
   /// LayerNorm of some tokens as the input (rows x width) of a layer.

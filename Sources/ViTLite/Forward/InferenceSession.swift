@@ -25,7 +25,7 @@ public final class InferenceSession {
   public let model: IntegerModel
   public let instructionSet: InstructionSet
   private let task: InferenceTask
-  private let pool: WorkerPool
+  private let pool: WorkerPool<InferenceInput>
 
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
@@ -45,7 +45,7 @@ public final class InferenceSession {
       model: model, arena: InferenceArena(ForwardPlan(model.outline, kind: plan, workers: workers)),
       kernels: kernels, timer: measuresPhases ? PhaseTimer(now: { MonotonicClock.nanoseconds }) : nil)
     self.task = task
-    pool = WorkerPool(count: workers) { worker in task.run(worker) }
+    pool = WorkerPool(count: workers) { worker, input in task.run(worker, input) }
   }
 
   /// Workers on one image.
@@ -71,17 +71,21 @@ public final class InferenceSession {
     unsafe pixels.withUnsafeBufferPointer { pixels in
       unsafe states.withUnsafeMutableBufferPointer { states in
         guard let base = pixels.baseAddress else { return }
-        task.pixels = unsafe Vector(base: base, count: pixels.count)
+        var input = unsafe InferenceInput(pixels: Vector(base: base, count: pixels.count), states: nil)
         if keepingHiddenStates, let base = states.baseAddress {
-          task.states = unsafe HiddenStates(base: base, configuration)
+          input.states = unsafe HiddenStates(base: base, configuration)
         }
-        pool.run()
-        task.pixels = nil
-        task.states = nil
+        pool.run(input)
       }
     }
     return IntegerOutput(model, task.arena, hiddenStates: states)
   }
+}
+
+/// What one inference reads and, where it is asked to, writes beside the arena.
+private struct InferenceInput: Sendable {
+  let pixels: Vector<UInt8>
+  var states: HiddenStates?
 }
 
 /// What the workers of a session run.
@@ -92,9 +96,6 @@ private final class InferenceTask: @unchecked Sendable {
   let kernels: Kernels
   /// Of the first worker; nil when phases are not measured.
   let timer: PhaseTimer?
-  /// Set for the time of a run.
-  var pixels: Vector<UInt8>?
-  var states: HiddenStates?
 
   init(model: IntegerModel, arena: InferenceArena, kernels: Kernels, timer: PhaseTimer?) {
     self.model = model
@@ -103,18 +104,17 @@ private final class InferenceTask: @unchecked Sendable {
     self.timer = timer
   }
 
-  func run(_ worker: Worker) {
+  func run(_ worker: Worker, _ input: InferenceInput) {
     if worker.index == 0, let timer {
       timer.start()
-      run(worker, timer)
+      run(worker, input, timer)
     } else {
-      run(worker, NoObserver())
+      run(worker, input, NoObserver())
     }
   }
 
-  private func run(_ worker: Worker, _ observer: some PhaseObserver) {
-    guard let pixels else { return }
+  private func run(_ worker: Worker, _ input: InferenceInput, _ observer: some PhaseObserver) {
     ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: observer)
-      .run(pixels: pixels, states: states)
+      .run(pixels: input.pixels, states: input.states)
   }
 }

@@ -8,14 +8,14 @@ import Int8Kernels
 package final class ThroughputProbe {
   /// Of one run; a multiplication and an addition are two.
   package let operations: Int64
-  private let pool: WorkerPool
+  private let pool: WorkerPool<Void>
 
-  private init(operations: Int64, pool: WorkerPool) {
+  private init(operations: Int64, pool: WorkerPool<Void>) {
     self.operations = operations
     self.pool = pool
   }
 
-  package func run() { pool.run() }
+  package func run() { pool.run(()) }
 
   /// The products of all linear layers that see every token, in the order of the forward pass, on whatever the buffers
   /// hold. Nil where the instruction set cannot be used.
@@ -25,7 +25,7 @@ package final class ThroughputProbe {
     guard let kernels = instructionSet.kernels else { return nil }
     let plan = ForwardPlan(model.outline, kind: kind, workers: max(1, min(threads, 256)))
     let arena = InferenceArena(plan)
-    let pool = WorkerPool(count: plan.workers) { worker in
+    let pool = WorkerPool<Void>(count: plan.workers) { worker, _ in
       ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: NoObserver()).runProducts()
     }
     return ThroughputProbe(operations: plan.linearOperations, pool: pool)
@@ -36,7 +36,13 @@ package final class ThroughputProbe {
   /// - Parameter rounds: at least 1; a million take some milliseconds.
   package static func peak(of instructionSet: InstructionSet, threads: Int, rounds: Int64) -> ThroughputProbe? {
     guard let operations = instructionSet.runPeakLoop(rounds: rounds) else { return nil }
-    let pool = WorkerPool(count: max(1, min(threads, 256))) { _ in _ = instructionSet.runPeakLoop(rounds: rounds) }
-    return ThroughputProbe(operations: operations * Int64(pool.count), pool: pool)
+    let count = max(1, min(threads, 256))
+    let pool = WorkerPool<Void>(count: count) { worker, _ in
+      worker.take(worker.count, unit: 1) { loops in
+        for _ in loops { _ = instructionSet.runPeakLoop(rounds: rounds) }
+      }
+      worker.finishPhase(worker.count)
+    }
+    return ThroughputProbe(operations: operations * Int64(count), pool: pool)
   }
 }

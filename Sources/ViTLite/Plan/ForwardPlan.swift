@@ -96,7 +96,7 @@ public struct ForwardPlan: Sendable {
     // Each part begins at a whole panel of weights.
     splitsQKV = kind == .lean && outline.configuration.width.isMultiple(of: WeightLayout.panelColumns)
     order = kind == .fast ? .fast : .lean(splitsQKV: splitsQKV)
-    meetings = Self.meetings(order, kind)
+    meetings = Self.meetings(order)
     shares = Phase.allCases.map { [splitsQKV, queryRows] phase in
       Share(phase, outline.configuration, splitsQKV: splitsQKV, queryRows: queryRows)
     }
@@ -110,12 +110,8 @@ public struct ForwardPlan: Sendable {
       })
   }
 
-  /// Whether the workers meet after a phase.
-  @inline(__always)
-  func meets(after phase: Phase) -> Bool { meetings & (1 << UInt32(phase.rawValue)) != 0 }
-
   /// Whether the workers meet after a phase, so that each sees what the others wrote.
-  package func workersMeet(after phase: Phase) -> Bool { meets(after: phase) }
+  package func workersMeet(after phase: Phase) -> Bool { meetings & (1 << UInt32(phase.rawValue)) != 0 }
 
   /// The number of meetings before each phase of the order; buffers' lifetimes are given in these.
   var stages: [Int] { Self.stages(order, meetings) }
@@ -186,20 +182,14 @@ extension ForwardPlan {
     return description
   }
 
-  /// The workers meet before a phase that touches what another has written, or writes what another touches, since they
-  /// met last.
-  private static func meetings(_ order: PhaseOrder, _ kind: PlanKind) -> UInt32 {
+  /// A phase ends when all of its work is done, whoever does it. Phases that take the same blocks of query rows are worked
+  /// on together, block by block.
+  private static func meetings(_ order: PhaseOrder) -> UInt32 {
     var meetings: UInt32 = 0
-    var open: [Phase] = []
-    // Every loop twice, so that what its last phase does to its first is seen.
-    for index in order.sequence({ _ in 2 }) {
-      let phase = order.phases[index]
-      let description = access(phase, kind)
-      if open.contains(where: { access($0, kind).conflicts(with: description) }), let last = open.last {
-        meetings |= 1 << UInt32(last.rawValue)
-        open.removeAll()
-      }
-      open.append(phase)
+    for (index, phase) in order.phases.enumerated() {
+      let next = index + 1 < order.phases.count ? order.phases[index + 1] : nil
+      let goesOn = phase.description.work == .queryBlocks && next?.description.work == .queryBlocks
+      if !goesOn { meetings |= 1 << UInt32(phase.rawValue) }
     }
     return meetings
   }

@@ -114,13 +114,3 @@ extension Phase {
   package var name: String { description.name }
 
 }
-
-extension Phase.Description {
-  /// Whether workers must meet between this phase and a later one: one of them touches what the other writes, and not
-  /// every worker only its own part.
-  func conflicts(with later: Phase.Description) -> Bool {
-    if work == .queryBlocks, later.work == .queryBlocks { return false }
-    let touched = later.reads.union(later.writes)
-    return !writes.isDisjoint(with: touched) || !reads.isDisjoint(with: later.writes)
-  }
-}

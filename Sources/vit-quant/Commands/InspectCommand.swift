@@ -39,7 +39,7 @@ enum InspectCommand {
     case (let path?, nil):
       switch try ModelFile.kind(of: path) {
       case .float: return try Inspection(checkpoint: path)
-      case .integer: 
+      case .integer:
         return try Inspection(
           ModelFile.loadInteger(path), path: path, plan: arguments[ExecutionOptions.plan] ?? .fast)
       }
