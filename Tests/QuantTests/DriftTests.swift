@@ -52,17 +52,6 @@ struct DriftTests {
     #expect(layers[0].saturation == 0)
   }
 
-  @Test("The summaries of two halves merge to that of the whole")
-  func merging() {
-    let whole = summary(images)
-    var half = summary(images[..<2])
-    half.merge(summary(images[2...]))
-    #expect(half.samples == whole.samples)
-    #expect(half.agreement == whole.agreement)
-    #expect(half.logitSQNR.map { abs($0 - (whole.logitSQNR ?? 0)) < 1e-9 } == true)
-    #expect(half.layers.map(\.saturation) == whole.layers.map(\.saturation))
-  }
-
   @Test("The interval of the top-1 drop counts only images that exactly one of the models gets right")
   func dropInterval() throws {
     // 100 images, both right; then 3 lost and 1 won.

@@ -1,10 +1,7 @@
 import Int8Kernels
 import ViTLite
 
-/// The drift of an int8 model over many images.
-///
-/// Sums only: images are added one by one and forgotten, and two halves of a data set, added up apart and merged, give
-/// the same counts and, up to rounding, the same means as the whole.
+/// The drift of an int8 model over many images: counts and sums, to which images are added one by one.
 package struct DriftSummary: Sendable {
   /// An image on which the two models name different classes.
   package struct Disagreement: Sendable, Equatable {
@@ -38,17 +35,9 @@ package struct DriftSummary: Sendable {
       self.saturated += saturated
       values += comparison.count
     }
-
-    fileprivate mutating func merge(_ other: Layer) {
-      sqnr.merge(other.sqnr)
-      cosine.merge(other.cosine)
-      maximumError = max(maximumError, other.maximumError)
-      saturated += other.saturated
-      values += other.values
-    }
   }
 
-  /// A mean that knows whether there was anything.
+  /// A mean of the values added so far; nil when there are none.
   fileprivate struct Mean: Sendable {
     var sum = 0.0
     var count = 0
@@ -58,32 +47,30 @@ package struct DriftSummary: Sendable {
       sum += value
       count += 1
     }
+  }
 
-    mutating func merge(_ other: Mean) {
-      sum += other.sum
-      count += other.count
-    }
+  /// Images whose label is a model's first answer, or among its first five.
+  private struct Hits {
+    var top1 = 0
+    var top5 = 0
   }
 
   package private(set) var samples = 0
   /// Images with a label, under a model with a head.
   package private(set) var labelled = 0
-  /// `patch_embedding`, `block.0` ... and `final`.
+  /// The residual stream after `patch_embd`, `blk.0`, `blk.1` ..., and the tokens after `output_norm`: named as in the
+  /// model file by what wrote them.
   package private(set) var layers: [Layer]
   package private(set) var disagreements: [Disagreement] = []
+  private var logits = Layer(name: LayerName.output.description)
+  private var divergence = Mean()
+  /// Images with logits.
   private var compared = 0
-  private var referenceTop1Hits = 0
-  private var quantizedTop1Hits = 0
-  private var referenceTop5Hits = 0
-  private var quantizedTop5Hits = 0
+  private var referenceHits = Hits()
+  private var quantizedHits = Hits()
   /// Images that only the float model, and that only the int8 model, classifies rightly.
   private var onlyReferenceRight = 0
   private var onlyQuantizedRight = 0
-  private var logitSQNRMean = Mean()
-  private var logitCosineMean = Mean()
-  private var klDivergenceMean = Mean()
-  private var tokenSQNRMean = Mean()
-  private var tokenCosineMean = Mean()
 
   /// - Parameter depth: blocks of the models.
   package init(depth: Int) {
@@ -100,22 +87,17 @@ package struct DriftSummary: Sendable {
     for (index, layer) in image.layers.enumerated() {
       layers[index].add(layer.comparison, saturated: layer.saturated)
     }
-    if let tokens = image.tokens {
-      tokenSQNRMean.add(tokens.sqnr)
-      tokenCosineMean.add(tokens.cosine)
-      layers[layers.count - 1].add(tokens, saturated: 0)
-    }
+    if let tokens = image.tokens { layers[layers.count - 1].add(tokens, saturated: 0) }
     addLogits(of: image, name: name)
   }
 
   private mutating func addLogits(of image: ImageDrift, name: String) {
-    guard let logits = image.logits, let reference = image.referenceTop1, let quantized = image.quantizedTop1 else {
+    guard let comparison = image.logits, let reference = image.referenceTop1, let quantized = image.quantizedTop1 else {
       return
     }
     compared += 1
-    logitSQNRMean.add(logits.sqnr)
-    logitCosineMean.add(logits.cosine)
-    if let divergence = image.klDivergence { klDivergenceMean.add(divergence) }
+    logits.add(comparison, saturated: 0)
+    if let nats = image.klDivergence { divergence.add(nats) }
     if reference != quantized {
       disagreements.append(
         Disagreement(input: name, label: image.label, reference: reference, quantized: quantized))
@@ -123,33 +105,12 @@ package struct DriftSummary: Sendable {
     guard let label = image.label else { return }
     labelled += 1
     let (isReferenceRight, isQuantizedRight) = (reference == label, quantized == label)
-    if isReferenceRight { referenceTop1Hits += 1 }
-    if isQuantizedRight { quantizedTop1Hits += 1 }
+    if isReferenceRight { referenceHits.top1 += 1 }
+    if isQuantizedRight { quantizedHits.top1 += 1 }
     if isReferenceRight, !isQuantizedRight { onlyReferenceRight += 1 }
     if isQuantizedRight, !isReferenceRight { onlyQuantizedRight += 1 }
-    if image.referenceTop5 == true { referenceTop5Hits += 1 }
-    if image.quantizedTop5 == true { quantizedTop5Hits += 1 }
-  }
-
-  /// Adds the images of another summary after those of this one.
-  package mutating func merge(_ other: DriftSummary) {
-    precondition(other.layers.count == layers.count, "summaries of models of one depth")
-    samples += other.samples
-    labelled += other.labelled
-    for index in layers.indices { layers[index].merge(other.layers[index]) }
-    disagreements += other.disagreements
-    compared += other.compared
-    referenceTop1Hits += other.referenceTop1Hits
-    quantizedTop1Hits += other.quantizedTop1Hits
-    referenceTop5Hits += other.referenceTop5Hits
-    quantizedTop5Hits += other.quantizedTop5Hits
-    onlyReferenceRight += other.onlyReferenceRight
-    onlyQuantizedRight += other.onlyQuantizedRight
-    logitSQNRMean.merge(other.logitSQNRMean)
-    logitCosineMean.merge(other.logitCosineMean)
-    klDivergenceMean.merge(other.klDivergenceMean)
-    tokenSQNRMean.merge(other.tokenSQNRMean)
-    tokenCosineMean.merge(other.tokenCosineMean)
+    if image.referenceTop5 == true { referenceHits.top5 += 1 }
+    if image.quantizedTop5 == true { quantizedHits.top5 += 1 }
   }
 }
 
@@ -157,13 +118,13 @@ extension DriftSummary {
   private func share(_ hits: Int) -> Double? { labelled > 0 ? Double(hits) / Double(labelled) : nil }
 
   /// Share of labelled images that the float model classifies rightly, 0 to 1; nil without labels.
-  package var referenceTop1: Double? { share(referenceTop1Hits) }
-  package var quantizedTop1: Double? { share(quantizedTop1Hits) }
-  package var referenceTop5: Double? { share(referenceTop5Hits) }
-  package var quantizedTop5: Double? { share(quantizedTop5Hits) }
+  package var referenceTop1: Double? { share(referenceHits.top1) }
+  package var quantizedTop1: Double? { share(quantizedHits.top1) }
+  package var referenceTop5: Double? { share(referenceHits.top5) }
+  package var quantizedTop5: Double? { share(quantizedHits.top5) }
 
   /// Accuracy lost, in percentage points; below zero where the int8 model is better.
-  package var top1Drop: Double? { share(100 * (referenceTop1Hits - quantizedTop1Hits)) }
+  package var top1Drop: Double? { share(100 * (referenceHits.top1 - quantizedHits.top1)) }
 
   /// The 95% confidence interval of `top1Drop`, in percentage points: both models saw the same images, so only those
   /// that one of them alone classifies rightly count (a paired difference of proportions, as in McNemar's test).
@@ -180,10 +141,11 @@ extension DriftSummary {
     compared > 0 ? Double(compared - disagreements.count) / Double(compared) : nil
   }
 
-  package var logitSQNR: Double? { logitSQNRMean.value }
-  package var logitCosine: Double? { logitCosineMean.value }
-  package var klDivergence: Double? { klDivergenceMean.value }
-  /// Of the tokens after the final norm.
-  package var tokenSQNR: Double? { tokenSQNRMean.value }
-  package var tokenCosine: Double? { tokenCosineMean.value }
+  package var logitSQNR: Double? { logits.sqnrDecibels }
+  package var logitCosine: Double? { logits.meanCosine }
+  /// In nats.
+  package var klDivergence: Double? { divergence.value }
+  /// Of the tokens after the final norm; nil when the models norm only a pooled vector.
+  package var tokenSQNR: Double? { layers.last?.sqnrDecibels }
+  package var tokenCosine: Double? { layers.last?.meanCosine }
 }

@@ -9,7 +9,7 @@ extension QuantizedModel {
     encoder.add(LayerName.patchEmbedding.description, patchEmbedding)
     encoder.add("position_embd", positions)
     for (index, block) in blocks.enumerated() { encoder.add(block, index: index) }
-    encoder.add("output_norm", finalNorm)
+    encoder.add(ModelKey.outputNorm, finalNorm)
     if let head { encoder.add(LayerName.output.description, head) }
     if let pooler { encoder.add(LayerName.pooler.description, pooler) }
     encoder.writer.set(ModelKey.checksums, .uint32s(encoder.writer.tensorChecksums))

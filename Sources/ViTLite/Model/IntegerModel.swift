@@ -77,7 +77,7 @@ public final class IntegerModel: @unchecked Sendable {
       .patchEmbedding, outputs: configuration.width, inputs: configuration.patchInputs)
     positions = try decoder.positions()
     blocks = try decoder.blocks()
-    finalNorm = try decoder.norm("output_norm")
+    finalNorm = try decoder.norm(ModelKey.outputNorm)
     headInputShift = Int32(try decoder.integer("head.input_shift", in: 0...24))
     headInputQuantizer = try decoder.quantizers("head.input_range", count: 1)[0]
     let segments = configuration.width * configuration.readout.segments

@@ -3,7 +3,10 @@ package enum ModelKey {
   package static let architecture = "vit"
 
   package static func metadata(_ name: String) -> String { "\(architecture).\(name)" }
-  package static func block(_ index: Int, _ name: String) -> String { "blk.\(index).\(name)" }
+  package static func block(_ index: Int) -> String { "blk.\(index)" }
+  package static func block(_ index: Int, _ name: String) -> String { "\(block(index)).\(name)" }
+  /// The norm after the last block.
+  package static let outputNorm = "output_norm"
   /// The static ranges of what a layer of each block reads.
   package static func inputRange(of layer: BlockLayer) -> String {
     switch layer {

@@ -103,7 +103,7 @@ extension Phase {
     case .ffnUp: linear(.ffnUp, reads: .activations, writes: [.hidden, .wideSums])
     case .ffnActivation: phase("ffn_act", .tokens, reads: .hidden, writes: [.hidden, .hiddenActivations])
     case .ffnDown: linear(.ffnDown, reads: [.hiddenActivations, .residual], writes: .residual)
-    case .finalNorm: phase("output_norm", .tokens, reads: .residual, writes: .finalTokens)
+    case .finalNorm: phase(ModelKey.outputNorm, .tokens, reads: .residual, writes: .finalTokens)
     case .output:
       phase(
         "output", .once, reads: [.residual, .finalTokens],

@@ -22,8 +22,7 @@ enum ReportCommand {
         OptionDeclaration(SharedOptions.threads), OptionDeclaration(SharedOptions.maximumPixels),
       ], requiredOptions: [SharedOptions.data.name],
       example: "vit-quant report ./model model.gguf --data ./photos --html drift.html --fail-under agreement=0.99",
-      notes: [
-        Baseline.summary,
+      notes: ReportFigures.notes + [
         "SQNR: 10 log10(sum ref^2 / sum (ref - got)^2) for each image, then the mean over images; at most 200 dB, "
           + "which equal values have. Layers are measured in a run of the whole int8 model.",
       ]),
@@ -60,13 +59,11 @@ enum ReportCommand {
   private static func check(
     _ report: DriftReport, against baseline: Baseline?, _ arguments: ParsedArguments, _ console: Console
   ) throws(CommandError) {
-    var failures = arguments.all(Gate.failUnder).compactMap { $0.failure(of: report, .atLeast) }
-    failures += arguments.all(Gate.failOver).compactMap { $0.failure(of: report, .atMost) }
+    var failures = arguments.all(Gate.failUnder).compactMap { $0.failure(of: report.summary, .atLeast) }
+    failures += arguments.all(Gate.failOver).compactMap { $0.failure(of: report.summary, .atMost) }
     if let baseline {
-      if let samples = baseline.samples, samples != report.summary.samples {
-        console.note("the baseline has \(samples) samples and this report \(report.summary.samples): not the same data")
-      }
-      failures += baseline.regressions(in: report).map { "\($0) since \(baseline.path)" }
+      for caveat in baseline.caveats(for: report.summary) { console.note(caveat) }
+      failures += baseline.regressions(in: report.summary).map { "\($0) since \(baseline.path)" }
     }
     guard failures.isEmpty else { throw .gate("a gate failed: \(failures.joined(separator: "; "))") }
   }

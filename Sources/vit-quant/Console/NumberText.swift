@@ -14,6 +14,11 @@ enum NumberText {
     return sign + padded.dropLast(decimals) + "." + padded.suffix(decimals)
   }
 
+  /// As many decimals as it takes, none for a whole number.
+  static func shortest(_ value: Double) -> String {
+    Int(exactly: value).map { "\($0)" } ?? "\(value)"
+  }
+
   /// Digits in groups of three: `86,415,592`.
   static func grouped(_ value: Int) -> String {
     var text = ""

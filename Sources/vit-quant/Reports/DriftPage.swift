@@ -62,22 +62,11 @@ struct DriftPage {
     return sentences.joined(separator: " ")
   }
 
-  private static let explanations = [
-    "fp32_top1": "share of images whose largest logit is the label's",
-    "fp32_top5": "share of images whose label is among the five largest logits",
-    "top1_drop": "accuracy lost in percentage points; below zero int8 is better",
-    "agreement": "share of images on which both models name the same class",
-    "logit_sqnr_db": "energy of the fp32 logits over the energy of the difference, mean over images",
-    "logit_cosine": "1 when the logits of both models point the same way",
-    "kl_divergence": "distance between the two models' probabilities, 0 when equal",
-    "token_sqnr_db": "the same ratio for the tokens after the last layer",
-    "token_cosine": "1 when the final tokens point the same way",
-  ]
-
   private var figures: String {
-    var rows = report.figures.filter { $0.value != nil }.map { figure in
-      let explanation = Self.explanations[figure.key] ?? ""
-      return Self.row([figure.title, figure.text, explanation], numbers: [1])
+    var rows = ReportFigures.summary.compactMap { figure in
+      figure.textWithUnit(of: report.summary).map {
+        Self.row([figure.title, $0, figure.explanation], numbers: [1])
+      }
     }
     rows.append(Self.row(["Weights, fp32", NumberText.bytes(report.floatBytes), "in memory"], numbers: [1]))
     rows.append(
@@ -86,20 +75,19 @@ struct DriftPage {
   }
 
   private var layers: String {
+    let figures = ReportFigures.layer
     let rows = report.summary.layers.map { layer in
-      Self.row(
-        [
-          layer.name, NumberText.fixed(layer.sqnrDecibels, 2), NumberText.fixed(layer.meanCosine, 6),
-          NumberText.fixed(layer.maximumError, 4), NumberText.percent(layer.saturation),
-        ], numbers: [1, 2, 3, 4])
+      Self.row([layer.name] + figures.map { $0.text(of: layer) }, numbers: Set(1...figures.count))
     }
+    let headings = ["Layer"] + figures.map { $0.heading(isShort: false) }
+    let explanations = figures.filter { !$0.explanation.isEmpty }.map { "\($0.title): \($0.explanation)." }
     return """
       <h2>Where it enters</h2>
       <p>The residual stream after each block of the int8 model, against fp32. Noise adds up from left to right; a step
       down marks the block that brings the most.</p>
       \(SQNRChart(report.summary.layers).svg)
-      \(Self.table(["Layer", "SQNR, dB", "Cosine", "Largest error", "Saturated"], rows))
-      <p class="quiet">Saturated: share of values at the ends of the fixed-point format.</p>
+      \(Self.table(headings, rows))
+      <p class="quiet">\(Self.escape(explanations.joined(separator: " ")))</p>
       """
   }
 

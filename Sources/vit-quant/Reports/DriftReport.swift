@@ -13,46 +13,11 @@ struct DriftReport {
   let floatBytes: Int
   let integerBytes: Int
 
-  /// A number of the report: its key, how people call it, and its value; nil where it has no meaning.
-  struct Figure {
-    let key: String
-    let title: String
-    let value: Double?
-    let text: String
-  }
-
-  /// The numbers at the top of the report.
-  var figures: [Figure] {
-    let s = summary
-    func share(_ key: String, _ title: String, _ value: Double?) -> Figure {
-      Figure(key: key, title: title, value: value, text: NumberText.percent(value))
-    }
-    func number(_ key: String, _ title: String, _ value: Double?, _ decimals: Int, _ unit: String = "") -> Figure {
-      Figure(key: key, title: title, value: value, text: NumberText.fixed(value, decimals) + (value == nil ? "" : unit))
-    }
-    return [
-      number("samples", "Images", Double(s.samples), 0), number("labelled", "with a label", Double(s.labelled), 0),
-      share("fp32_top1", "Top-1, fp32", s.referenceTop1), share("int8_top1", "Top-1, int8", s.quantizedTop1),
-      number("top1_drop", "Top-1 drop", s.top1Drop, 2, " points"),
-      share("fp32_top5", "Top-5, fp32", s.referenceTop5), share("int8_top5", "Top-5, int8", s.quantizedTop5),
-      share("agreement", "Agreement", s.agreement), number("logit_sqnr_db", "Logit SQNR", s.logitSQNR, 2, " dB"),
-      number("logit_cosine", "Logit cosine", s.logitCosine, 6),
-      number("kl_divergence", "KL divergence", s.klDivergence, 6, " nats"),
-      number("token_sqnr_db", "Token SQNR", s.tokenSQNR, 2, " dB"),
-      number("token_cosine", "Token cosine", s.tokenCosine, 6),
-    ]
-  }
-
   /// The report as the contract has it.
   var json: JSON {
-    var members: [JSON.Member] = figures.map { figure in
-      let isCount = figure.key == "samples" || figure.key == "labelled"
-      let value = isCount ? JSON(figure.value.flatMap { Int(exactly: $0) }) : JSON(figure.value)
-      return JSON.Member(key: figure.key, value: value)
-    }
-    let interval = summary.top1DropInterval.map { JSON.array([.double($0.lowerBound), .double($0.upperBound)]) }
+    var members = ReportFigures.summary.map { $0.member(of: summary) }
+    members += ReportFigures.summary.compactMap { $0.intervalMember(of: summary) }
     members += [
-      .init(key: "top1_drop_interval", value: interval ?? .null),
       .init(key: "layers", value: .array(summary.layers.map(Self.json))),
       .init(key: "disagreements", value: .array(summary.disagreements.map(json))),
       .init(key: "float_model", value: .string(floatPath)), .init(key: "int8_model", value: .string(integerPath)),
@@ -63,10 +28,7 @@ struct DriftReport {
   }
 
   private static func json(_ layer: DriftSummary.Layer) -> JSON {
-    [
-      "name": .string(layer.name), "sqnr_db": JSON(layer.sqnrDecibels), "cosine": JSON(layer.meanCosine),
-      "max_abs_error": .double(layer.maximumError), "saturation": JSON(layer.saturation),
-    ]
+    .object([.init(key: "name", value: .string(layer.name))] + ReportFigures.layer.map { $0.member(of: layer) })
   }
 
   private func json(_ disagreement: DriftSummary.Disagreement) -> JSON {
@@ -79,21 +41,17 @@ struct DriftReport {
   /// The report for a terminal.
   func text(_ console: Console) -> String {
     var table = TextTable([.left, .right])
-    for figure in figures where figure.value != nil { table.add([figure.title, figure.text]) }
-    if let interval = summary.top1DropInterval {
-      let ends = "\(NumberText.fixed(interval.lowerBound, 2)) to \(NumberText.fixed(interval.upperBound, 2))"
-      table.add(["  95% interval", "\(ends) points"])
+    for figure in ReportFigures.summary {
+      if let text = figure.textWithUnit(of: summary) { table.add([figure.title, text]) }
+    }
+    for figure in ReportFigures.summary {
+      if let text = figure.intervalText(of: summary) { table.add(["  95% interval", text]) }
     }
     table.add(["Weights, fp32", NumberText.bytes(floatBytes)])
     table.add(["Model file, int8", NumberText.bytes(integerBytes)])
-    var layers = TextTable([.left, .right, .right, .right, .right])
-    layers.add(["Layer", "SQNR dB", "Cosine", "Max error", "Saturated"])
-    for layer in summary.layers {
-      layers.add([
-        layer.name, NumberText.fixed(layer.sqnrDecibels, 2), NumberText.fixed(layer.meanCosine, 6),
-        NumberText.fixed(layer.maximumError, 4), NumberText.percent(layer.saturation),
-      ])
-    }
+    var layers = TextTable([.left] + ReportFigures.layer.map { _ in .right })
+    layers.add(["Layer"] + ReportFigures.layer.map { $0.heading(isShort: true) })
+    for layer in summary.layers { layers.add([layer.name] + ReportFigures.layer.map { $0.text(of: layer) }) }
     var lines = table.lines + [""] + layers.lines
     lines[lines.count - layers.lines.count] = console.styled(layers.lines[0], .bold)
     if !summary.disagreements.isEmpty {
