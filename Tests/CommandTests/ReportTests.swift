@@ -4,6 +4,7 @@ import Testing
 @testable import Int8Kernels
 @testable import Quant
 @testable import ViTLite
+@testable import vit_quant
 
 @Suite("vit-quant report")
 struct ReportTests {
@@ -31,7 +32,7 @@ struct ReportTests {
     #expect(json["agreement"]?.double ?? 0 > 0.9)
     let layers = try #require(json["layers"]?.array)
     #expect(
-      layers.map { $0["name"]?.string } == ["patch_embedding"] + (0..<6).map { "block.\($0)" } + ["final"])
+      layers.map { $0["name"]?.string } == ["patch_embd"] + (0..<6).map { "blk.\($0)" } + ["output_norm"])
     for layer in layers {
       #expect(layer.members?.map(\.key) == ["name", "sqnr_db", "cosine", "max_abs_error", "saturation"])
     }
@@ -84,10 +85,32 @@ struct ReportTests {
     let better = text.replacingOccurrences(of: "\(sqnr)", with: "\(sqnr + 5)")
     let worse = try report("--baseline", scratch.write(better, to: "better.json"))
     #expect(worse.status == 1)
-    #expect(worse.errors.contains("layer block.2"))
-    #expect(!worse.errors.contains("block.3"))
+    #expect(worse.errors.contains("layer blk.2"))
+    #expect(!worse.errors.contains("blk.3"))
     let noReport = try report("--baseline", scratch.write("{}", to: "empty.json"))
     #expect(noReport.status == 3)
+  }
+
+  @Test("A layer that the baseline does not have is named, not passed over")
+  func baselineWithoutLayer() throws {
+    let scratch = try Scratch()
+    #expect(try report("--json", scratch.path("old.json")).status == 0)
+    let text = try String(contentsOf: scratch.url("old.json"), encoding: .utf8)
+    let renamed = text.replacingOccurrences(of: "\"blk.2\"", with: "\"block.2\"")
+    let outcome = try report("--baseline", scratch.write(renamed, to: "renamed.json"))
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.contains("no layer blk.2:"))
+  }
+
+  @Test("Every figure is a gate, and the help names it")
+  func figures() throws {
+    let help = try Program.run("report", "--help").output
+    for figure in ReportFigures.summary {
+      #expect(Gate("\(figure.key)=0.5")?.figure.key == figure.key)
+      #expect(help.contains(figure.key))
+    }
+    #expect(Gate("layers=1") == nil)
+    #expect(Gate("agreement=nan") == nil)
   }
 
   @Test("The HTML page loads nothing from elsewhere")
@@ -97,7 +120,7 @@ struct ReportTests {
     #expect(outcome.status == 0)
     let page = try String(contentsOf: scratch.url("drift.html"), encoding: .utf8)
     #expect(page.contains("<svg"))
-    #expect(page.contains("block.5"))
+    #expect(page.contains("blk.5"))
     for outside in ["http://", "https://", "<script", "<link", "@import", "url("] { #expect(!page.contains(outside)) }
     #expect(try scratch.contents == ["drift.html"])
   }

@@ -44,7 +44,7 @@ struct DriftTests {
   @Test("Layers are compared one by one")
   func layers() {
     let layers = summary(images).layers
-    #expect(layers.map(\.name) == ["patch_embedding", "block.0", "final"])
+    #expect(layers.map(\.name) == ["patch_embd", "blk.0", "output_norm"])
     #expect(layers[0].sqnrDecibels == 200)
     #expect(layers[1].sqnrDecibels.map { abs($0 - 20) < 1e-9 } == true)
     #expect(layers[1].maximumError == 0.5)

@@ -74,9 +74,9 @@ package struct DriftSummary: Sendable {
 
   /// - Parameter depth: blocks of the models.
   package init(depth: Int) {
-    layers = [Layer(name: "patch_embedding")]
-    layers += (0..<depth).map { Layer(name: "block.\($0)") }
-    layers.append(Layer(name: "final"))
+    layers = [Layer(name: LayerName.patchEmbedding.description)]
+    layers += (0..<depth).map { Layer(name: ModelKey.block($0)) }
+    layers.append(Layer(name: ModelKey.outputNorm))
   }
 
   /// Adds an image.

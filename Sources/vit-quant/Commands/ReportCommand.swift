@@ -24,7 +24,7 @@ enum ReportCommand {
       example: "vit-quant report ./model model.gguf --data ./photos --html drift.html --fail-under agreement=0.99",
       notes: ReportFigures.notes + [
         "SQNR: 10 log10(sum ref^2 / sum (ref - got)^2) for each image, then the mean over images; at most 200 dB, "
-          + "which equal values have. Layers are measured in a run of the whole int8 model.",
+          + "which equal values have. Layers are measured in a run of the whole int8 model."
       ]),
     run: run)
 
