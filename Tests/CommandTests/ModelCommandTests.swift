@@ -97,7 +97,7 @@ struct InspectTests {
     #expect(outcome.status == 0, "\(outcome.errors)")
     let file = try SafetensorsFile(path: model + "/model.safetensors")
     let json = try outcome.json
-    #expect(json["parameters"]?.int == file.header.tensors.reduce(0) { $0 + $1.elementCount })
+    #expect(json["parameters"]?.int == file.header.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) })
     let rows = try #require(json["layers"]?["rows"]?.array)
     #expect(json["layers"]?["total_parameters"]?.int == rows.reduce(0) { $0 + ($1["parameters"]?.int ?? 0) })
     #expect(json["tensors"]?.array?.count == file.header.tensors.count)

@@ -80,7 +80,7 @@ enum TestModels {
     var writer = try SafetensorsWriter(path: path, tensors: declarations)
     if let images { try writer.append(images) }
     if let values { try writer.append(values) }
-    if let labels { try writer.append(labels) }
+    if let labels { try writer.append(LittleEndian.bytes(of: labels)) }
     try writer.commit()
   }
 

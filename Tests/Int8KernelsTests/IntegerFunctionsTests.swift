@@ -17,9 +17,9 @@ struct IntegerFunctionsTests {
 
   @Test("exp2Negative is 32640 at 0, falls, and is 0 from 16 octaves on")
   func exp2NegativeShape() {
-    #expect(FixedPoint.exp2Negative(0) == FixedPoint.exp2One)
+    #expect(FixedPoint.exp2Negative(0) == 32640)
     let values = (Int16(0)...Int16.max).map { FixedPoint.exp2Negative($0) }
-    #expect(values.allSatisfy { (0...FixedPoint.exp2One).contains($0) })
+    #expect(values.allSatisfy { (0...32640).contains($0) })
     // The roundings of the polynomial let it rise by one unit here and there.
     #expect(zip(values, values.dropFirst()).allSatisfy { $1 <= $0 + 1 })
     #expect(values[(16 << 10)...].allSatisfy { $0 == 0 })

@@ -74,19 +74,6 @@ struct FloatReferenceTests {
     #expect(FloatConversion.firstNotFinite(output.lastHiddenState) == nil)
   }
 
-  @Test("A block alone gives the next hidden state from the one that enters it")
-  func blockAlone() throws {
-    let model = try Checkpoint.load(path: GoldenFiles.path("hf-vit"), imageSize: (32, 32)).model
-    let io = try SafetensorsFile(path: GoldenFiles.path("hf-vit/io.safetensors"))
-    let count = model.configuration.tokens * model.configuration.width
-    let entering = Array(try io.floats("hidden_states.1")[..<count])
-    let leaving = Array(try io.floats("hidden_states.2")[..<count])
-    var tap = NoTap()
-    let found = FloatReference(model).runBlock(
-      1, on: entering, workspace: FloatWorkspace(model.configuration), tap: &tap)
-    expectClose(found, leaving, "hidden_states.2")
-  }
-
   @Test("A token's attention does not depend on the block of query rows that it is in")
   func queryBlocks() throws {
     let patches = 2 * FloatWorkspace.queryRows + 7
@@ -135,7 +122,9 @@ struct FloatReferenceTests {
     #expect(shapes.areConsistent)
     let once: Set<ActivationSite> = [.patches, .finalNormInput, .finalNormOutput, .headInput, .logits]
     for site in once { #expect(shapes.seen[site] == 1, "\(site)") }
-    for site in ActivationSite.ofBlock { #expect(shapes.seen[site] == 2, "\(site)") }
-    #expect(shapes.seen.count == once.count + ActivationSite.ofBlock.count)
+    var ofBlock: [ActivationSite] = [.residual, .residualMiddle]
+    for layer in BlockLayer.allCases { ofBlock += [.input(layer), .output(layer)] }
+    for site in ofBlock { #expect(shapes.seen[site] == 2, "\(site)") }
+    #expect(shapes.seen.count == once.count + ofBlock.count)
   }
 }

@@ -24,14 +24,13 @@ struct SafetensorsTests {
     #expect(io["hidden_states.2"]?.typeName == "F32")
     #expect(try io.finiteFloats("logits").count == 20)
     let model = try SafetensorsFile(path: GoldenFiles.path("hf-vit/model.safetensors"))
-    #expect(model.header.metadata == ["format": "pt"])
     #expect(model.header.tensors.count == 40)
   }
 
   @Test("A file without tensors, and a tensor without elements, are read")
   func empty() throws {
     #expect(try parse(file("{}")).tensors.isEmpty)
-    #expect(try parse(file(#"{"e":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]}}"#))["e"]?.elementCount == 0)
+    #expect(try parse(file(#"{"e":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]}}"#))["e"]?.shape == [0, 3])
   }
 
   @Test(
@@ -116,17 +115,15 @@ struct SafetensorsTests {
       tensors: [
         .init(name: "x", type: .float32, shape: [2, 2]), .init(name: "labels", type: .int64, shape: [2]),
         .init(name: "raw", type: .uint8, shape: [3]),
-      ], metadata: [("format", "pt")])
+      ])
     try writer.append([1, 2, 3, -0.5] as [Float])
-    try writer.append([-7, 1 << 40] as [Int64])
+    try writer.append(LittleEndian.bytes(of: [-7, 1 << 40] as [Int64]))
     try writer.append([1, 2, 255] as [UInt8])
     try writer.commit()
     let read = try SafetensorsFile(path: path)
     #expect(read["x"]?.shape == [2, 2])
     #expect(try read.floats("x") == [1, 2, 3, -0.5])
     #expect(try read.integers("labels") == [-7, 1 << 40])
-    #expect(try read.bytes("raw") == [1, 2, 255])
     #expect(try read.integers("raw") == [1, 2, 255])
-    #expect(read.header.metadata == ["format": "pt"])
   }
 }

@@ -14,7 +14,7 @@ private func sample() -> GGUFWriter {
   writer.set("general.architecture", .string("vit"))
   writer.set("vit.scales", .float32s([0.5, 0.25]))
   writer.set("vit.names", .strings(["a", ""]))
-  writer.set("vit.bounds", .int64s([-1, 1 << 40]))
+  writer.set("vit.bounds", GGUFValue(elementType: .int64, isArray: true, storage: .signed([-1, 1 << 40])))
   writer.set("vit.integer_only", .bool(true))
   writer.set("vit.epsilon", .float64(1e-6))
   writer.add("weights", dimensions: [4, 2], values: [1, -2, 3, -4, 5, -6, 7, -128] as [Int8])
@@ -29,7 +29,7 @@ struct GGUFTests {
     let bytes = try MappedFile.contents(of: GoldenFiles.path("gguf/reference.bin"), limit: 1 << 20)
     let file = try read(bytes)
     #expect(file.alignment == 32)
-    #expect(try file.uint("u8") == 200)
+    #expect(try file.int("u8") == 200)
     #expect(try file.int("i8") == -100)
     #expect(try file.int("u16") == 60000)
     #expect(try file.int("i16") == -30000)
@@ -69,11 +69,11 @@ struct GGUFTests {
   @Test("A failed look-up names the key, and what would be valid")
   func lookUps() throws {
     let file = try read(sample().serialized())
-    #expect(throws: GGUFError.missingKey("vit.width", expected: "an integer")) { try file.uint("vit.width") }
+    #expect(throws: GGUFError.missingKey("vit.width", expected: "an integer")) { try file.int("vit.width") }
     #expect(
       throws: GGUFError.wrongType(
         key: "general.architecture", found: "a value of type string", expected: "an integer")
-    ) { try file.uint("general.architecture") }
+    ) { try file.int("general.architecture") }
     #expect(throws: GGUFError.missingTensor("head")) { try file.tensor("head") }
   }
 

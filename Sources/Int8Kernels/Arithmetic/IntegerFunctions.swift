@@ -1,11 +1,9 @@
 extension FixedPoint {
-  /// What `exp2Negative` returns for 0: 255 * 128, so that the upper 8 of its 15 bits are at most 255.
-  package static let exp2One: Int32 = 32640
-
   /// Fraction bits of the argument of `exp2Negative`.
   package static let exp2FractionBits: Int32 = 10
 
-  /// `32640 * 2^(-x / 2^10)`, rounded to an integer.
+  /// `32640 * 2^(-x / 2^10)`, rounded to an integer. 32640 is 255 * 128, so that the upper 8 of its 15 bits are at most
+  /// 255.
   ///
   /// A minimax polynomial of degree 4 for `2^-f` on `0 ..< 1` (error 2.1e-6), evaluated in Q15, then a rounded shift by
   /// the integer part. The result is within 3 of the exact value: a relative error under 2^-13 of the row's largest.

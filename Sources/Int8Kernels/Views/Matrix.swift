@@ -76,13 +76,6 @@ package struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
     for index in range { unsafe row(index).update(from: other.row(index), count: columns) }
   }
 
-  /// Copies one row from a matrix of the same width.
-  @inlinable
-  package func copyRow(_ index: Int, from other: Matrix, row source: Int) {
-    precondition(columns == other.columns, "matrices of one width")
-    unsafe row(index).update(from: other.row(source), count: columns)
-  }
-
   /// All rows, one after the other.
   @inlinable
   package func array() -> [Element] {

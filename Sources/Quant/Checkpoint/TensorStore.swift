@@ -58,8 +58,6 @@ struct TensorStore {
     }
   }
 
-  var names: some Sequence<String> { fileByTensor.keys }
-
   func shape(_ name: String) -> [Int]? {
     fileByTensor[name].flatMap { files[$0][name]?.shape }
   }

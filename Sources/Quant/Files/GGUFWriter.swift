@@ -6,7 +6,7 @@ import ViTLite
 ///     var writer = GGUFWriter()
 ///     writer.set("general.architecture", .string("vit"))
 ///     writer.add("head.weight", .int8, dimensions: [64, 10], bytes: weights)
-///     try writer.write(to: "model.gguf")
+///     let bytes = writer.serialized()
 package struct GGUFWriter: Sendable {
   private struct Tensor: Sendable {
     var name: String
@@ -55,19 +55,9 @@ package struct GGUFWriter: Sendable {
     add(name, .int8, dimensions: dimensions, bytes: values.map { UInt8(bitPattern: $0) })
   }
 
-  /// Adds a tensor of I16.
-  package mutating func add(_ name: String, dimensions: [Int], values: [Int16]) {
-    add(name, .int16, dimensions: dimensions, bytes: LittleEndian.bytes(of: values))
-  }
-
   /// Adds a tensor of I32.
   package mutating func add(_ name: String, dimensions: [Int], values: [Int32]) {
     add(name, .int32, dimensions: dimensions, bytes: LittleEndian.bytes(of: values))
-  }
-
-  /// Adds a tensor of F32.
-  package mutating func add(_ name: String, dimensions: [Int], values: [Float]) {
-    add(name, .float32, dimensions: dimensions, bytes: LittleEndian.bytes(of: values.map(\.bitPattern)))
   }
 
   /// The CRC-32 of each tensor's bytes, in order.
@@ -112,13 +102,6 @@ package struct GGUFWriter: Sendable {
       file += padding(after: tensor)
     }
     return file
-  }
-
-  /// Writes the file, which appears when it is complete.
-  package func write(to path: String) throws(FileError) {
-    var file = try AtomicFile(path: path)
-    try append(to: &file)
-    try file.commit()
   }
 
   /// Appends the whole file to one that is being written.

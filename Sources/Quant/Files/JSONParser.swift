@@ -23,11 +23,6 @@ extension JSON {
     var parser = JSONParser(bytes: text)
     self = try parser.parseDocument()
   }
-
-  /// Parses the bytes of a span, as `init(parsing:)` does those of an array.
-  package init(parsing text: RawSpan) throws(JSONError) {
-    try self.init(parsing: text.copied())
-  }
 }
 
 /// A recursive-descent parser over bytes.

@@ -76,6 +76,4 @@ package struct SafetensorsEntry: Sendable, Equatable {
 
   /// Nil for a type that this package cannot read.
   package var type: SafetensorsType? { SafetensorsType(rawValue: typeName) }
-  /// The product of the shape.
-  package var elementCount: Int
 }

@@ -48,14 +48,6 @@ package final class SafetensorsFile: Sendable {
     return values
   }
 
-  /// A tensor of U8 as it is stored.
-  package func bytes(_ name: String) throws(SafetensorsError) -> [UInt8] {
-    try withBytes(name) { (entry, bytes) throws(SafetensorsError) in
-      guard entry.type == .uint8 else { throw .unsupportedType(name: name, found: entry.typeName, valid: "U8") }
-      return bytes.copied()
-    }
-  }
-
   /// A tensor of any integer type or BOOL.
   package func integers(_ name: String) throws(SafetensorsError) -> [Int] {
     try withBytes(name) { (entry, bytes) throws(SafetensorsError) in

@@ -8,8 +8,6 @@ package struct SafetensorsHeader: Sendable {
 
   /// In the order of their bytes.
   package let tensors: [SafetensorsEntry]
-  /// The strings under `__metadata__`.
-  package let metadata: [String: String]
   private let indexByName: [String: Int]
 
   package subscript(name: String) -> SafetensorsEntry? {
@@ -31,12 +29,11 @@ package struct SafetensorsHeader: Sendable {
     do { header = try JSON(parsing: text) } catch { throw .json(error) }
     guard let members = header.members else { throw .malformed("\(header.kind) at its top, expected an object") }
 
-    var metadata: [String: String] = [:]
     var tensors: [SafetensorsEntry] = []
     tensors.reserveCapacity(members.count)
     for member in members {
       if member.key == "__metadata__" {
-        metadata = try Self.parseMetadata(member.value)
+        try Self.checkMetadata(member.value)
       } else {
         tensors.append(try Self.parseEntry(member, dataStart: dataStart, dataSize: file.byteCount - dataStart))
       }
@@ -44,22 +41,17 @@ package struct SafetensorsHeader: Sendable {
     tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     try Self.checkContiguous(tensors, dataStart: dataStart, fileSize: file.byteCount)
     self.tensors = tensors
-    self.metadata = metadata
     var indexByName: [String: Int] = [:]
     for (index, tensor) in tensors.enumerated() { indexByName[tensor.name] = index }
     self.indexByName = indexByName
   }
 
-  private static func parseMetadata(_ value: JSON) throws(SafetensorsError) -> [String: String] {
+  /// The format allows strings only.
+  private static func checkMetadata(_ value: JSON) throws(SafetensorsError) {
     guard let members = value.members else { throw .malformed("__metadata__ is \(value.kind), expected an object") }
-    var metadata: [String: String] = [:]
-    for member in members {
-      guard let text = member.value.string else {
-        throw .malformed("__metadata__ \"\(member.key)\" is \(member.value.kind), expected a string")
-      }
-      metadata[member.key] = text
+    for member in members where member.value.string == nil {
+      throw .malformed("__metadata__ \"\(member.key)\" is \(member.value.kind), expected a string")
     }
-    return metadata
   }
 
   private static func parseEntry(
@@ -99,8 +91,7 @@ package struct SafetensorsHeader: Sendable {
           name: name, "\(end - begin) bytes of data, expected \(needed) for \(type) of shape \(shape)")
       }
     }
-    return SafetensorsEntry(
-      name: name, typeName: type, shape: shape, range: dataStart + begin..<dataStart + end, elementCount: elements)
+    return SafetensorsEntry(name: name, typeName: type, shape: shape, range: dataStart + begin..<dataStart + end)
   }
 
   private static func checkContiguous(

@@ -27,10 +27,8 @@ package struct SafetensorsWriter: ~Copyable {
   private var file: AtomicFile
   private let expectedSize: Int
 
-  package init(
-    path: String, tensors: [SafetensorsDeclaration], metadata: [(key: String, value: String)] = []
-  ) throws(SafetensorsError) {
-    let (header, size) = Self.header(tensors, metadata: metadata)
+  package init(path: String, tensors: [SafetensorsDeclaration]) throws(SafetensorsError) {
+    let (header, size) = Self.header(tensors)
     expectedSize = header.count + size
     file = try Self.create(path, beginningWith: header)
   }
@@ -46,14 +44,8 @@ package struct SafetensorsWriter: ~Copyable {
   }
 
   /// Length and JSON of the header, and the size of the data that follow it.
-  private static func header(
-    _ tensors: [SafetensorsDeclaration], metadata: [(key: String, value: String)]
-  ) -> (bytes: [UInt8], dataSize: Int) {
+  private static func header(_ tensors: [SafetensorsDeclaration]) -> (bytes: [UInt8], dataSize: Int) {
     var members: [JSON.Member] = []
-    if !metadata.isEmpty {
-      let strings = metadata.map { JSON.Member(key: $0.key, value: .string($0.value)) }
-      members.append(JSON.Member(key: "__metadata__", value: .object(strings)))
-    }
     var offset = 0
     for tensor in tensors {
       let end = offset + tensor.byteCount
@@ -78,11 +70,6 @@ package struct SafetensorsWriter: ~Copyable {
   /// Appends floats, for a tensor of F32.
   package mutating func append(_ values: [Float]) throws(SafetensorsError) {
     try append(LittleEndian.bytes(of: values.map(\.bitPattern)))
-  }
-
-  /// Appends integers, for a tensor of I64.
-  package mutating func append(_ values: [Int64]) throws(SafetensorsError) {
-    try append(LittleEndian.bytes(of: values))
   }
 
   /// Puts the file in its place.

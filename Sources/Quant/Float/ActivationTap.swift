@@ -20,12 +20,6 @@ package enum ActivationSite: Sendable, Hashable {
   /// The one row that the head reads.
   case headInput
   case logits
-
-  /// Those of a block, in order.
-  package static let ofBlock: [ActivationSite] = [
-    .residual, .input(.attnQKV), .output(.attnQKV), .input(.attnOut), .output(.attnOut), .residualMiddle,
-    .input(.ffnUp), .output(.ffnUp), .input(.ffnDown), .output(.ffnDown),
-  ]
 }
 
 /// Watches activations as the reference computes them: for calibration, and for comparisons layer by layer.

@@ -78,17 +78,6 @@ import ViTLite
     return readOut(workspace, hiddenStates, &tap)
   }
 
-  /// Runs one block alone on a residual stream of `tokens x width`, and returns the one that leaves it.
-  package func runBlock<Tap: ActivationTap>(
-    _ index: Int, on residual: [Float], workspace: FloatWorkspace, tap: inout Tap
-  ) -> [Float] {
-    precondition(residual.count == configuration.tokens * configuration.width, "a residual stream of tokens x width")
-    workspace.residual.copy(from: residual)
-    attention(index, workspace, &tap)
-    mlp(index, workspace, &tap)
-    return workspace.residual.array(residual.count)
-  }
-
   /// Pixels to tokens: residual = prefix tokens, then patches W + b + positions.
   private func embed<Tap: ActivationTap>(_ pixels: Span<Float>, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     let (patches, width) = (configuration.patches, configuration.width)

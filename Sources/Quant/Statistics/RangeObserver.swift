@@ -11,9 +11,6 @@ package struct ValueRange: Sendable, Equatable {
     self.high = high
   }
 
-  /// The larger of the two magnitudes.
-  package var magnitude: Float { max(-low, high, 0) }
-
   /// The range with each end times its factor.
   package func scaled(low lowFactor: Float, high highFactor: Float) -> ValueRange {
     ValueRange(low: low * lowFactor, high: high * highFactor)

@@ -132,14 +132,8 @@ package struct GGUFValue: Sendable, Equatable {
   package static func int32(_ value: Int32) -> GGUFValue {
     GGUFValue(elementType: .int32, isArray: false, storage: .signed([Int64(value)]))
   }
-  package static func uint64(_ value: UInt64) -> GGUFValue {
-    GGUFValue(elementType: .uint64, isArray: false, storage: .unsigned([value]))
-  }
   package static func int64(_ value: Int64) -> GGUFValue {
     GGUFValue(elementType: .int64, isArray: false, storage: .signed([value]))
-  }
-  package static func float32(_ value: Float) -> GGUFValue {
-    GGUFValue(elementType: .float32, isArray: false, storage: .floating([Double(value)]))
   }
   package static func float64(_ value: Double) -> GGUFValue {
     GGUFValue(elementType: .float64, isArray: false, storage: .floating([value]))
@@ -150,17 +144,11 @@ package struct GGUFValue: Sendable, Equatable {
   package static func string(_ value: String) -> GGUFValue {
     GGUFValue(elementType: .string, isArray: false, storage: .strings([value]))
   }
-  package static func uint8s(_ values: [UInt8]) -> GGUFValue {
-    GGUFValue(elementType: .uint8, isArray: true, storage: .unsigned(values.map { UInt64($0) }))
-  }
   package static func uint32s(_ values: [UInt32]) -> GGUFValue {
     GGUFValue(elementType: .uint32, isArray: true, storage: .unsigned(values.map { UInt64($0) }))
   }
   package static func int32s(_ values: [Int32]) -> GGUFValue {
     GGUFValue(elementType: .int32, isArray: true, storage: .signed(values.map { Int64($0) }))
-  }
-  package static func int64s(_ values: [Int64]) -> GGUFValue {
-    GGUFValue(elementType: .int64, isArray: true, storage: .signed(values))
   }
   package static func float32s(_ values: [Float]) -> GGUFValue {
     GGUFValue(elementType: .float32, isArray: true, storage: .floating(values.map { Double($0) }))

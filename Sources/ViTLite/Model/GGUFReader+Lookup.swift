@@ -21,15 +21,6 @@ extension GGUFReader {
     return integer
   }
 
-  /// An integer of at least 0.
-  package func uint(_ key: String) throws(GGUFError) -> Int {
-    let integer = try int(key)
-    guard integer >= 0 else {
-      throw .malformedValue(key: key, problem: "\(integer), expected an integer of at least 0")
-    }
-    return integer
-  }
-
   package func float(_ key: String) throws(GGUFError) -> Double {
     let found = try value(key, isArray: false, expected: "a float")
     guard let number = found.doubles?.first else {

@@ -160,9 +160,6 @@ public final class IntegerModel: @unchecked Sendable {
       hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: (head ?? pooler)?.isWide ?? false)
   }
 
-  /// Whether the final norm is applied to every token: where the readout averages them, or where there is no head.
-  package var normsAllTokens: Bool { outline.normsAllTokens }
-
   /// The names of the linear layers, in the order of the forward pass.
   public var layerNames: [LayerName] {
     LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)

@@ -29,7 +29,7 @@ enum DemoCommand {
     let checkpoint = try ModelFile.loadFloat(data)
     let model = try quantize(checkpoint, data: data, to: modelPath, threads: threads, console)
     console.note("2 of 3: classifying \(Folder.join(data, "samples"))")
-    let samples = try classify(checkpoint, model, data: data, console)
+    let samples = try classify(checkpoint, model, data: data)
     console.note("3 of 3: comparing both models on the test images")
     let measurement = try DriftMeasurement(checkpoint, model, floatPath: data, path: modelPath)
     let testPath = Folder.join(data, "test.safetensors")
@@ -61,7 +61,7 @@ enum DemoCommand {
 
   /// What both models say of the sample images.
   private static func classify(
-    _ checkpoint: Checkpoint, _ model: IntegerModel, data: String, _ console: Console
+    _ checkpoint: Checkpoint, _ model: IntegerModel, data: String
   ) throws(CommandError) -> TextTable {
     let reader = SampleReader(model.configuration, preprocessing: model.preprocessing, maximumPixels: nil)
     let reference = try InferenceModel(checkpoint).makeWorker(threads: 1)

@@ -57,7 +57,6 @@ struct Console: Sendable {
   enum Style: String {
     case bold = "1"
     case dim = "2"
-    case red = "31"
     case green = "32"
     case cyan = "36"
   }

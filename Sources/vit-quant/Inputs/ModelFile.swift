@@ -57,8 +57,3 @@ enum ModelFile {
     message.contains(path) ? message : "\(message), \(path)"
   }
 }
-
-extension RawSpan {
-  /// The bytes as an array.
-  func copied() -> [UInt8] { withUnsafeBytes { Array($0) } }
-}

@@ -15,7 +15,6 @@ struct ModelContents {
   let tensors: [Tensor]
   /// Sum of the tensors; files have a header besides.
   var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
-  var elementCount: Int { tensors.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
   init(_ model: IntegerModel) {
     tensors = model.contents.tensors.map {
