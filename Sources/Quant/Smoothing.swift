@@ -1,14 +1,14 @@
 import Int8Kernels
 import ViTLite
 
-/// Moves the difficulty of quantizing activations into the weights: activations are divided by a factor for each
-/// channel, and the weights that read the channel multiplied by it (SmoothQuant, arXiv 2211.10438).
+/// Makes activations with outlier channels easier to quantize: activations are divided by a factor for each channel,
+/// and the weights that read the channel multiplied by it (SmoothQuant, arXiv 2211.10438).
 package enum Smoothing {
   /// `max|x|^alpha / max|w|^(1 - alpha)` for each channel; their geometric mean is 1.
   ///
-  /// Scaling a channel of the activations by any factor and its weights by the inverse scales this channel's result by
-  /// the same factor: outliers that were made that way vanish. A channel that never carries a value, or that no
-  /// weight reads, gets 1.
+  /// Where a channel of the activations is multiplied by a number and its weights are divided by it, the channel's
+  /// factor is multiplied by the same number. So an outlier that a checkpoint has only because of such a scaling is
+  /// removed. A channel whose activations are all 0, or that no weight reads, gets 1.
   package static func factors(activation: [Float], weight: [Float], alpha: Float) -> [Float] {
     var logarithms = [Double](repeating: 0, count: activation.count)
     var used = 0

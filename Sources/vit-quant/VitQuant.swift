@@ -4,7 +4,7 @@ import LibC
   static let version = "0.1.0"
 
   static func main() {
-    // A reader that goes away is an error of `write`, not the end of the process.
+    // When the reader of a pipe ends (`| head`), `write` gives an error; the signal would end this process.
     signal(SIGPIPE, SIG_IGN)
     do throws(CommandError) {
       try run(Array(CommandLine.arguments.dropFirst()))

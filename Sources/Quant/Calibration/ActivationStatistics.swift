@@ -3,11 +3,11 @@ import ViTLite
 
 /// What calibration sees of one block.
 struct BlockStatistics: Sendable {
-  /// The channels of what each layer reads; the hidden layer's are not observed, for nothing is chosen by them.
+  /// Each layer's input, channel by channel; not that of `ffn_down`, because no choice depends on its channels.
   var inputs: BlockLayers<ChannelObserver>
   var qkv: ChannelObserver
   var mlpInput = HistogramObserver()
-  /// Of the whole of what each layer reads, for static ranges.
+  /// All values of each layer's input, for its static range.
   var ranges = BlockLayers { _ in HistogramObserver() }
   /// One for each head.
   var queries: [HistogramObserver]
@@ -34,7 +34,7 @@ struct BlockStatistics: Sendable {
   }
 }
 
-/// What calibration sees of a whole model; statistics of two halves of the data merge to those of the whole.
+/// What calibration sees of a whole model. Merging the statistics of two halves of the data gives those of all data.
 struct ActivationStatistics: Sendable, ActivationTap {
   private let configuration: ModelConfiguration
   /// Whether to observe whole tensors, for static ranges.

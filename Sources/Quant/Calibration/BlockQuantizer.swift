@@ -1,7 +1,7 @@
 import Int8Kernels
 import ViTLite
 
-/// Turns one smoothed block into integers, with the units that its statistics ask for.
+/// Turns one smoothed block into integers; the real value of an integer unit is chosen from what calibration saw.
 struct BlockQuantizer {
   let configuration: ModelConfiguration
   let options: CalibrationOptions
@@ -11,11 +11,12 @@ struct BlockQuantizer {
 
   private var residualUnit: Double { LinearQuantizer.power(-residualFractionBits) }
 
-  /// Levels of int16 for the largest value that calibration saw: half, so that twice that still fits.
+  /// The largest value that calibration saw becomes this int16: half of the range, so that values up to twice as large
+  /// still fit.
   static let seenLevel = 16384.0
 
-  /// Room for values beyond the largest that calibration saw in their channel: other images have them, and to clip them
-  /// costs more than the coarser steps.
+  /// A value channel's range is this many times the largest magnitude that calibration saw in it. Other images have
+  /// larger values, and clipping them costs more accuracy than the coarser steps.
   static let valueHeadroom = 1.15
 
   /// The unit of an int16 tensor.
@@ -37,12 +38,14 @@ struct BlockQuantizer {
     Int32(min(max((Double(value) / unit).rounded(), -32768), 32767))
   }
 
-  /// From `accumulator * row multiplier` of uint8 rows that were quantized from int16 in this unit.
+  /// The real value of one unit of `accumulator * row multiplier`, for a weight of 1 and uint8 rows that were quantized
+  /// from int16 values of this unit.
   static func inputUnit(_ unit: Double) -> Double { unit * 2 / 255 }
 
   /// - Parameters:
-  ///   - factors: on static ranges.
-  ///   - inputs: what the layers were seen to read; nil to round weights to nearest.
+  ///   - seen: statistics of the block.
+  ///   - factors: what static ranges are multiplied by.
+  ///   - inputs: sampled inputs of the layers; nil to round weights to nearest.
   func quantize(
     _ block: FloatBlock, _ seen: BlockStatistics, _ factors: ClippingFactors, _ inputs: BlockLayers<[Float]>?
   ) -> QuantizedBlock {
@@ -53,7 +56,8 @@ struct BlockQuantizer {
     let ln2Unit = Self.unit(magnitude: seen.inputs.ffnUp.magnitude.max() ?? 0)
     let geluBits = Self.geluFractionBits(seen.mlpInput)
     let geluUnit = LinearQuantizer.power(-Int(geluBits))
-    // A value is at most 127 units; what attention gives is within the values' range.
+    // A value is at most 127 of its units, and attention's output, a weighted mean of values, is not larger. So the
+    // largest becomes 32767 * 127/128 at most.
     let outputUnit = (attention.values.max() ?? 1) * 128 / 32767
     let (valueMultiplier, valueShift) = Self.valueMultipliers(attention.values, unit: outputUnit)
     let inputUnits = BlockLayers { layer in
@@ -79,8 +83,9 @@ struct BlockQuantizer {
         LayerTask(block.layers[layer], inputUnits[layer], outputUnits[layer], inputs?[layer], ranges[layer])
       })
     var layers = rounded.map { $0.layer }
-    // A value's bias is rounded to whole levels of 8 bits. The softmax's weights add up to 1, so that what is lost is
-    // the same for every token, and the projection's bias can give it back.
+    // The bias of a value channel is rounded to whole 8-bit levels. Because the softmax's weights add up to 1, this
+    // rounding error shifts attention's output by the same amount for every token, and an addition to the bias of the
+    // projection (`attn_out`) cancels it.
     layers.attnQKV.projectionBias = block.layers.attnOut.product(with: rounded.attnQKV.biasErrors[(2 * width)...]).map {
       LinearQuantizer.integer($0 / residualUnit)
     }
@@ -138,8 +143,9 @@ struct BlockQuantizer {
   /// A score in base 2 is `accumulator * query multiplier * key multiplier` times
   /// `query * 2/255 * key / 127`; the query's unit is rounded up so that this is a power of two.
   ///
-  /// - Parameter reach: what each channel can become at most. A channel that calibration saw hardly move, such as every
-  ///   key of a single token, would otherwise get a unit so small that its integers overflow.
+  /// - Parameter reach: the largest magnitude that each channel can have with any input. A channel whose values hardly
+  ///   differed in calibration, such as the keys of a model with one token, would otherwise get so small a unit that
+  ///   its integers overflow.
   private func attentionUnits(
     _ seen: ChannelObserver, reach: [Double]
   ) -> (query: Double, key: Double, values: [Double], scoreShift: Int32) {
@@ -155,8 +161,8 @@ struct BlockQuantizer {
     return (query, key, values, Int32(shift))
   }
 
-  /// The most fraction bits with which the largest positive input of GELU fits, with a quarter to spare. Negative
-  /// inputs that saturate give 0 all the same.
+  /// The most fraction bits with which the largest input of GELU fits, and a quarter more. Negative inputs beyond that
+  /// may saturate, because GELU gives 0 for them either way.
   private static func geluFractionBits(_ seen: HistogramObserver) -> Int32 {
     let largest = max(Double(seen.maximum) * 1.25, 1)
     guard largest.isFinite else { return 12 }

@@ -37,7 +37,7 @@ public func calibrate(
       progress(CalibrationProgress(phase: .clipping, done: $0, total: configuration.depth))
     }
   }
-  // Taken out one by one, so that the sampled rows are not there twice.
+  // Each half is removed as it is merged, so that its sampled rows are not in memory twice.
   var statistics = halves.removeFirst()
   while !halves.isEmpty { statistics.merge(halves.removeFirst()) }
 
@@ -55,13 +55,14 @@ public func calibrate(
 }
 
 extension SampleSet {
-  /// The first half and the rest: neighbours, such as crops of one photo, stay together. A single sample is alone.
+  /// The first half and the rest, not every other sample, so that neighbours such as crops of one photo are in the same
+  /// half. One range for a single sample.
   fileprivate var halves: [Range<Int>] {
     count > 1 ? [0..<count / 2, count / 2..<count] : [0..<count]
   }
 
-  /// The preprocessing's mapping, which is exact for what came from pixels; the samples' own range where they are
-  /// values that no pixel gives.
+  /// The preprocessing's mapping from pixels to values, which is exact for values that were made of pixels. Where the
+  /// samples have values outside of what it can give, or there is no preprocessing, a mapping of their own range.
   fileprivate func pixelMapping(given preprocessing: Preprocessing?) -> PixelMapping {
     let mapping = PixelNormalization(preprocessing, channels: channels).mapping
     if kind == .pixels { return mapping }

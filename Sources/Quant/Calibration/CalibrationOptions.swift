@@ -5,29 +5,29 @@ import ViTLite
 public enum WeightRoundingMode: String, Sendable, CaseIterable {
   /// Each to the nearest level.
   case nearest
-  /// So that the outputs for what calibration saw change least (GPTQ, arXiv 2210.17323), with the mean of the remaining
-  /// error taken out of the bias.
+  /// So that the layer's outputs for the calibration data change least (GPTQ, arXiv 2210.17323). The mean of the
+  /// remaining error is subtracted from the bias.
   case calibrated
 }
 
 /// What a user chooses about a calibration.
 public struct CalibrationOptions: Sendable, Equatable {
-  /// How static ranges are chosen. Nil for all that was seen; the ranges of what linear layers read are then moved to
-  /// where the layer's output drifts least, given at least two samples.
+  /// How static ranges are chosen. With nil a range holds all values seen; with at least two samples, the ranges of
+  /// linear layers' inputs are then moved to where the layer's output drifts least.
   public var observer: ObserverKind?
   public var activations: ActivationMode
-  /// Whether difficulty is moved from activations into weights.
+  /// Whether channels with large activations are divided, and the weights that read them multiplied; see `Smoothing`.
   public var smoothing: Bool
   /// Planes of 8 bits for the softmax's output, 1 or 2.
   public var softmaxPlanes: Int
   public var rounding: WeightRoundingMode
   /// Names of layers that stay wide: int16 weights, 15-bit activations.
   public var wideLayers: [LayerName] = []
-  /// The SQNR in dB, on the calibration data, up to which layers are widened, those that drift most first.
+  /// The SQNR to reach on the calibration data, in dB: layers are widened until it is, those that drift most first.
   public var targetSQNR: Double?
   /// Whether to rank the layers by the drift that each alone causes.
   public var ranksLayers = false
-  /// For the choice of tokens that smoothing and rounding are searched on.
+  /// Of the random choice of tokens on which smoothing and rounding are searched.
   public var seed: UInt64
   public var threads: Int
 
@@ -49,7 +49,7 @@ public struct CalibrationOptions: Sendable, Equatable {
 public enum CalibrationError: Error, Equatable, Sendable {
   case noSamples
   case sampleShape(found: [Int], expected: [Int])
-  /// A value that is NaN or infinite, in a sample or in what the model makes of it.
+  /// A value that is NaN or infinite, in a sample or in an activation of the model for it.
   case notFinite(what: String, sample: String)
   case overflow(layer: String, bound: Int64)
   case unknownLayer(String, layers: [String])

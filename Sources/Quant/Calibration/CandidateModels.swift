@@ -25,8 +25,9 @@ struct CandidateModels {
     narrowModel.replacing(names, from: wideModel, biases: projectionBiases(wide: Set(names)))
   }
 
-  /// What a projection makes up for depends on the width of the queries, keys and values before it: where the two layers'
-  /// widths differ, its bias is that of neither model.
+  /// The biases of those projections (`attn_out`) that neither of the two models has. A projection's bias cancels
+  /// rounding errors of the values (`attn_qkv`), which depend on the width of that layer; so it is computed here where
+  /// only one of the two layers is wide.
   private func projectionBiases(wide names: Set<LayerName>) -> [LayerName: [Int32]] {
     var biases: [LayerName: [Int32]] = [:]
     for index in narrow.blocks.indices {

@@ -1,36 +1,38 @@
 import Int8Kernels
 import ViTLite
 
-/// Where a static range ends, relative to what calibration saw.
+/// What the ends of a static range are multiplied by.
 ///
-/// Below 1, what is rare is clipped for the sake of the rest; above 1, there is room for what other images will bring.
+/// Below 1, rare large values are clipped so that the steps for all others are finer; above 1, larger values of other
+/// images still fit.
 struct RangeFactors: Sendable, Equatable {
   var low: Float = 1
   var high: Float = 1
 }
 
-/// Clipping thresholds of what each layer of a block reads.
+/// The factors on the range of each layer's input in a block.
 typealias ClippingFactors = BlockLayers<RangeFactors>
 
 extension BlockLayers<RangeFactors> {
   init() { self.init { _ in RangeFactors() } }
 }
 
-/// Searches a block's clipping thresholds, each by the drift of the output of the layer that reads the activations.
+/// Searches a block's factors, each by the drift of the output of the layer that reads the range's values.
 ///
-/// The range that one half of the samples showed, times a factor, is judged on the other half. Judged on what it was
-/// taken from, or by the mean drift, a range would always be best when it clips the few tokens whose activations are
-/// far larger than all others: they are little of a layer's drift, but what attention makes of them is much of the
-/// model's, and in other images they are larger still.
+/// The range of one half of the samples, times a factor, is judged on the other half, and by the worst tokens rather
+/// than the mean. On the samples that the range came from, or by the mean drift, it would always look best to clip the
+/// few tokens whose activations are far larger than all others: they are a small part of one layer's drift. But
+/// attention carries them to all tokens, so that they are a large part of the model's drift, and in other images they
+/// are larger still.
 struct ClippingSearch {
-  /// Between neighbouring factors; at most `stepLimit` of them are taken.
+  /// The ratio of neighbouring factors; a factor is at most `stepLimit` steps from 1.
   private static let step: Float = 1.1
   private static let stepLimit = 4
-  /// What a step must bring the error to, relatively: less is chance.
+  /// A step must bring the error to less than this share of what it was: a smaller gain may be chance.
   private static let gain = 0.97
 
   let block: FloatBlock
-  /// Of each half of the samples.
+  /// Statistics and sampled inputs of each half of the samples.
   let halves: [(seen: BlockStatistics, inputs: BlockLayers<[Float]>)]
 
   func factors() -> ClippingFactors {
@@ -53,7 +55,8 @@ struct ClippingSearch {
     return best.factors
   }
 
-  /// Goes up while that helps, else down while that helps.
+  /// Raises one factor step by step while the error falls; where the first step already does not help, lowers it
+  /// likewise.
   private static func search(
     _ side: WritableKeyPath<RangeFactors, Float>, from best: inout (factors: RangeFactors, error: Double),
     _ error: (RangeFactors) -> Double
@@ -72,7 +75,7 @@ struct ClippingSearch {
 }
 
 extension BlockLayer {
-  /// Outputs whose relative errors count by themselves: queries, keys and values, or all.
+  /// Ranges of outputs for which a relative error is computed each: queries, keys and values; in other layers all.
   func outputGroups(_ outputs: Int) -> [Range<Int>] {
     guard self == .attnQKV else { return [0..<outputs] }
     let width = outputs / 3

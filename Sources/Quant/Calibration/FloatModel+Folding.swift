@@ -2,8 +2,9 @@ import Int8Kernels
 import ViTLite
 
 extension FloatModel {
-  /// The same function with what costs nothing at run time already in the weights: LayerScale in the layers before it,
-  /// the attention scale in the queries so that scores are in base 2, and the factor on the softmax in the values.
+  /// The same function with constant factors multiplied into weights, so that they cost nothing at run time: LayerScale
+  /// into the layers before it, the attention scale into the queries so that scores are in base 2, and the factor on
+  /// the softmax into the values.
   func folded() -> FloatModel {
     var model = self
     let width = configuration.width

@@ -8,8 +8,8 @@ extension FloatModel {
   /// The same function with ranges that quantize better:
   /// - the outputs of both norms and of attention smoothed, with the strength that drifts least on sampled rows;
   /// - queries and keys brought to equal ranges, channel by channel;
-  /// - keys without their mean, which the softmax does not see;
-  /// - values without the middle of their range, which the projection's bias gives back.
+  /// - keys without their mean: it adds the same number to all scores of a query, which does not change the softmax;
+  /// - values without the middle of their range, which is added to the projection's output by its bias instead.
   func smoothed(
     _ statistics: ActivationStatistics, options: CalibrationOptions, progress: (Int) -> Void
   ) -> FloatModel {
@@ -29,7 +29,7 @@ extension FloatModel {
 }
 
 extension FloatBlock {
-  /// Takes out the keys' mean and the middle of the values' range.
+  /// Subtracts the keys' mean and the middle of the values' range.
   fileprivate mutating func center(_ seen: ChannelObserver) {
     let width = layers.attnOut.outputs
     let means = seen.mean
@@ -72,7 +72,7 @@ extension FloatBlock {
     ln2.divide(by: factors2)
     layers.ffnUp.scaleInputs(by: factors2)
 
-    // Attention's weights add up to 1: its output is shifted by what was taken from the values.
+    // Because the softmax's weights add up to 1, attention's output is shifted by what was subtracted from the values.
     let centers = Array(seen.qkv.center[(2 * width)...])
     var rows = inputs.attnOut
     for index in rows.indices { rows[index] -= centers[index % width] }

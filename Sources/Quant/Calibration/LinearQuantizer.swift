@@ -1,7 +1,7 @@
 import Int8Kernels
 import ViTLite
 
-/// An integer linear layer, and what rounding took from each output's bias.
+/// An integer linear layer, and the rounding error of each output's bias: exact minus rounded, in real units.
 struct RoundedLinear: Sendable {
   var layer: QuantizedLinear
   var biasErrors: [Double]
@@ -14,11 +14,11 @@ struct LinearQuantizer {
   /// The real value of one unit of each output.
   var outputUnits: [Double]
 
-  /// Weights with a symmetric scale for each output, chosen so that the scale is exactly `multiplier / 2^shift`: what
-  /// is lost is lost in the rounding and clipping of the weights alone.
+  /// Quantizes the weights with a symmetric scale for each output. The scale is exactly `multiplier / 2^shift`, so that
+  /// only the rounding and clipping of the weights change the result, not the multiplier.
   ///
-  /// - Parameter seen: sampled inputs; the weights are rounded so that the outputs for these change least, and the bias
-  ///   makes up for the mean of what remains. Without them, weights are rounded to nearest.
+  /// - Parameter seen: sampled inputs. The weights are rounded so that the outputs for these change least, and the mean
+  ///   of the remaining error is subtracted from the bias. Without them, weights are rounded to nearest.
   func quantize(_ layer: FloatLinear, seen: LayerInputs? = nil) -> RoundedLinear {
     var biasErrors = [Double](repeating: 0, count: layer.outputs)
     let outputs = layer.outputs
@@ -100,10 +100,10 @@ struct LinearQuantizer {
     return RoundedLinear(layer: wide, biasErrors: rounded.biasErrors)
   }
 
-  /// What is tried of each output's largest weight as the end of its range.
+  /// Shares of each output's largest weight that are tried as the end of its range.
   private static let clippings = [0.95, 0.9, 0.85, 0.8, 0.7, 0.6]
 
-  /// The integer weights, as floats, and the multipliers on whose scales they are.
+  /// The integer weights, as floats, and the multiplier of each output's scale.
   ///
   /// With sampled inputs, each output's range is clipped to where the output drifts least.
   private func round(
@@ -149,7 +149,7 @@ struct LinearQuantizer {
     return min(max(shift, range.lowerBound), range.upperBound)
   }
 
-  /// The smallest multiplier that is not below the ratio: rounding up keeps what the ratio was made for in range.
+  /// The multiplier of a ratio, rounded up, because with a smaller scale the largest weight would be beyond 127.
   private static func multiplier(_ ratio: Double, shift: Int) -> Int32 {
     Int32(min(max((ratio * power(shift)).rounded(.up), 1), 32767))
   }

@@ -21,7 +21,7 @@ struct ModelQuantizer {
     progress: (Int) -> Void
   ) throws(CalibrationError) -> (narrow: QuantizedModel, wide: QuantizedModel) {
     let largest = largestResidualFractionBits()
-    // Wide layers are quick to make and tell how far each layer reaches.
+    // Wide layers are made first, because that is quick and gives the bounds of the layers' outputs.
     var wide = quantize(residualFractionBits: largest, isWide: true) { _ in }
     var bits = try fractionBits(for: wide, atMost: largest)
     while true {
@@ -37,7 +37,8 @@ struct ModelQuantizer {
     }
   }
 
-  /// Fraction bits with which no layer's output can leave the residual stream's range; each one less halves it.
+  /// The most fraction bits with which no layer's output can leave the residual stream's range; each bit less halves
+  /// the integers.
   private func fractionBits(for quantized: QuantizedModel, atMost bits: Int) throws(CalibrationError) -> Int {
     let excess = quantized.residualBound / Int64(FixedPoint.residualLimit)
     let fitting = bits - (64 - excess.leadingZeroBitCount)
@@ -47,7 +48,7 @@ struct ModelQuantizer {
     return fitting
   }
 
-  /// With four times the largest value that was seen to spare.
+  /// The most fraction bits with which four times the largest magnitude that calibration saw fits.
   private func largestResidualFractionBits() -> Int {
     let largest = max(Double(statistics.residualMagnitude), 1e-3) * 4
     return min(max(29 - Int(largest.exponent), 0), 20)
@@ -89,7 +90,8 @@ struct ModelQuantizer {
       outputFractionBits: Self.outputFractionBits)
   }
 
-  /// The head's input is 15 bits wide: unless an observer is named, it is not clipped.
+  /// The static range of the head's input. Its 15 bits have room for all values seen, so that nothing is clipped unless
+  /// an observer is named.
   private var headRange: ValueRange? {
     options.activations == .static ? statistics.headInput.range(options.observer ?? .minmax) : nil
   }
@@ -99,7 +101,8 @@ struct ModelQuantizer {
   }
 
   /// The patch embedding on raw pixels: scale and offset of the pixels are in weights and bias, so that no input is
-  /// rounded. The offset goes through the rounded weights, which leaves their error on the centered pixels only.
+  /// rounded. The offset is multiplied by the rounded weights, not the exact ones, so that the weights' rounding errors
+  /// are multiplied by normalised pixels, which are near 0, rather than by raw ones.
   private func patchEmbedding(unit: Double, isWide: Bool) -> QuantizedLinear {
     let inputCount = model.patchEmbedding.inputs
     let perChannel = inputCount / model.configuration.channels
@@ -123,7 +126,7 @@ struct ModelQuantizer {
       }
       quantized.bias[output] = LinearQuantizer.integer(bias / unit)
     }
-    // The rows' multiplier is 1 here, not up to 32767.
+    // The bound for rows whose multiplier is 1: raw pixels, not activations with a multiplier of up to 32767.
     let largestBias = quantized.bias.reduce(0) { max($0, Int64($1.magnitude)) }
     let reach =
       Double(quantized.accumulatorBound) * Double(quantized.multiplier.max() ?? 0)
@@ -146,7 +149,7 @@ struct ModelQuantizer {
     return min(max(28 - Int(largest.exponent), 0), 20)
   }
 
-  /// What brings the head's input to int16, with as much again to spare as was seen.
+  /// The shift that brings the head's input to int16, where twice the largest magnitude that calibration saw fits.
   private func headInputShift(_ unit: Double) -> Int32 {
     let largest = max(statistics.headInput.maximum, -statistics.headInput.minimum)
     guard largest.isFinite, largest > 0 else { return 0 }
@@ -156,14 +159,15 @@ struct ModelQuantizer {
 }
 
 extension QuantizedModel {
-  /// The most that a layer can add to the residual stream.
+  /// The largest magnitude that a layer can add to the residual stream.
   fileprivate var residualBound: Int64 {
     blocks.reduce(patchEmbedding.outputBound) {
       max($0, $1.compensatedProjection.outputBound, $1.layers.ffnDown.outputBound)
     }
   }
 
-  /// That no integer can overflow, whatever the input, and no layer leave the residual stream's range.
+  /// Checks that no integer can overflow with any input, and that no layer's output can leave the residual stream's
+  /// range.
   func checkBounds() throws(CalibrationError) {
     guard residualBound <= Int64(FixedPoint.residualLimit) else {
       throw .overflow(layer: "residual stream of \(configuration.depth) blocks", bound: residualBound)

@@ -7,9 +7,9 @@ struct SampledInputs: Sendable {
   /// Rows of what each layer of a block reads.
   var blocks: [BlockLayers<[Float]>]
 
-  /// Rows of each layer that weight rounding sees at the most; more only where there are more images, one of each.
+  /// Rows of each layer for weight rounding. Where there are more images than this, one row of each.
   static let rowLimit = 4096
-  /// Rows of each layer that smoothing's strength is chosen by.
+  /// Rows of each layer for the choice of smoothing's strength.
   static let smoothingRowLimit = 512
 
   init(depth: Int) {
@@ -34,7 +34,7 @@ struct RowSampler: Sendable {
     generator = SplitMix64(seed: seed)
   }
 
-  /// Rows at even distances from a start by chance; all of them when there are no more than wanted.
+  /// Rows at even distances from a random one; all of them where there are at most `rowsPerImage`.
   mutating func sample(_ values: Span<Float>, rows: Int, columns: Int) -> [Float] {
     let count = min(rowsPerImage, rows)
     guard count > 0 else { return [] }

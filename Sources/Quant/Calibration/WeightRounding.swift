@@ -52,7 +52,8 @@ struct WeightRounding {
 
   /// The levels, `-limit ... limit`, of a layer's weights; `steps` has one for each output.
   ///
-  /// - Returns: also the squared error of each output over the rows, which is what the spread errors add up to.
+  /// - Returns: also the squared error of each output over the rows: the sum of the squares of the errors that are
+  ///   spread.
   func round(_ layer: FloatLinear, steps: [Float], limit: Float) -> (levels: [Float], losses: [Float]) {
     let outputs = layer.outputs
     let weights = FloatBuffer(count: outputs * inputs)

@@ -19,7 +19,7 @@ package struct QuantizedLinear: Sendable, Equatable {
   package var accumulatorBound: Int64
   /// The largest magnitude of a requantized output with any input.
   package var outputBound: Int64
-  /// Of queries, keys and values: what rounding took from the values' biases, as the projection's outputs miss it.
+  /// Only of `attn_qkv`: what cancels the rounding errors of the values' biases when added to the bias of `attn_out`.
   var projectionBias: [Int32] = []
 }
 
@@ -35,8 +35,8 @@ package struct QuantizedNorm: Sendable, Equatable {
 package struct QuantizedBlock: Sendable, Equatable {
   package var ln1: QuantizedNorm
   package var ln2: QuantizedNorm
-  /// The queries carry the attention scale, so that scores are in base 2. The projection is without what it makes up for,
-  /// which depends on whether the queries, keys and values are wide; see `compensatedProjection`.
+  /// The queries include the attention scale, so that scores are in base 2. The projection's bias does not yet include
+  /// `projectionBias`, which depends on whether `attn_qkv` is wide; see `compensatedProjection`.
   package var layers: BlockLayers<QuantizedLinear>
   /// Of what each layer reads.
   package var quantizers: BlockLayers<ActivationQuantizer>
@@ -115,7 +115,7 @@ extension QuantizedModel {
 }
 
 extension QuantizedBlock {
-  /// The projection with what it makes up for, as the file has it.
+  /// The projection as the file has it: `projectionBias` is added to its bias.
   package var compensatedProjection: QuantizedLinear {
     var layer = layers.attnOut
     let added = layers.attnQKV.projectionBias

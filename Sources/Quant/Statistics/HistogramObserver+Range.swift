@@ -38,8 +38,8 @@ extension HistogramObserver {
     return ValueRange(low: low, high: high)
   }
 
-  /// The cheapest of the whole range shrunk on both sides, then of each side alone: an outlier on one side shall not
-  /// take from the other.
+  /// The range of least cost: first the whole range shrunk on both sides alike, then each side by itself, so that an
+  /// outlier on one side does not decide the other.
   private func searchedRange(within whole: ValueRange, cost: (ValueRange) -> Double) -> ValueRange {
     var best = whole
     var lowest = cost(whole)
@@ -65,7 +65,8 @@ extension HistogramObserver {
       let value = Double(center(bin))
       let clipped = min(max(value, Double(range.low)), Double(range.high))
       let quantized = step > 0 ? (clipped / step).rounded() * step : 0
-      // A bin wider than a step holds all phases of the rounding error.
+      // Values are spread over the bin's width; where that is more than a step, their rounding errors are spread over a
+      // whole step.
       let spread = min(step, Double(sign: .plus, exponent: exponent, significand: 1))
       let distance = value - quantized
       error += Double(counts[bin]) * (distance * distance + spread * spread / 12)

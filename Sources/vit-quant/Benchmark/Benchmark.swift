@@ -16,9 +16,9 @@ struct Benchmark {
 
   private let name: String
   private let plan: Plan
-  /// Of each run, in milliseconds, the shortest first.
+  /// The latency of each run in milliseconds, the shortest first.
   private let latencies: [Double]
-  /// From nothing to a session that is ready, in milliseconds.
+  /// From opening the file to a session that is ready, in milliseconds.
   private let loadTime: Double
   private let arenaBytes: Int
   private let weightsBytes: Int
@@ -53,7 +53,7 @@ struct Benchmark {
       stages = plan.measuresStages ? try Self.phaseTimes(of: model, plan) : nil
     } catch { throw .limit("\(error)") }
     weightsBytes = ModelContents(model).byteCount
-    // After the peak of memory was read: these have buffers of their own.
+    // Only now, because their buffers would count in the peak of memory.
     let products = ThroughputProbe.products(
       of: model, on: plan.instructionSet, threads: plan.threads, plan: plan.kind)
     productRate = products.map { Self.rate(of: $0, runs: min(max(plan.runs, 3), 20)) }
@@ -66,7 +66,7 @@ struct Benchmark {
     return CalibrationRun.randomPixels(configuration.imageElements, seed: 1)
   }
 
-  /// The median time of each phase, from runs of their own: reading the clock has a price.
+  /// The median time of each phase. These are runs of their own, because reading the clock takes time.
   private static func phaseTimes(
     of model: IntegerModel, _ plan: Plan
   ) throws(InferenceError) -> [(name: String, milliseconds: Double)] {
@@ -86,10 +86,11 @@ struct Benchmark {
       + [("barrier", median(ofSorted: waits.sorted()))]
   }
 
-  /// Long enough to be timed, short enough not to be interrupted every time.
+  /// Rounds of the peak loop in one run: a few milliseconds, long enough for the clock and short enough that most runs
+  /// are not interrupted.
   private static let peakRounds: Int64 = 1_000_000
 
-  /// The best of some runs, after one that warms up: what disturbs a run only makes it slower.
+  /// Of the fastest of some runs, after one that warms up, because a disturbance can only make a run slower.
   private static func rate(of probe: ThroughputProbe, runs: Int) -> Double {
     probe.run()
     var shortest = Double.infinity

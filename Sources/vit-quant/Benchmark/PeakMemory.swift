@@ -4,8 +4,8 @@ import LibC
 enum PeakMemory {
   /// In bytes; nil where the system does not say.
   ///
-  /// On Linux from `VmHWM`, which begins anew with the program: what `getrusage` gives is at least the peak of the
-  /// process that started this one.
+  /// On Linux from `VmHWM`, which counts from the start of this program. `getrusage` would give at least the peak of
+  /// the process that started it.
   static var residentBytes: Int? {
     #if os(Linux)
       guard let file = fopen("/proc/self/status", "r") else { return nil }

@@ -5,8 +5,8 @@ import ViTLite
 
 /// An int8 model of random weights in a temporary file, which goes away with this object.
 ///
-/// Another process makes it: calibration needs far more memory than the inference to be measured, and the peak of a
-/// process never goes down.
+/// Another process makes it, because calibration needs far more memory than the inference to be measured, and would set
+/// the peak of this process.
 final class PresetFile {
   let path: String
 

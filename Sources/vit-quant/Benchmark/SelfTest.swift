@@ -34,10 +34,11 @@ struct SelfTest {
     self.peakRate = peakRate
   }
 
-  /// Some milliseconds.
+  /// Rounds of the peak loop in one run: a few milliseconds.
   private static let peakRounds: Int64 = 1_000_000
 
-  /// The best of some runs: what disturbs a run only makes it slower. Each gives its number of operations.
+  /// Of the fastest of some runs, because a disturbance can only make a run slower.
+  /// - Parameter run: gives its number of operations.
   private static func rate(of run: () -> Int64) -> Double {
     var best = 0.0
     for _ in 0..<10 {

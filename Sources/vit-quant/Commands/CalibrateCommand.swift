@@ -4,7 +4,7 @@ import ViTLite
 
 /// `vit-quant calibrate MODEL --data DATA --output OUT.gguf`
 enum CalibrateCommand {
-  /// More change little and take longer.
+  /// Images to calibrate on by default; more change the model little and take longer.
   private static let defaultSamples = 512
   private static let randomSamples = 4
 

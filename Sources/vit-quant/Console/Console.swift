@@ -18,8 +18,8 @@ struct Console: Sendable {
 
   /// Writes to standard output.
   ///
-  /// - Returns: false once nobody reads it any more: what follows would be work for nothing, unless a file or a gate
-  ///   depends on it.
+  /// - Returns: false when nobody reads it any more, such as behind `| head`. A caller may then stop, unless it still
+  ///   has a file to write or a gate to check.
   /// - Throws: when the output cannot be written, such as on a full disk.
   @discardableResult
   func print(_ text: String, terminator: String = "\n") throws(CommandError) -> Bool {
@@ -40,7 +40,7 @@ struct Console: Sendable {
     _ = write("vit-quant: error: \(error.line)\n", to: STDERR_FILENO)
   }
 
-  /// Writes to standard error, quiet or not, what is wrong with this machine but stops nothing.
+  /// Writes a warning to standard error, quiet or not: something is wrong with this machine, but the command goes on.
   static func warn(_ text: String) {
     _ = write("vit-quant: warning: \(text)\n", to: STDERR_FILENO)
   }

@@ -1,6 +1,6 @@
 import LibC
 
-/// Seconds that only move forward.
+/// Seconds of a clock that is never set back.
 enum Clock {
   static var seconds: Double {
     var time = timespec()

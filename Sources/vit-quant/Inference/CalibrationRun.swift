@@ -4,7 +4,7 @@ import ViTLite
 
 /// A calibration as the command line runs it: with a progress bar, from samples to a file.
 struct CalibrationRun {
-  /// Fewer samples than this may miss what activations can be.
+  /// With fewer samples than this, ranges of activations may come out too narrow.
   private static let fewSamples = 16
 
   let checkpoint: Checkpoint

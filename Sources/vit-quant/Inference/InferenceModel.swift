@@ -54,8 +54,8 @@ struct InferenceModel: Sendable {
 
 /// What a model gave for one image.
 struct Inference: Sendable {
-  /// The final tokens of a model that norms only a pooled vector are the stream that leaves the last block; nil from an
-  /// int8 model of that kind without hidden states.
+  /// Of a model that norms only a pooled vector, the final tokens are the residual stream leaving the last block; an
+  /// int8 model of that kind gives them only together with the hidden states.
   var outputs: ModelOutputs
   var poolerOutput: [Float]?
   /// Of the integer logits, or of the final tokens without a head; nil from a float model.

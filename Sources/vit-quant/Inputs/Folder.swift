@@ -5,7 +5,7 @@ import ViTLite
 
 /// What is in a folder, in the order of the names' bytes, so that it is the same everywhere.
 struct Folder {
-  /// Deeper than data sets go, and a guard against links that lead back.
+  /// Levels of folders that are read: more than data sets have, and an end for symbolic links that form a circle.
   private static let maximumDepth = 16
   private static let imageExtensions = [".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".pnm"]
 

@@ -5,13 +5,13 @@ import ViTLite
 /// A `labels.csv`: a header with the columns `file` and `label`, then one image a line. A label is the index of a class
 /// or its name.
 struct LabelFile {
-  /// Far more than any data set's list has.
+  /// The largest file to read; lists of data sets are far smaller.
   private static let maximumBytes = 1 << 28
 
   struct Row {
     var file: String
     var label: String
-    /// From 1, the header's.
+    /// The line's number in the file; the header is line 1.
     var line: Int
   }
 

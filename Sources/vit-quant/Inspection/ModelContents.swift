@@ -82,8 +82,8 @@ extension LayerTable {
         remainders: remainders.map { Remainder(name: $0.name, parameters: $0.shape.reduce(1, *)) }))
   }
 
-  /// The table of an int8 model: its float model's, as far as the int8 one still knows it. Layer scale and the biases
-  /// of queries, keys and values have become part of other numbers.
+  /// The table of an int8 model: that of its float model, but without LayerScale, whose factors are multiplied into the
+  /// weights of other layers, and with biases of queries, keys and values, which an int8 model always has.
   init(_ model: IntegerModel) {
     let configuration = model.configuration
     self.init(

@@ -4,7 +4,7 @@ import ViTLite
 
 /// An earlier report that a new one must not be worse than.
 struct Baseline {
-  /// Far larger than any report.
+  /// The largest file to read; reports are far smaller.
   private static let maximumBytes = 1 << 28
 
   let path: String

@@ -12,8 +12,8 @@ struct Figure<Subject>: Sendable {
   /// Which of two values people would rather have.
   enum Preference: Sendable { case higher, lower }
 
-  /// How much worse than in a baseline a number may be: at most `absolute`, in the unit of the JSON report, or that and
-  /// a share of the baseline's number.
+  /// How much worse than a baseline's number another may be: by `absolute`, in the unit of the JSON report, plus
+  /// `relative`, a share of the baseline's number.
   struct Tolerance: Sendable {
     let absolute: Double
     var relative = 0.0
