@@ -48,7 +48,6 @@ struct CommandLineTests {
       (["run", "m", "i", "--isa", "mmx"], ["mmx", "avx512vnni"]),
       (["run", "m", "i", "--memory-limit", "24M"], ["--memory-limit is not served yet"]),
       (["run", "m", "i", "--memory-limit", "much"], ["16MiB"]),
-      (["run", "m", "i", "--plan", "lean"], ["--plan lean is not served yet"]),
       (["calibrate", "m", "--data", "d"], ["--output is missing"]),
       (["calibrate", "m", "--output", "o"], ["--data is missing"]),
       (["calibrate", "m", "--data", "d", "--output", "o", "--observer", "best"], ["minmax, percentile, mse, entropy"]),
