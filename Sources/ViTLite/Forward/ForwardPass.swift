@@ -2,8 +2,8 @@ import Int8Kernels
 
 /// The int8 model's forward pass: from 8-bit pixels to integer logits without a floating-point number.
 ///
-/// All workers run it together, each its share of every phase, and meet where the plan says; no result depends on how
-/// many they are. The float reference has the same four functions in the same order.
+/// All workers run it together, each its share of every phase, and meet where the plan says. The result does not depend
+/// on their number. The float reference has the same four functions in the same order.
 struct ForwardPass<Observer: PhaseObserver> {
   let model: IntegerModel
   let arena: InferenceArena

@@ -40,7 +40,7 @@ package struct ModelOutline: Sendable {
   }
 }
 
-/// How one inference goes: its phases, where the workers meet, and where each buffer lies.
+/// The plan of one inference: after which phases the workers meet, how they share each phase, and where each buffer lies.
 ///
 /// A pure function of the model's outline, the kind and the number of workers; nothing is allocated.
 ///
@@ -57,7 +57,7 @@ public struct ForwardPlan: Sendable {
   /// Whether queries, keys and values are projected one after the other into one place.
   let splitsQKV: Bool
   let order: PhaseOrder
-  /// The arena.
+  /// The place of each buffer in the arena.
   package let memory: MemoryPlan
   /// A bit for each phase after which the workers meet.
   private let meetings: UInt32
@@ -203,8 +203,8 @@ extension ForwardPlan {
     }
   }
 
-  /// For each buffer, the stages in which it holds something: a stage is all that happens between two meetings, so that
-  /// buffers that share memory are never used at the same time.
+  /// For each buffer, the stages in which its contents are needed. A stage is what happens between two meetings, so that
+  /// buffers with no stage in common are never used at the same time and may share memory.
   private static func lifetimes(_ order: PhaseOrder, _ kind: PlanKind, _ meetings: UInt32) -> [ClosedRange<Int>] {
     let stages = stages(order, meetings)
     return Buffer.allCases.map { buffer in
