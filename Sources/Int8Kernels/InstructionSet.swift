@@ -43,7 +43,8 @@ extension InstructionSet: CustomStringConvertible {
 }
 
 extension InstructionSet {
-  /// Whether this build has the kernels, and the processor and operating system can run them; not whether they are right.
+  /// Whether this build has the kernels, and the processor and operating system can run them; not whether they are
+  /// right.
   package var isPresent: Bool { table != nil }
 
   /// Whether it can be used: it is present, and its kernels gave what the portable ones give.

@@ -2,7 +2,8 @@
 
 /// How the position of a patch enters its token.
 public enum PositionScheme: String, Sendable, CaseIterable {
-  /// A vector for each patch and, where the checkpoint has them, for tokens before the patches; added to the embeddings.
+  /// A vector for each patch and, where the checkpoint has them, for tokens before the patches; added to the
+  /// embeddings.
   case learned
 }
 

@@ -1,7 +1,7 @@
 import Int8Kernels
 
-/// The dimensions that this package accepts, from checkpoints and from model files alike, so that every model that can be
-/// calibrated can be run. They lie above those of published models.
+/// The dimensions that this package accepts, from checkpoints and from model files alike, so that every model that can
+/// be calibrated can be run. They lie above those of published models.
 package enum ModelLimits {
   /// Height and width of the images that a model takes, in pixels.
   package static let imageSide = 1...16_384
