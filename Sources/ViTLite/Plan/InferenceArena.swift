@@ -12,7 +12,8 @@ final class InferenceArena: @unchecked Sendable {
   let patchTokens: Matrix<Int32>
   /// Rows x (channels, patch rows, patch columns).
   let patches: QuantizedRows
-  /// Rows x 3 width, or rows x width where queries, keys and values take turns. Rows are the plan's, all tokens or some.
+  /// Rows x 3 width, or rows x width where queries, keys and values take turns. Rows are the plan's, all tokens or
+  /// some.
   let qkv: Matrix<Int16>
   /// Rows x width; in a lean plan the place of the queries, each head's results where its queries were.
   let attention: Matrix<Int16>
@@ -78,7 +79,7 @@ final class InferenceArena: @unchecked Sendable {
     headActivations.reshaped(columns: layer.inputs, isWide: layer.isWide)
   }
 
-  /// What a product needs, if the layer is wide.
+  /// The memory that a product needs beside its operands, if the layer is wide.
   ///
   /// - Parameters:
   ///   - rows: of the product.

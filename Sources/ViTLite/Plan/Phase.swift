@@ -1,6 +1,6 @@
-/// The steps of the int8 forward pass, in the order of the fast plan. What a step reads, what it writes, how the workers share it and which
-/// product it is stands in one table (`description`); barriers, the profile, the lifetimes of buffers and the benchmark's
-/// products follow from that.
+/// The steps of the int8 forward pass, in the order of the fast plan. One table, `description`, has for each step what
+/// it reads, what it writes, how the workers share it and which matrix product it is. The profile, the lifetimes of
+/// buffers and the benchmark's products are derived from that table.
 package enum Phase: Int, CaseIterable, Sendable {
   /// The residual stream starts as the positions, with the prefix tokens.
   case positions
