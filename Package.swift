@@ -21,17 +21,20 @@ let package = Package(
       description: "Read PNG and JPEG through libpng and libjpeg-turbo. Without it, PPM, PGM and safetensors remain."),
   ],
   targets: [
-    .target(name: "CKernels"),
-    .target(name: "CFloatKernels", dependencies: ["CKernels"]),
+    .target(name: "CKernels", exclude: ["README.md"]),
+    .target(name: "CFloatKernels", exclude: ["README.md"]),
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libturbojpeg",
       providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
-    .target(name: "LibC"),
-    .target(name: "Int8Kernels", dependencies: ["CKernels"], swiftSettings: librarySettings),
-    .target(name: "ViTLite", dependencies: ["Int8Kernels", "CKernels", "LibC"], swiftSettings: librarySettings),
+    .target(name: "LibC", exclude: ["README.md"]),
+    .target(
+      name: "Int8Kernels", dependencies: ["CKernels"], exclude: ["README.md"], swiftSettings: librarySettings),
+    .target(
+      name: "ViTLite", dependencies: ["Int8Kernels", "CKernels", "LibC"], exclude: ["README.md"],
+      swiftSettings: librarySettings),
     .target(name: "Resampling", exclude: ["README.md"], swiftSettings: librarySettings),
     .target(
       name: "ViTImages",
@@ -43,12 +46,13 @@ let package = Package(
       exclude: ["README.md"], swiftSettings: librarySettings),
     .target(
       name: "Quant", dependencies: ["ViTLite", "Int8Kernels", "Resampling", "CKernels", "CFloatKernels", "LibC"],
-      swiftSettings: librarySettings),
+      exclude: ["README.md"], swiftSettings: librarySettings),
     .executableTarget(
-      name: "vit-quant", dependencies: ["Quant", "ViTLite", "ViTImages", "Int8Kernels", "LibC"]),
+      name: "vit-quant", dependencies: ["Quant", "ViTLite", "ViTImages", "Int8Kernels", "LibC"],
+      exclude: ["README.md"]),
     // The x86-64 kernels with plain C for their intrinsics, which its own immintrin.h gives; for tests alone.
     .target(
-      name: "CEmulation", dependencies: ["CKernels"], path: "Tests/Emulation",
+      name: "CEmulation", dependencies: ["CKernels"], path: "Tests/Emulation", exclude: ["README.md"],
       cSettings: [.headerSearchPath("intrinsics"), .define("VQ_EMULATED")]),
     // Models, files and damage that tests of several targets share.
     .target(

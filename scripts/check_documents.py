@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Checks the repository's Markdown: every relative link leads to a file, every #fragment to a heading, and
-docs/kernels.md names every instruction set."""
+"""Checks the repository's Markdown: every relative link leads to a file, every #fragment to a heading, every source file
+that is named in code exists, docs/kernels.md names every instruction set, and each module has a README."""
 
+import fnmatch
 import os
 import re
 import sys
@@ -11,18 +12,21 @@ from urllib.parse import unquote
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
+# A source file, by its name or its path; in capitals stands what a reader fills in.
+SOURCE_FILE = re.compile(r"`((?:[\w+*.-]+/)*[\w+*-]+\.(?:swift|c|h|py))`")
+PLACEHOLDER = re.compile(r"\b[A-Z]{4,}\b|_NAME\b")
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 # A row of the table of instruction sets, in either of its two forms.
 INSTRUCTION_SET = re.compile(r"\bROW\((\w+), |\{\"(\w+)\", ")
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
 
-def documents() -> list[Path]:
-    """All Markdown outside hidden folders (build products and environments are hidden)."""
+def repository() -> list[Path]:
+    """All files outside hidden folders (build products and environments are hidden)."""
     found = []
     for folder, folders, files in os.walk(ROOT):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(folder, name) for name in sorted(files) if name.endswith(".md")]
+        found += [Path(folder, name) for name in sorted(files)]
     return found
 
 
@@ -50,6 +54,26 @@ def problems(document: Path) -> list[str]:
     return found
 
 
+def missing_files(document: Path, paths: list[str]) -> list[str]:
+    """Source files that a document names in code and that no folder has."""
+    names = SOURCE_FILE.findall(FENCE.sub("", document.read_text()))
+    return [
+        f"{document.relative_to(ROOT)}: names `{name}`, and there is no such file"
+        for name in names
+        if not PLACEHOLDER.search(name) and not any(fnmatch.fnmatch(path, f"*/{name}") for path in paths)
+    ]
+
+
+def missing_readmes() -> list[str]:
+    """Modules without a README; a system library's module map is none."""
+    folders = [folder for folder in sorted((ROOT / "Sources").iterdir()) if folder.is_dir()]
+    return [
+        f"{folder.relative_to(ROOT)}: no README.md"
+        for folder in folders
+        if not (folder / "module.modulemap").exists() and not (folder / "README.md").exists()
+    ]
+
+
 def missing_instruction_sets() -> list[str]:
     table = ROOT / "Sources" / "CKernels" / "instruction_sets.c"
     document = ROOT / "docs" / "kernels.md"
@@ -61,8 +85,11 @@ def missing_instruction_sets() -> list[str]:
 
 
 def main() -> int:
-    checked = documents()
-    found = [problem for document in checked for problem in problems(document)] + missing_instruction_sets()
+    files = repository()
+    paths = [str(path) for path in files]
+    checked = [path for path in files if path.suffix == ".md"]
+    found = [problem for document in checked for problem in problems(document) + missing_files(document, paths)]
+    found += missing_instruction_sets() + missing_readmes()
     for problem in found:
         print(f"error: {problem}", file=sys.stderr)
     print(f"{len(checked)} documents, {len(found)} problems")

@@ -4,13 +4,16 @@
     scripts/run_documents.py PROGRAM [DOCUMENT...]
 
 `sh` blocks run with PROGRAM as `vit-quant`, `python` blocks where the packages that they import are installed, `swift` blocks
-as programs of a package that depends on this one. A block `text output` that follows is what they must print. All run in
-one temporary folder where `calibration` is the repository's, the README's blocks first.
+as programs of a package that depends on this one and sees what is public. A block `swift run internal` also sees what
+this package alone sees (`package` access). A block `text output` that follows is what they must print. All run in one
+temporary folder where `calibration` is the repository's, the README's blocks first, then those of docs, then those of
+the modules' READMEs.
 """
 
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,9 +22,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(
-    r"^```(?P<language>sh|python|swift) run\n(?P<code>.*?)^```\n(?:\n```text output\n(?P<output>.*?)^```\n)?",
+    r"^```(?P<language>sh|python|swift) run(?P<internal> internal)?\n(?P<code>.*?)^```\n"
+    r"(?:\n```text output\n(?P<output>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL)
 SECONDS = 300
+# Where Swift blocks are built: always the same place, so that only what has changed is compiled again.
+SCRATCH = ROOT / ".build-documents"
 
 
 @dataclass
@@ -29,6 +35,7 @@ class Block:
     document: Path
     line: int
     language: str
+    is_internal: bool
     code: str
     output: str | None
 
@@ -38,40 +45,62 @@ class Block:
 
     @property
     def libraries(self) -> list[str]:
-        """The products of this package that a Swift block imports."""
+        """The products of this package that a Swift block is linked with: what it imports, or all for an internal one."""
+        if self.is_internal:
+            return re.findall(r'\.library\(name: "(\w+)"', (ROOT / "Package.swift").read_text())
         return re.findall(r"^import (\w+)$", self.code, re.MULTILINE)
 
     @property
     def program(self) -> str:
-        return re.sub(r"\W", "_", f"{self.document.stem}_{self.line}")
+        return re.sub(r"\W", "_", f"{self.document.relative_to(ROOT).with_suffix('')}_{self.line}")
 
 
 def blocks(document: Path) -> list[Block]:
     text = document.read_text()
     return [
-        Block(document, text.count("\n", 0, match.start()) + 1, match["language"], match["code"], match["output"])
+        Block(
+            document, text.count("\n", 0, match.start()) + 1, match["language"], match["internal"] is not None,
+            match["code"], match["output"])
         for match in BLOCK.finditer(text)
     ]
 
 
-def build(found: list[Block], folder: Path) -> tuple[Path, str | None]:
-    """Builds all Swift blocks; gives the folder of the programs, and what the compiler says when it fails."""
-    package = folder / "package"
+def build(found: list[Block]) -> str | None:
+    """Builds all Swift blocks; gives what the compiler says when one does not compile.
+
+    Two packages: the compiler takes a package's name from its folder, with `_` for what is no letter or digit. To it, a
+    program in `vit_quant` belongs to the same package as the modules in `vit-quant`, and one in `documents` does not.
+    """
+    packages = SCRATCH / "packages"
+    shutil.rmtree(packages, ignore_errors=True)
+    packages.mkdir(parents=True)
+    (packages / "vit-quant").symlink_to(ROOT)
+    for name, is_internal in [("documents", False), ("vit_quant", True)]:
+        members = [block for block in found if block.is_internal == is_internal]
+        if not members:
+            continue
+        write_package(packages / name, members)
+        command = ["swift", "build", "-c", "release", "--package-path", packages / name, "--scratch-path", SCRATCH]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode != 0:
+            return result.stdout + result.stderr
+    return None
+
+
+def write_package(folder: Path, members: list[Block]) -> None:
+    """Writes a package with one program for each block."""
     targets = []
-    for block in found:
-        source = package / "Sources" / block.program / "main.swift"
+    for block in members:
+        source = folder / "Sources" / block.program / "main.swift"
         source.parent.mkdir(parents=True)
         source.write_text(f'#sourceLocation(file: "{block.document}", line: {block.line + 1})\n{block.code}')
         products = [f'.product(name: "{name}", package: "vit-quant")' for name in block.libraries]
         targets.append(f'.executableTarget(name: "{block.program}", dependencies: [{", ".join(products)}])')
-    (package / "Package.swift").write_text(
+    (folder / "Package.swift").write_text(
         "// swift-tools-version: 6.2\nimport PackageDescription\n"
         'let package = Package(name: "documents", platforms: [.macOS(.v26)], '
-        f'dependencies: [.package(name: "vit-quant", path: "{ROOT}")],\n'
+        'dependencies: [.package(path: "../vit-quant")],\n'
         f'targets: [{", ".join(targets)}], swiftLanguageModes: [.v6])\n')
-    command = ["swift", "build", "-c", "release", "--package-path", package, "--scratch-path", ROOT / ".build-documents"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    return ROOT / ".build-documents" / "release", None if result.returncode == 0 else result.stdout + result.stderr
 
 
 def missing_packages(code: str) -> list[str]:
@@ -87,12 +116,13 @@ def links_toolkit(program: Path) -> bool:
     return " $s5Quant" in symbols
 
 
-def run(block: Block, programs: Path, folder: Path, environment: dict[str, str]) -> str | None:
+def run(block: Block, folder: Path, environment: dict[str, str]) -> str | None:
     """What is wrong with the block; None when it does what the document says."""
+    program = SCRATCH / "release" / block.program
     command = {
         "sh": ["bash", "-euo", "pipefail", "-c", block.code],
         "python": [sys.executable, "-c", block.code],
-        "swift": [str(programs / block.program)],
+        "swift": [str(program)],
     }[block.language]
     try:
         result = subprocess.run(
@@ -102,7 +132,7 @@ def run(block: Block, programs: Path, folder: Path, environment: dict[str, str])
         return f"took more than {SECONDS} s"
     if result.returncode != 0:
         return f"exit status {result.returncode}\n{result.stdout}{result.stderr}"
-    if block.language == "swift" and block.libraries == ["ViTLite"] and links_toolkit(programs / block.program):
+    if block.language == "swift" and block.libraries == ["ViTLite"] and links_toolkit(program):
         return "a program that imports the runtime alone links the toolkit"
     if block.output is not None and result.stdout != block.output:
         return f"printed\n{result.stdout}instead of\n{block.output}"
@@ -114,7 +144,9 @@ def main() -> int:
         sys.exit("usage: scripts/run_documents.py PROGRAM [DOCUMENT...]")
     program = Path(sys.argv[1]).resolve()
     documents = [Path(name).resolve() for name in sys.argv[2:]]
-    documents = documents or [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    documents = documents or [
+        ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "Sources").glob("*/README.md")),
+        *sorted((ROOT / "Tests").glob("*/README.md"))]
     found = [block for document in documents for block in blocks(document)]
     failures = 0
     with tempfile.TemporaryDirectory() as name:
@@ -123,8 +155,7 @@ def main() -> int:
         (folder / "bin").mkdir()
         (folder / "bin" / "vit-quant").symlink_to(program)
         environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
-        swift = [block for block in found if block.language == "swift"]
-        programs, error = build(swift, folder) if swift else (folder, None)
+        error = build([block for block in found if block.language == "swift"])
         if error:
             print(f"error: the Swift blocks do not compile\n{error}", file=sys.stderr)
             return 1
@@ -133,7 +164,7 @@ def main() -> int:
             if absent:
                 print(f"skipped  {block.place}: Python has no {', '.join(absent)}")
                 continue
-            problem = run(block, programs, folder, environment)
+            problem = run(block, folder, environment)
             print(f"{'FAILED' if problem else 'ok':8} {block.place}")
             if problem:
                 print(f"error: {block.place}: {problem}", file=sys.stderr)

@@ -1,5 +1,5 @@
 // The row kernels of attention, AVX2: packing keys and values, the softmax, the output's requantization. The last
-// elements of a row are scalar.
+// elements of a row, which do not fill a vector, are computed one by one (scalar.h).
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
@@ -52,7 +52,8 @@ void vq_pack_values_avx2(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, i
     for (int32_t i = 0; i < 4; ++i) {
       row[i] = token + i < tokens ? saturate_values(x + (token + i) * x_stride, channels) : _mm_setzero_si128();
     }
-    // Bytes of tokens 0 and 1, of 2 and 3, then of all four beside each other.
+    // Interleaves the bytes of tokens 0 and 1 and of tokens 2 and 3, then both results: a channel's four tokens are
+    // then side by side.
     const __m128i early_low = _mm_unpacklo_epi8(row[0], row[1]), early_high = _mm_unpackhi_epi8(row[0], row[1]);
     const __m128i late_low = _mm_unpacklo_epi8(row[2], row[3]), late_high = _mm_unpackhi_epi8(row[2], row[3]);
     _mm_storeu_si128((__m128i *)panel, _mm_unpacklo_epi16(early_low, late_low));
@@ -73,13 +74,14 @@ int32_t vq_row_maximum_i32_avx2(const int32_t *x, int32_t n) {
   return largest;
 }
 
-// 2^(15 - octaves) in 16-bit lanes for octaves 1 to 15, 0 from 16 on (and for 0), by two tables of bytes.
+// 2^(15 - octaves) in 16-bit lanes for 1 to 15 octaves; 0 for 0 octaves, and for 16 and more. The low and the high byte
+// of a lane are each looked up in a table of 16.
 static inline __m256i power_of_octaves(__m256i octaves) {
   const __m256i low = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, (char)0x80, 0x40, 0x20, 0x10, 8, 4, 2, 1));
   const __m256i high = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(0, 0x40, 0x20, 0x10, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0));
-  // With 0x70 added, 16 and more have bit 7, for which the shuffle gives 0.
+  // With 0x70 added, 16 octaves and more have bit 7 set; `vpshufb` gives 0 for such an index.
   const __m256i index = _mm256_add_epi16(octaves, _mm256_set1_epi16(0x70));
   const __m256i low_index = _mm256_or_si256(index, _mm256_set1_epi16((int16_t)0x8000));
   const __m256i high_index = _mm256_or_si256(_mm256_slli_epi16(index, 8), _mm256_set1_epi16(0x80));
@@ -94,7 +96,8 @@ static inline __m256i exp2_negative(__m256i distance) {
   for (int c = 1; c <= VQ_EXP2_DEGREE; ++c) {
     value = _mm256_add_epi16(_mm256_mulhrs_epi16(fraction, value), _mm256_set1_epi16(vq_exp2_coefficients[c]));
   }
-  // The rounded shift by the octaves is a Q15 product with 2^(15 - octaves); 2^15 itself is not a Q15 number.
+  // The rounded shift by the octaves is a Q15 product with 2^(15 - octaves). 2^15 does not fit int16, so a value of 0
+  // octaves is taken as it is.
   const __m256i shifted = _mm256_mulhrs_epi16(value, power_of_octaves(octaves));
   return _mm256_blendv_epi8(shifted, value, _mm256_cmpeq_epi16(octaves, _mm256_setzero_si256()));
 }

@@ -36,7 +36,8 @@ void vq_pack_values_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t tokens,
       const __m256i values = _mm256_maskz_loadu_epi16(inside, source);
       row[i] = _mm256_cvtsepi16_epi8(_mm256_max_epi16(values, _mm256_set1_epi16(-127)));
     }
-    // Bytes of tokens 0 and 1, of 2 and 3, then of all four beside each other.
+    // Interleaves the bytes of tokens 0 and 1 and of tokens 2 and 3, then both results: a channel's four tokens are
+    // then side by side.
     const __m128i early_low = _mm_unpacklo_epi8(row[0], row[1]), early_high = _mm_unpackhi_epi8(row[0], row[1]);
     const __m128i late_low = _mm_unpacklo_epi8(row[2], row[3]), late_high = _mm_unpackhi_epi8(row[2], row[3]);
     _mm_storeu_si128((__m128i *)panel, _mm_unpacklo_epi16(early_low, late_low));
@@ -65,14 +66,16 @@ static inline __m512i exp2_negative(__m512i distance) {
   for (int c = 1; c <= VQ_EXP2_DEGREE; ++c) {
     value = _mm512_add_epi16(_mm512_mulhrs_epi16(fraction, value), _mm512_set1_epi16(vq_exp2_coefficients[c]));
   }
-  // The average with 0 is a shift by one that rounds. Twice the value is unsigned; a count of 16 or more gives 0.
+  // The rounded shift by the octaves: twice the value, which fits 16 unsigned bits, is shifted by them (a shift by 16
+  // or more gives 0), and its average with 0, (x + 1) >> 1, is the last step with its rounding.
   const __m512i shifted = _mm512_srlv_epi16(_mm512_add_epi16(value, value), octaves);
   return _mm512_avg_epu16(shifted, _mm512_setzero_si512());
 }
 
-// 15-bit probabilities of 32 scores. The distance from the maximum is saturated to 16 bits; one that wraps is negative,
-// which is 32 octaves or more when it is read as unsigned, and gives 0 as it should. Packing goes by quarters of a
-// vector: four elements are from the first, four from the second, and so on.
+// 15-bit probabilities of 32 scores. The distance from the maximum is saturated to int16. A distance that wraps is
+// negative; read as unsigned it is 32 octaves or more, so its probability is 0, as in the portable kernel. `vpackssdw`
+// packs each 128-bit quarter of its operands apart: the result has four elements of `first`, four of `second`, and so
+// on.
 static inline __m512i probabilities(__m512i first, __m512i second, __m512i maximum) {
   return exp2_negative(_mm512_packs_epi32(_mm512_sub_epi32(maximum, first), _mm512_sub_epi32(maximum, second)));
 }
@@ -104,7 +107,7 @@ int32_t vq_row_exp2_avx512(const int32_t *x, int32_t n, int32_t maximum, uint8_t
   }
   if (i < n) {
     const int32_t left = n - i;
-    // Beyond the row, a score whose distance wraps.
+    // Lanes beyond the row get a score whose distance wraps, so that their probability is 0.
     const __m512i none = _mm512_xor_si512(maxima, _mm512_set1_epi32(INT32_MIN));
     const __m512i first = _mm512_mask_loadu_epi32(none, vq_lanes16(left), x + i);
     const __m512i second = left > 16 ? _mm512_mask_loadu_epi32(none, vq_lanes16(left - 16), x + i + 16) : none;

@@ -1,5 +1,5 @@
 // The row kernels of attention, NEON: packing keys and values, the softmax, the output's requantization. The last
-// elements of a row are scalar.
+// elements of a row, which do not fill a vector, are computed one by one (scalar.h).
 #if defined(__aarch64__)
 
 #include <string.h>
@@ -71,7 +71,7 @@ static inline uint16x8_t exp2_negative(int16x8_t distance) {
   for (int c = 1; c <= VQ_EXP2_DEGREE; ++c) {
     value = vaddq_s16(vqrdmulhq_s16(fraction, value), vdupq_n_s16(vq_exp2_coefficients[c]));
   }
-  // A rounded shift by 16 and more of what is below 2^15 is 0.
+  // `value` is below 2^15, so a rounded shift to the right by 16 or more gives 0.
   return vrshlq_u16(vreinterpretq_u16_s16(value), vnegq_s16(octaves));
 }
 
@@ -116,7 +116,7 @@ void vq_row_combine_i16_neon(const int32_t *high, const int32_t *low, int32_t n,
   for (; n - i >= 4; i += 4) {
     int32x4_t accumulator = vld1q_s32(high + i);
     if (low) {
-      // Not `srshr`: the sum with the half wraps.
+      // The sum with the half wraps, as in the portable kernel; that of `srshr` would not.
       const int32x4_t residue = vaddq_s32(vld1q_s32(low + i), vdupq_n_s32(64));
       accumulator = vaddq_s32(accumulator, vshrq_n_s32(residue, 7));
     }

@@ -1,4 +1,4 @@
-// What the AVX2 kernels share: the requantization of 8 lanes.
+// What the AVX2 kernels share: the requantization of 8 lanes, sums and extremes of a vector, and levels of activations.
 #ifndef VQ_AVX2_H
 #define VQ_AVX2_H
 
@@ -8,8 +8,9 @@
 #pragma GCC visibility push(hidden)
 VQ_INSTRUCTIONS("avx2")
 
-// A right shift with its rounding, for all lanes. AVX2 has no arithmetic 64-bit shift: with 2^63 added, the logical
-// shift gives the arithmetic one plus 2^63 / 2^shift, and `correction` takes the low 32 bits of that off again.
+// A right shift with its rounding, for all lanes. AVX2 has no arithmetic shift of 64-bit lanes. A logical shift of
+// x + 2^63 gives the arithmetic shift of x, plus 2^63 / 2^shift; the low 32 bits of that are `correction`, which is
+// subtracted.
 typedef struct vq_shift256 {
   __m256i rounding;    // 64-bit lanes, with the 2^63
   __m256i correction;  // 32-bit lanes
@@ -24,7 +25,8 @@ static inline vq_shift256 vq_make_shift256(int32_t shift) {
       _mm_cvtsi32_si128(shift)};
 }
 
-// floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits; even and odd lanes apart as 64-bit products.
+// floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits. Products have 64 bits, so even and odd lanes are
+// multiplied one after the other.
 static inline __m256i vq_requantize256(__m256i accumulator, __m256i multiplier, vq_shift256 shift) {
   __m256i even = _mm256_mul_epi32(accumulator, multiplier);
   __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(accumulator, 32), _mm256_srli_epi64(multiplier, 32));

@@ -1,4 +1,4 @@
-// What the AVX-512 kernels share: lane masks and the requantization of 16 lanes.
+// What the AVX-512 kernels share: lane masks, the requantization of 16 lanes, and levels of activations.
 #ifndef VQ_AVX512_H
 #define VQ_AVX512_H
 
@@ -25,12 +25,13 @@ static inline vq_shift512 vq_make_shift512(int32_t shift) {
   return (vq_shift512){_mm512_set1_epi64((int64_t)((1ull << shift) >> 1)), _mm512_set1_epi64(shift)};
 }
 
-// The odd 32-bit lanes where the even ones were.
+// Moves the odd 32-bit lanes to the even ones.
 static inline __m512i vq_odd_lanes512(__m512i x) { return _mm512_shuffle_epi32(x, _MM_PERM_DDBB); }
 
-// floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits; even and odd lanes apart as 64-bit products. Intel's
-// processors have one port for products and shifts of this width: the odd lanes come down by a shuffle, and the shift
-// has a count for each lane, which is one operation where a shared count is two.
+// floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits. Products have 64 bits, so even and odd lanes are
+// multiplied one after the other. Intel's processors have one port for products and shifts of 512 bits, so the odd
+// lanes are moved by a shuffle instead of a shift; and a shift with a count for each lane is one operation, where a
+// shift with one count for all is two.
 static inline __m512i vq_requantize512(__m512i accumulator, __m512i multiplier, vq_shift512 shift) {
   __m512i even = _mm512_mul_epi32(accumulator, multiplier);
   __m512i odd = _mm512_mul_epi32(vq_odd_lanes512(accumulator), vq_odd_lanes512(multiplier));

@@ -25,8 +25,9 @@ static uint64_t enabled_states(void) {
   return (uint64_t)high << 32 | low;
 }
 
-// Linux hands out the 8 KB of tile state only to processes that ask (ARCH_REQ_XCOMP_PERM, state component 18).
-// Leaf 0x1D, which describes the palettes, is not consulted: some hypervisors mask it, and palette 1 is architectural.
+// Linux hands out the 8 KB of tile state only to processes that ask (ARCH_REQ_XCOMP_PERM, state component 18). CPUID
+// leaf 0x1D, which describes the tile palettes, is not read: some hypervisors hide it, and palette 1 is the same on
+// every processor that has tiles.
 static int may_use_tiles(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
   return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
@@ -90,7 +91,7 @@ static uint32_t detect(void) {
   if (feature("hw.optional.arm.FEAT_DotProd")) found |= vq_isa_dotprod;
   if (feature("hw.optional.arm.FEAT_I8MM")) found |= vq_isa_i8mm;
 #else
-  // Without an operating system to ask, what the compiler was told to assume.
+  // There is no operating system to ask: the features that the compiler was told to assume.
 #if defined(__ARM_FEATURE_DOTPROD)
   found |= vq_isa_dotprod;
 #endif
@@ -108,8 +109,8 @@ static uint32_t detect(void) { return 0; }
 #endif
 
 uint32_t vq_detect_isas(void) {
-  // CPUID leaves a virtual machine for microseconds, so it is asked once. Bit 31 marks that it was; two threads that
-  // get here together find the same.
+  // In a virtual machine, CPUID is answered by the hypervisor, which takes microseconds, so the answer is kept. Bit 31
+  // says that it is there. Two threads that come here at the same time both ask, and find the same.
   static _Atomic uint32_t known = 0;
   const uint32_t asked = 1u << 31;
   uint32_t isas = atomic_load_explicit(&known, memory_order_relaxed);

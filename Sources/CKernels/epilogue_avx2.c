@@ -1,4 +1,4 @@
-// From accumulators to outputs, AVX2: what every product with 256-bit registers ends with.
+// The requantization of a block of accumulators, AVX2: the last step of every product with 256-bit registers.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 VQ_INSTRUCTIONS("avx2")
 
-// What 8 columns bring to the requantization.
+// The requantization's parameters of 8 columns.
 typedef struct columns {
   __m256i sum, multiplier, bias;
 } columns;
@@ -23,7 +23,8 @@ static inline columns load_columns(const vq_matmul *product, int32_t column) {
 static inline __m256i requantize(__m256i sums, int32_t row_multiplier, int32_t row_zero_point, columns columns,
                                  vq_shift256 shift) {
   const __m256i accumulator = _mm256_sub_epi32(sums, _mm256_mullo_epi32(_mm256_set1_epi32(row_zero_point), columns.sum));
-  // Both fit 16 bits and the row's is not negative, so the product of the upper halves is 0.
+  // The product of the two multipliers, by `vpmaddwd`, which adds the products of a lane's two 16-bit halves. Both
+  // multipliers fit 16 bits and the row's is not negative, so its upper half is 0, and so is that product.
   const __m256i multiplier = _mm256_madd_epi16(_mm256_set1_epi32(row_multiplier), columns.multiplier);
   return _mm256_add_epi32(vq_requantize256(accumulator, multiplier, shift), columns.bias);
 }
@@ -34,7 +35,7 @@ static inline __m256i accumulate(const int32_t *out, __m256i value) {
   return _mm256_max_epi32(limited, _mm256_set1_epi32(1 - (1 << 30)));
 }
 
-// 16 finished elements at `out`, in the output's type.
+// Writes 16 requantized elements to `out`, in the output's type.
 static inline __attribute__((always_inline)) void store(void *out, __m256i low, __m256i high, vq_output output) {
   if (output == vq_output_int16) {
     _mm256_storeu_si256((__m256i *)out, vq_saturate256(low, high));
@@ -48,7 +49,7 @@ static inline __attribute__((always_inline)) void store(void *out, __m256i low, 
   _mm256_storeu_si256((__m256i *)out + 1, high);
 }
 
-// One panel of which `width` columns are written. `output` is a constant where this is inlined, and `width` is for whole
+// Writes `width` columns of one panel. `output` is a constant where this is inlined, and so is `width` for whole
 // panels.
 static inline __attribute__((always_inline)) void write_panel(const vq_matmul *product, const int32_t *accumulators,
                                                               int32_t row, int32_t rows, int32_t column,
@@ -66,7 +67,7 @@ static inline __attribute__((always_inline)) void write_panel(const vq_matmul *p
     if (width >= 16) {
       store(out, low_values, high_values, output);
     } else {
-      // The last columns go through a buffer: what lies beyond them is not ours to read or write.
+      // The last columns go through a buffer: memory beyond them may belong to another thread, or to no one.
       int32_t buffer[16] = {0};
       memcpy(buffer, out, (size_t)(width * size));
       store(buffer, low_values, high_values, output);

@@ -1,13 +1,13 @@
-// From accumulators to outputs, AVX-512: what every product with 512-bit registers or tiles ends with. On AMX this is
-// what limits a product, so the loop over rows holds nothing but the arithmetic: all that a row does not change is in
-// locals, and each kind of output has a loop of its own.
+// The requantization of a block of accumulators, AVX-512: the last step of every product with 512-bit registers or
+// tiles. Sums take few cycles with tiles, so this is a large part of such a product; the loop over rows therefore does
+// the arithmetic alone: what is the same for all rows is loaded before it, and each kind of output has its own loop.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include "avx512.h"
 
 VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
 
-// What 16 columns bring to the requantization.
+// The requantization's parameters of 16 columns.
 typedef struct columns {
   __m512i sum, multiplier, bias;
 } columns;
@@ -23,7 +23,8 @@ static inline __attribute__((always_inline)) __m512i requantize(__m512i sums, in
                                                                 int32_t row_zero_point, columns columns,
                                                                 vq_shift512 shift) {
   const __m512i accumulator = _mm512_sub_epi32(sums, _mm512_mullo_epi32(_mm512_set1_epi32(row_zero_point), columns.sum));
-  // Both fit 16 bits and the row's is not negative, so the product of the upper halves is 0.
+  // The product of the two multipliers, by `vpmaddwd`, which adds the products of a lane's two 16-bit halves. Both
+  // multipliers fit 16 bits and the row's is not negative, so its upper half is 0, and so is that product.
   const __m512i multiplier = _mm512_madd_epi16(_mm512_set1_epi32(row_multiplier), columns.multiplier);
   return _mm512_add_epi32(vq_requantize512(accumulator, multiplier, shift), columns.bias);
 }
@@ -40,7 +41,7 @@ static inline __attribute__((always_inline)) void write(void *out, __mmask16 lan
   }
 }
 
-// One panel; `output` is a constant where this is inlined, and so is `lanes` for whole panels.
+// Writes one panel. `output` is a constant where this is inlined, and so is `lanes` for whole panels.
 static inline __attribute__((always_inline)) void write_panel(const vq_matmul *product, const int32_t *sums,
                                                               ptrdiff_t stride, int32_t row, int32_t rows,
                                                               int32_t column, __mmask16 lanes,

@@ -1,4 +1,4 @@
-// From accumulators to outputs, NEON: what every product on arm64 ends with.
+// The requantization of a block of accumulators, NEON: the last step of every product on arm64.
 #if defined(__aarch64__)
 
 #include <string.h>
@@ -15,7 +15,7 @@ static inline int32x4_t requantize(const vq_matmul *product, int32_t row, int32_
   return vaddq_s32(value, vld1q_s32(product->bias + column));
 }
 
-// 4 finished elements, in the output's type.
+// Writes 4 requantized elements to `out`, in the output's type.
 static inline void store(void *out, int32x4_t value, vq_output output) {
   if (output == vq_output_int16) {
     vst1_s16((int16_t *)out, vqmovn_s32(value));
@@ -51,7 +51,7 @@ void vq_epilogue_neon(const vq_matmul *product, const int32_t *accumulators, int
       if (width - c >= 4) {
         store(out + c * size, value, product->output);
       } else {
-        // The last columns go through a buffer: what lies beyond them is not ours to read or write.
+        // The last columns go through a buffer: memory beyond them may belong to another thread, or to no one.
         int32_t buffer[4] = {0};
         const size_t bytes = (size_t)((width - c) * size);
         memcpy(buffer, out + c * size, bytes);

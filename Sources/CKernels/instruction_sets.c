@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 
 // All instruction sets, those of one architecture in the order of their speed. A row's kernels are the table
-// `vq_kernels_NAME` of its own C file; NULL instead of a peak loop where there is none. The tile kernels use AVX-512 for
-// all but the product.
+// `vq_kernels_NAME` of its own C file; NULL instead of a peak loop where there is none. The tile kernels use AVX-512
+// for all but the product.
 #define X86_64_ROWS(ROW)                                      \
   ROW(avx2, vq_isa_avx2, vq_peak_avx2)                        \
   ROW(avxvnni, vq_isa_avx2 | vq_isa_avxvnni, vq_peak_avxvnni) \
@@ -15,7 +15,7 @@
   ROW(dotprod, vq_isa_dotprod, NULL) \
   ROW(i8mm, vq_isa_i8mm, NULL)
 
-// A peak loop that does not exist is declared too, which does no harm.
+// Rows without a peak loop get a declaration of one too; nothing calls it.
 #define DECLARE(NAME, NEEDS, PEAK)           \
   extern const vq_kernels vq_kernels_##NAME; \
   int64_t vq_peak_##NAME(int64_t rounds);

@@ -1,6 +1,6 @@
 // Which instructions the functions between VQ_INSTRUCTIONS and VQ_INSTRUCTIONS_END may use, by the compiler's names,
-// separated by commas. Tests/Emulation compiles the x86-64 kernels with VQ_EMULATED and an immintrin.h in plain C: they
-// then run on any processor, so no instruction may be named.
+// separated by commas. Tests/Emulation compiles the x86-64 kernels with VQ_EMULATED and an immintrin.h in plain C, to
+// run them on any processor; the compiler then must use no such instruction, so both macros are empty.
 #ifndef VQ_INSTRUCTIONS_H
 #define VQ_INSTRUCTIONS_H
 

@@ -1,8 +1,9 @@
 // uint8 x int8 products with AVX2: 6 rows x 8 columns of accumulators.
 //
-// `vpmaddubsw` saturates at 255 * 127 * 2, so both operands are widened to int16 and `vpmaddwd` adds exact products in
-// pairs: each 32-bit lane holds half of a column's sum until the end. The rows are widened once for a few panels, so that
-// the inner loop broadcasts them with loads alone; the weights on the fly.
+// `vpmaddubsw` adds two products and saturates the sum to int16, which 2 * 255 * 127 does not fit. So both operands are
+// widened to int16, and `vpmaddwd` adds two exact products: each 32-bit lane holds half of a column's sum until the
+// end. The rows are widened once for a few panels, so that the inner loop only loads and broadcasts them; weights are
+// widened as they are loaded.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
@@ -77,7 +78,7 @@ static void multiply_rows(widened_rows a, const int8_t *b, int32_t k, int32_t ro
   }
 }
 
-// Some rows times some panels.
+// The outputs of up to `block_rows` rows and `group_panels` panels.
 static void multiply_block(const vq_matmul *product, int32_t row, int32_t rows, int32_t column, int32_t panels) {
   _Alignas(32) widened_rows widened;
   _Alignas(32) int32_t accumulators[group_panels][block_rows * 16];

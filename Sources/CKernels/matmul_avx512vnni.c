@@ -17,7 +17,7 @@ static inline __attribute__((always_inline)) __m512i broadcast(const uint8_t *a)
 }
 
 // `rows` and `panels` are constants where this is inlined, so that the accumulators stay in registers. Each step also
-// asks for the weights `ahead` bytes further.
+// prefetches the weights `ahead` bytes beyond its own.
 static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptrdiff_t stride, const int8_t *b,
                                                            int32_t k, ptrdiff_t ahead, const int rows,
                                                            const int panels, int32_t *accumulators) {
@@ -64,8 +64,9 @@ static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, i
   }
 }
 
-// How far ahead of the weights that a block reads are those that it asks for: the last two blocks of two panels fetch
-// the next two, one panel each, or the first block of each would wait for memory.
+// Bytes from the weights that a block of rows reads to those that it prefetches. The last two blocks on two panels each
+// prefetch one of the next two panels, for whose weights the first block of rows would otherwise wait. Other blocks
+// prefetch what they read themselves.
 static inline ptrdiff_t prefetch_distance(const vq_matmul *product, int32_t column, int32_t blocks_left) {
   const bool fetches = blocks_left <= 2 && column + (blocks_left + 1) * 16 < product->columns;
   return fetches ? (ptrdiff_t)(blocks_left + 1) * 16 * product->k : 0;

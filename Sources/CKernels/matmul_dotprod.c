@@ -1,7 +1,7 @@
 // uint8 x int8 products with the dot products of Armv8.2 (`sdot`): 4 rows x 16 columns of accumulators.
 //
-// Both operands of `sdot` are signed: activations less 128 are, and 128 times each column's sum, computed from the
-// weights themselves, puts the difference back.
+// Both operands of `sdot` are signed, so 128 is subtracted from the activations. What that takes from a column's
+// result, 128 times the sum of its weights, is computed from the weights and added again.
 #if defined(__aarch64__)
 
 #include <string.h>
@@ -12,7 +12,7 @@
 
 enum { block_rows = 4 };
 
-// One group of four inputs, the `GROUP`th of 16, of all rows with all columns.
+// Multiplies one group of four inputs, number `GROUP` of the four groups loaded, of all rows and all columns.
 #define MULTIPLY_GROUP(GROUP)                                                              \
   {                                                                                        \
     const int8x16x4_t weights = vq_load_weights_neon(b + 64 * GROUP);                      \

@@ -1,7 +1,7 @@
 // uint8 x int8 products with the matrix products of Armv8.6 (`usmmla`): 6 rows x 16 columns.
 //
 // One instruction multiplies 2 rows x 8 inputs with 8 inputs x 2 columns. A panel holds 4 inputs of a column together,
-// so two groups are zipped to 8; that serves three pairs of rows.
+// so two groups are interleaved to 8 inputs of each column, once for three pairs of rows.
 #if defined(__aarch64__)
 
 #include <string.h>
@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) void multiply(const row_pairs *a, c
   }
 }
 
-// Pairs of rows from `row` on; the second of the last pair repeats its first where the rows are odd in number.
+// Pairs of rows from `row` on. With an odd number of rows, the last pair is the last row twice.
 static row_pairs find_pairs(const vq_matmul *product, int32_t row, int32_t rows) {
   row_pairs pairs;
   for (int32_t p = 0; p < block_pairs; ++p) {

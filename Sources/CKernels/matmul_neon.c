@@ -1,7 +1,8 @@
 // uint8 x int8 products with NEON as every arm64 has it: 2 rows x 16 columns.
 //
-// Activations less 128 are int8; their products with the weights fit int16 (at most 128 * 128) and are added in pairs
-// to int32. 128 times each column's sum, computed from the weights themselves, puts the difference back.
+// 128 is subtracted from the activations, so that they are int8; their products with the weights then fit int16 (at
+// most 128 * 128) and are added in pairs to int32. What the subtraction takes from a column's result, 128 times the sum
+// of its weights, is computed from the weights and added again.
 #if defined(__aarch64__)
 
 #include <string.h>
@@ -10,7 +11,7 @@
 
 enum { block_rows = 2 };
 
-// Four inputs of one row, less 128, in each quarter.
+// Four inputs of one row, 128 subtracted from each, in every quarter of the register.
 static inline __attribute__((always_inline)) int8x16_t broadcast(const uint8_t *a) {
   uint32_t four;
   memcpy(&four, a, 4);

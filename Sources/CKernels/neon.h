@@ -1,4 +1,4 @@
-// What the NEON kernels share: the requantization of 4 lanes.
+// What the NEON kernels share: the requantization of 4 lanes, sums of weights, and levels of activations.
 #ifndef VQ_NEON_H
 #define VQ_NEON_H
 
@@ -24,7 +24,8 @@ static inline int32x4_t vq_center_neon(int32x4_t x, int32x4_t mean, int32x4_t ro
 // 4 * 16 weights of one panel, four inputs of 4 columns in each vector.
 static inline int8x16x4_t vq_load_weights_neon(const int8_t *_Nonnull b) { return vld1q_s8_x4(b); }
 
-// 128 times the sum of each column of a panel: what activations less 128, which fit int8, are short of.
+// 128 times the sum of each column of a panel: what a product lacks when 128 is subtracted from its activations, so
+// that they fit int8.
 static inline void vq_sum_panel_neon(const int8_t *_Nonnull b, int32_t k, int32x4_t *_Nonnull offsets) {
   int32x4_t sums[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
   for (int32_t i = 0; i < k; i += 4, b += 64) {

@@ -1,5 +1,6 @@
-// The most that a processor core can do: each instruction set's product instruction on registers alone, in as many
-// independent chains as its latency needs. What a matrix product reaches of this is how well it feeds the core.
+// The peak rate of a processor core: each instruction set's product instruction on registers alone, in enough
+// independent chains that none waits for the result before it. `bench` and `selftest` print the rate of a matrix
+// product as a share of this.
 #include "CKernels.h"
 
 #if defined(__x86_64__)
@@ -7,13 +8,13 @@
 #include <immintrin.h>
 #include <string.h>
 
-// Keeps the compiler from knowing what a register holds, and so from leaving the loop out.
+// Hides from the compiler what a register holds, so that it cannot remove the loop.
 #define OPAQUE(x) __asm__ volatile("" : "+x"(x))
 #define OPAQUE_ZMM(x) __asm__ volatile("" : "+v"(x))
 
 enum { chains = 12 };
 
-// vpmaddwd and vpaddd on 16 products of int16: what an exact product of uint8 and int8 takes without VNNI.
+// vpmaddwd and vpaddd on 16 products of int16: what exact products of uint8 and int8 need without VNNI.
 __attribute__((target("avx2"))) int64_t vq_peak_avx2(int64_t rounds) {
   __m256i sums[chains], a = _mm256_set1_epi16(3), b = _mm256_set1_epi16(5);
   for (int i = 0; i < chains; ++i) sums[i] = _mm256_setzero_si256();
@@ -56,7 +57,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) int64_t vq_peak_
   return rounds * chains * 64 * 2;
 }
 
-// Four tiles of 16 x 16 sums over 64 inputs; what is in the tiles does not matter.
+// Four tiles of 16 x 16 sums over 64 inputs. The tiles are not loaded: the speed does not depend on their contents.
 __attribute__((target("amx-tile,amx-int8"))) int64_t vq_peak_amx(int64_t rounds) {
   struct {
     uint8_t palette, start_row, reserved[14];

@@ -1,4 +1,5 @@
-// The row kernels of LayerNorm, GELU and the quantization of activations, AVX2. The last elements of a row are scalar.
+// The row kernels of LayerNorm, GELU and the quantization of activations, AVX2. The last elements of a row, which do
+// not fill a vector, are computed one by one (scalar.h).
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include "avx2.h"
@@ -53,7 +54,7 @@ int64_t vq_row_square_sum_avx2(const int32_t *x, int32_t n, int32_t mean, int32_
   return (int64_t)total;
 }
 
-// What is the same for all elements of a normalized row.
+// The parameters of a row's normalization, the same for all of its elements.
 typedef struct normalization {
   __m256i mean, rounding, multiplier;
   __m128i center_shift;
@@ -138,7 +139,7 @@ void vq_row_gelu_avx2(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *min
     for (int c = 1; c <= VQ_GELU_DEGREE; ++c) {
       value = _mm256_add_epi16(_mm256_mulhrs_epi16(centered, value), _mm256_set1_epi16(vq_gelu_coefficients[c]));
     }
-    // At most 32767 + 1024: the sum and its shift are unsigned.
+    // The sum is at most 32767 + 1024, beyond int16: it and its shift are unsigned.
     const __m256i tail = _mm256_srl_epi16(_mm256_add_epi16(_mm256_max_epi16(value, zero), rounding), from_q15);
     const __m256i result = _mm256_sub_epi16(_mm256_max_epi16(bounded, zero), tail);
     store(x + i, result);

@@ -1,5 +1,5 @@
 // The row kernels of LayerNorm, GELU and the quantization of activations, AVX-512. A step is inlined twice: for whole
-// vectors, where its mask is a constant and costs nothing, and for what is left of the row.
+// vectors, where the compiler drops its constant mask, and for the rest of the row.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include "avx512.h"
@@ -19,7 +19,7 @@ typedef struct range32 {
 
 STEP void add_range32(range32 *range, const int32_t *x, __mmask16 lanes) {
   const __m512i v = _mm512_maskz_loadu_epi32(lanes, x);
-  // The two halves of a 64-bit lane, each sign-extended in place.
+  // The lower and the upper half of each 64-bit lane, sign-extended to 64 bits.
   range->even = _mm512_add_epi64(range->even, _mm512_srai_epi64(_mm512_slli_epi64(v, 32), 32));
   range->odd = _mm512_add_epi64(range->odd, _mm512_srai_epi64(v, 32));
   range->low = _mm512_mask_min_epi32(range->low, lanes, range->low, v);
@@ -37,7 +37,7 @@ void vq_row_range_i32_avx512(const int32_t *x, int32_t n, int64_t *sum, int32_t 
   *maximum = _mm512_reduce_max_epi32(range.high);
 }
 
-// How a row is centered: x goes to (x - origin) >> shift, `origin` with the rounding in it.
+// The centering of a row: d = (x - origin) >> shift, where `origin` is the mean less half of 2^shift, for the rounding.
 typedef struct centering {
   __m512i origin;
   __m128i shift;
@@ -65,7 +65,7 @@ int64_t vq_row_square_sum_avx512(const int32_t *x, int32_t n, int32_t mean, int3
   return _mm512_reduce_add_epi64(sum);
 }
 
-// What is the same for all elements of a normalized row.
+// The parameters of a row's normalization, the same for all of its elements.
 typedef struct normalization {
   centering row;
   __m512i multiplier;
@@ -79,7 +79,8 @@ static inline normalization make_normalization(int32_t mean, int32_t center_shif
 
 STEP __m512i normalize(const int32_t *x, const int32_t *gain, const int32_t *bias, normalization row,
                        __mmask16 lanes) {
-  // Both fit 16 bits and the row's is not negative, so the product of the upper halves is 0.
+  // The product of the two multipliers, by `vpmaddwd`, which adds the products of a lane's two 16-bit halves. Both
+  // multipliers fit 16 bits and the row's is not negative, so its upper half is 0, and so is that product.
   const __m512i multiplier = _mm512_madd_epi16(_mm512_maskz_loadu_epi32(lanes, gain), row.multiplier);
   const __m512i value = vq_requantize512(center(x, row.row, lanes), multiplier, row.shift);
   return _mm512_add_epi32(value, _mm512_maskz_loadu_epi32(lanes, bias));
@@ -127,7 +128,8 @@ static inline void reduce_range16(range16 range, int32_t *minimum, int32_t *maxi
   const __m256i high = _mm256_max_epi16(_mm512_castsi512_si256(range.high), _mm512_extracti64x4_epi64(range.high, 1));
   const __m128i low8 = _mm_min_epi16(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
   const __m128i high8 = _mm_max_epi16(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
-  // The smallest of eight unsigned numbers is one instruction: signed order becomes unsigned with the top bit turned.
+  // `vphminposuw` finds the smallest of eight unsigned numbers. Signed order becomes unsigned order when the top bit is
+  // inverted; when the other bits are inverted, the largest number becomes the smallest.
   const __m128i smallest = _mm_minpos_epu16(_mm_xor_si128(low8, _mm_set1_epi16(INT16_MIN)));
   const __m128i largest = _mm_minpos_epu16(_mm_xor_si128(high8, _mm_set1_epi16(INT16_MAX)));
   *minimum = (int16_t)(_mm_cvtsi128_si32(smallest) ^ 0x8000);
@@ -151,16 +153,16 @@ typedef struct gelu_format {
 } gelu_format;
 
 STEP __m512i gelu(__m512i x, gelu_format format) {
-  // As an unsigned number, the magnitude of -32768 is what it should be.
+  // The magnitude of -32768 is 32768, which fits an unsigned lane.
   const __m512i magnitude = _mm512_min_epu16(_mm512_abs_epi16(x), format.limit);
-  // |x|/4 in Q16, less a half: the top bit turned.
+  // |x|/4 - 1/2 in Q16: to subtract a half is to invert the top bit.
   const __m512i centered = _mm512_xor_si512(_mm512_sll_epi16(magnitude, format.to_q16), _mm512_set1_epi16(INT16_MIN));
   __m512i value = _mm512_set1_epi16(vq_gelu_coefficients[0]);
   for (int c = 1; c <= VQ_GELU_DEGREE; ++c) {
     const __m512i next = c < VQ_GELU_DEGREE ? _mm512_set1_epi16(vq_gelu_coefficients[c]) : format.last_coefficient;
     value = _mm512_add_epi16(_mm512_mulhrs_epi16(centered, value), next);
   }
-  // The last coefficient has the rounding in it, so a value below the rounding is one below 0.
+  // The rounding is a part of the last coefficient, so max(value, rounding) is max(value, 0) with the rounding added.
   const __m512i tail = _mm512_srl_epi16(_mm512_max_epi16(value, format.rounding), format.from_q15);
   return _mm512_sub_epi16(_mm512_max_epi16(x, _mm512_setzero_si512()), tail);
 }
@@ -195,7 +197,7 @@ void vq_row_quantize_u8_avx512(const int16_t *x, int32_t n, const vq_row_quantiz
   for (; n - i >= 64; i += 64) {
     const __m512i first = vq_quantize512(_mm512_loadu_si512(x + i), levels);
     const __m512i second = vq_quantize512(_mm512_loadu_si512(x + i + 32), levels);
-    // Packing goes by quarters of a vector.
+    // `vpackuswb` packs each 128-bit quarter apart; `order` undoes that.
     const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
     _mm512_storeu_si512(out + i, _mm512_permutexvar_epi64(order, _mm512_packus_epi16(first, second)));
   }

@@ -1,4 +1,5 @@
-// The row kernels of LayerNorm, GELU and the quantization of activations, NEON. The last elements of a row are scalar.
+// The row kernels of LayerNorm, GELU and the quantization of activations, NEON. The last elements of a row, which do
+// not fill a vector, are computed one by one (scalar.h).
 #if defined(__aarch64__)
 
 #include "neon.h"
@@ -46,7 +47,7 @@ int64_t vq_row_square_sum_neon(const int32_t *x, int32_t n, int32_t mean, int32_
   return (int64_t)total;
 }
 
-// What is the same for all elements of a normalized row.
+// The parameters of a row's normalization, the same for all of its elements.
 typedef struct normalization {
   int32x4_t mean, rounding, negative_center_shift, multiplier;
   int64x2_t negative_shift;

@@ -1,6 +1,6 @@
-// The arithmetic of `FixedPoint` and `RowQuantizer` (Swift) for one element: what a vector kernel does with the last
-// elements of a row when its instruction set has no masks. Unsigned types where Swift wraps, since C's signed
-// overflow is undefined.
+// The arithmetic of `FixedPoint` and `RowQuantizer` (Swift) for one element: kernels of instruction sets without masks
+// use it for the last elements of a row. Where the Swift code wraps on overflow this computes with unsigned types,
+// since signed overflow is undefined in C.
 #ifndef VQ_SCALAR_H
 #define VQ_SCALAR_H
 
@@ -71,7 +71,7 @@ static inline int16_t vq_gelu(int16_t x, int32_t fraction_bits) {
 #define VQ_EXP2_DEGREE 4
 static const int16_t vq_exp2_coefficients[VQ_EXP2_DEGREE + 1] = {226, -1742, 7819, -22622, 32640};
 
-// 32640 * 2^-((maximum - x) / 2^10). A difference that wraps is unsigned, and so counts as large.
+// 32640 * 2^-((maximum - x) / 2^10). The difference is unsigned, so that one that wraps counts as large.
 static inline int32_t vq_exp2(int32_t x, int32_t maximum) {
   const uint32_t difference = (uint32_t)maximum - (uint32_t)x;
   const int32_t distance = difference < 32767 ? (int32_t)difference : 32767;

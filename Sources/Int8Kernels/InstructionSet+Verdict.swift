@@ -13,8 +13,9 @@ extension InstructionSet {
 
   /// What the comparison with the portable kernels found.
   ///
-  /// The first call compares, which takes a fraction of a millisecond; the others remember. Two threads that call at
-  /// the same time both compare, and find the same. The portable kernels need no comparison.
+  /// The first call compares, which takes a fraction of a millisecond; later calls return what it found. Two threads
+  /// that make the first call at the same time both compare, and find the same. The portable kernels need no
+  /// comparison.
   package var verdict: Verdict {
     guard self != .portable else { return .equal }
     guard let table else { return .unavailable }
@@ -33,7 +34,7 @@ extension InstructionSet {
 
   /// Compares the kernels with the portable ones on the thorough list, which takes about a second.
   ///
-  /// The portable kernels are compared with themselves: whether this machine computes the same twice.
+  /// The portable kernels are compared with themselves, which shows whether this machine computes the same twice.
   ///
   /// - Returns: nil where the instruction set is not present.
   package func compareThoroughly() -> ComparisonResult? {
@@ -46,8 +47,8 @@ extension InstructionSet {
 
 /// What the comparison of a whole table found.
 package struct ComparisonResult: Sendable, Equatable {
-  /// Single comparisons: one kernel called once on each side. A kernel that differs has fewer, for it is left at the
-  /// first difference.
+  /// Single comparisons: one kernel called once on each side. For a kernel that differs there are fewer, since its
+  /// comparison ends at the first difference.
   package var cases: Int
   package var differing: [Kernel]
 
@@ -58,7 +59,8 @@ package struct ComparisonResult: Sendable, Equatable {
 }
 
 extension InstructionSet.Verdict {
-  /// How the C table remembers it: 1 for equal, from 2 on the kernel that differs; 0 says that nothing is known.
+  /// From the number that the C table remembers: 1 is `equal`, 2 and more are the kernel that differs; 0 means that
+  /// nothing is known.
   fileprivate init?(code: Int32) {
     let kernels = Kernel.allCases
     switch Int(code) {

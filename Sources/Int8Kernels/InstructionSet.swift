@@ -5,7 +5,7 @@ import CKernels
 ///     InstructionSet.fastest.name             // "avx512vnni", on a processor that has it
 ///     InstructionSet(name: "neon")?.kernels   // nil on x86-64
 public struct InstructionSet: Sendable, Hashable {
-  /// Of the row.
+  /// The row's place in the table.
   let index: Int32
 
   /// Plain Swift, for every processor: the specification of all others.
@@ -43,7 +43,8 @@ extension InstructionSet: CustomStringConvertible {
 }
 
 extension InstructionSet {
-  /// Whether this build has the kernels, and the processor and operating system can run them, whatever they compute.
+  /// Whether this build has the kernels, and the processor and operating system can run them; not whether they are
+  /// right.
   package var isPresent: Bool { table != nil }
 
   /// Whether it can be used: it is present, and its kernels gave what the portable ones give.
@@ -63,7 +64,7 @@ extension InstructionSet {
     return Kernels(table)
   }
 
-  /// The kernels, compared or not; nil where this machine cannot run them.
+  /// The kernels, whether they were compared or not; nil where this machine cannot run them.
   var table: vq_kernels? {
     guard self != .portable else { return Kernels.portable.table }
     guard let row = unsafe vq_find_instruction_set(index), let kernels = unsafe row.pointee.kernels,

@@ -2,22 +2,23 @@ import CKernels
 
 /// How one row of int16 values becomes uint8: `q = round(x * 255 / (2 * multiplier)) + zeroPoint`.
 ///
-/// The scale is an integer, so nothing is lost when it goes on as the row's multiplier in the next requantization:
+/// The scale is an integer, which the next requantization uses as the row's multiplier without rounding it:
 /// `x = (q - zeroPoint) * 2 * multiplier / 255`.
 package struct RowQuantizer: Sendable, Equatable {
-  /// Half the row's range in units of its int16 values, 1 to 32767.
+  /// Half the row's range, in units of its int16 values: 1 to 32767.
   package var multiplier: Int32
-  /// What the row is clamped to before it is quantized.
+  /// The range that values are clamped to before they are quantized.
   package var low: Int32
   package var high: Int32
   /// Shift that brings the range into 14 bits; negative is to the right.
   var exponent: Int32
   /// `255 * 2^(20 - exponent) / multiplier`, 16320 to 32640.
   var inverse: Int32
-  /// What 0 becomes, 0 to 255.
+  /// The level of 0: 0 to 255.
   package var zeroPoint: Int32
 
-  /// The scale and zero point that make the most of 8 bits for a row with this range; 0 is always exact.
+  /// The smallest scale with which 8 bits hold a row of this range, and its zero point. 0 is always represented
+  /// exactly.
   package init(minimum: Int32, maximum: Int32) {
     let low = min(minimum, 0)
     let high = max(maximum, 0)
@@ -33,7 +34,7 @@ package struct RowQuantizer: Sendable, Equatable {
     self.init(step: multiplier, levels: 254, low: 0 &- multiplier, high: multiplier)
   }
 
-  /// - Parameter levels: quantized steps in `2 * step`.
+  /// - Parameter levels: the number of quantization steps in `2 * step`.
   init(step: Int32, levels: Int32, low: Int32, high: Int32) {
     multiplier = step
     self.low = low

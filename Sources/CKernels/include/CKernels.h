@@ -12,7 +12,7 @@ typedef enum vq_output {
   vq_output_int16,       // out: int16_t, saturated
   vq_output_int32,       // out: int32_t
   vq_output_accumulate,  // out: int32_t, out = clamp(out + value, +-(2^30 - 1))
-  vq_output_sums,        // out: int32_t, the sums over k alone; nothing of the requantization is read
+  vq_output_sums,        // out: int32_t, the sums over k alone; the fields of the requantization are not read
 } vq_output;
 
 // One product of uint8 activations (rows) and packed int8 weights (columns), with its requantization:
@@ -76,10 +76,10 @@ typedef struct vq_kernels {
                           const int32_t *column_multiplier, int32_t shift, int16_t *out);
 } vq_kernels;
 
-// Asks for the cache line of an address that is read soon; any address will do.
+// Prefetches the cache line of an address that is read soon. An address that must not be read does no harm.
 static inline void vq_prefetch(const void *address) { __builtin_prefetch(address); }
 
-// Tells the processor that the thread spins, waiting for another.
+// Tells the processor that this thread waits for another one in a loop.
 static inline void vq_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -116,8 +116,8 @@ typedef struct vq_instruction_set {
 // The row at `index`: 0 is "portable"; NULL after the last one.
 const vq_instruction_set *_Nullable vq_find_instruction_set(int32_t index);
 
-// What the comparison of a row's kernels with the portable ones found, in numbers of the caller's; 0 until something
-// is remembered. Any thread may call both.
+// The result of comparing a row's kernels with the portable ones, as a number that the caller defines; 0 until one is
+// remembered. Any thread may call both.
 int32_t vq_known_verdict(int32_t index);
 void vq_remember_verdict(int32_t index, int32_t verdict);
 

@@ -1,9 +1,10 @@
 extension FixedPoint {
   /// `floor(sqrt(x))` for `x >= 2^62`, by Newton's iteration.
   ///
-  /// The upper half is rooted first, where divisions are short. Its start is a tangent of the square root in the middle
-  /// of `2^30 ..< 2^31` or of `2^31 ..< 2^32`, within 1.5%; two steps make that 15 bits, and one of 64 bits makes it 31.
-  /// A step never ends below the floor, so that what is left to do is to go down, by a few at most.
+  /// The root of the upper 32 bits comes first, with divisions of 32 bits, which are fast. The first estimate is a
+  /// tangent of the square root in the middle of `2^30 ..< 2^31` or of `2^31 ..< 2^32`, within 1.5%. Two steps of the
+  /// iteration make 15 bits of it, and one of 64 bits makes 31. A step never ends below the floor, so the last loop
+  /// only has to subtract 1, a few times at most.
   @inlinable
   static func squareRootOfNormalized(_ x: UInt64) -> UInt64 {
     let upper = UInt32(truncatingIfNeeded: x &>> 32)

@@ -1,7 +1,7 @@
 /// The arithmetic that every integer operation of the project is defined by. Each rounding exists once, here.
 ///
-/// All of it wraps on overflow, so that portable and vector code agree on every input; that a model never gets there
-/// is shown by the bounds in its file.
+/// Overflow wraps, so that portable and vector code agree on every input. The bounds in a model file show that its
+/// layers never overflow.
 @usableFromInline
 package enum FixedPoint {
   /// `floor(x / 2^shift + 1/2)`: a right shift that rounds half up, towards positive infinity.
@@ -28,8 +28,8 @@ package enum FixedPoint {
     Int16(truncatingIfNeeded: (Int32(a) &* Int32(b) &+ (1 << 14)) &>> 15)
   }
 
-  /// The one requantization: `floor(accumulator * row * column / 2^shift + 1/2)`, its low 32 bits; within 1/2 of the exact
-  /// quotient where that fits them.
+  /// The requantization that every kernel uses: `floor(accumulator * row * column / 2^shift + 1/2)`, its low 32 bits;
+  /// within 1/2 of the exact quotient where that fits them.
   ///
   /// - Parameters:
   ///   - row: the row's multiplier, 0 to 32767.

@@ -107,15 +107,16 @@ extension Kernels {
     for row in 0..<rows {
       let (mantissa, shift) = FixedPoint.reciprocal(sums[0, row])
       let low = unsafe hasSecondPlane ? UnsafePointer(weighted.row(rows + row)) : nil
-      // The planes count in units of 2^7 of the sum's.
+      // The accumulator's unit is 2^7 of the sum's: the upper plane holds the probabilities without their lower 7 bits.
       unsafe table.row_combine_i16(
         weighted.row(row), low, Int32(truncatingIfNeeded: out.columns), mantissa, scales.multiplier.base,
         shift &+ scales.shift &- 7, out.row(row))
     }
   }
 
-  /// One token's part of a head is few bytes, and the next token's is pages away: where the processor does not see the
-  /// pattern, every token waits for the second-level cache or what is behind it. This many tokens are asked for ahead.
+  /// The number of tokens that are prefetched ahead. A token's part of a head is few bytes, and the next token's part
+  /// lies up to some pages further on. A processor that does not prefetch such a pattern by itself would wait for every
+  /// token.
   private static let prefetchedTokens = 4
 
   private func prefetch(_ x: Matrix<Int16>, after token: Int) {

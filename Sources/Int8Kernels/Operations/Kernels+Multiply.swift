@@ -9,11 +9,12 @@ package enum WideLayer {
   package static let weightLimit = 127 * 128 + 63
 }
 
-/// What the products of wide layers need beside their operands.
+/// Memory that the products of wide layers need beside their operands.
 package struct WideScratch: Sendable {
-  /// Sums on their way to int16, with the shape of the product's output; empty where no layer is wide.
+  /// int32 results before they are saturated to int16, with the shape of the product's output; empty where no layer is
+  /// wide.
   package var sums: Matrix<Int32>
-  /// As many as a layer has outputs, or a product rows.
+  /// Zeros: at least as many as any layer has outputs and any product rows.
   package var zeros: Vector<Int32>
 
   package init(sums: Matrix<Int32>, zeros: Vector<Int32>) {
@@ -22,8 +23,8 @@ package struct WideScratch: Sendable {
   }
 }
 
-// Products `x W^T` with their requantization. Each method takes the planes that its operands have: one product for 8-bit
-// weights; for wide layers high x high, low x high (where the activations have a low plane) and high x low.
+// Products `x W^T` with their requantization. Each method takes the planes that its operands have: one product for
+// 8-bit weights; for wide layers high x high, low x high (where the activations have a low plane) and high x low.
 extension Kernels {
   /// The product, saturated to int16.
   package func multiply(
@@ -50,7 +51,7 @@ extension Kernels {
     if matrix.isWide { addLowPlanes(x, matrix, to: out, scratch.zeros) }
   }
 
-  /// The product added to what is there, held within the residual stream's range.
+  /// Adds the product to `out`; the sums are held within the residual stream's range.
   package func multiply(
     _ x: QuantizedRows, by matrix: PackedMatrix, addingTo out: Matrix<Int32>, _ scratch: WideScratch
   ) {

@@ -30,7 +30,8 @@ package struct IntegerNorm: Sendable {
 extension Kernels {
   /// Rows that LayerNorm takes at a time.
   ///
-  /// One row's steps wait for each other, with divisions between them, but several rows' go side by side.
+  /// The steps of one row depend on each other, slow divisions among them; those of several rows do not, so that the
+  /// processor works on them at the same time.
   package static let normalizedRows = 4
 
   /// LayerNorm of some rows of `x`, each then quantized as the same row of `out`.
@@ -141,7 +142,7 @@ extension Kernels {
 }
 
 extension Kernels {
-  /// What a row is centered by.
+  /// The parameters of a row's centering.
   private struct RowCenter {
     var mean: Int32 = 0
     /// Brings the centered row to at most 21 bits.

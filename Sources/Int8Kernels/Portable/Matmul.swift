@@ -27,8 +27,9 @@ enum Portable {
     var sums = SIMD16<Int32>()
     for group in 0..<groups {
       let inputs = unsafe a + group &* 4
-      // The weights of four inputs are the bytes of a lane, the first the lowest: shifts bring each to the top and,
-      // with its sign, down. The compiler makes this vector code where there are vectors.
+      // A lane's four bytes are the weights of four inputs, that of the first the lowest. A shift to the left and an
+      // arithmetic one to the right extract a weight with its sign. The compiler uses vector instructions for this
+      // where the processor has them.
       let weights = unsafe UnsafeRawPointer(panel + group &* 64).loadUnaligned(as: SIMD16<Int32>.self)
       for input in 0..<4 {
         let column = (weights &<< Int32(truncatingIfNeeded: 24 &- 8 &* input)) &>> 24

@@ -1,4 +1,4 @@
-/// What two tables of kernels are compared on.
+/// The cases that two tables of kernels are compared on.
 struct ComparisonCases: Sendable {
   /// Products, each with all four outputs.
   var products: [MatmulCase]
@@ -8,7 +8,8 @@ struct ComparisonCases: Sendable {
   /// Tokens and channels of `pack_values`.
   var tokens: [Int]
   var channels: [Int]
-  /// Whether every row is tried with every choice of a kernel's parameters, and functions of one number on every number.
+  /// Whether every row is tried with every choice of a kernel's parameters, and functions of one number on every
+  /// number.
   var isThorough: Bool
 
   /// Small awkward cases of every kernel, for the start of a program: the tails of rows, columns and inputs, extreme
@@ -17,7 +18,8 @@ struct ComparisonCases: Sendable {
     products: MatmulCase.quick, lengths: [1, 7, 21, 70], tokens: [1, 6, 17], channels: [1, 13, 16],
     isThorough: false)
 
-  /// Lengths around every vector's width and those of models, every shift of a requantization, every number.
+  /// Lengths around the width of every vector, and lengths of models; every shift of a requantization; functions of one
+  /// number on every number.
   static let thorough = ComparisonCases(
     products: MatmulCase.thorough,
     lengths: Array(1...35) + [47, 48, 49, 63, 64, 65, 96, 127, 197, 200, 257, 768, 773],
@@ -32,7 +34,7 @@ struct ComparisonCases: Sendable {
     self.isThorough = isThorough
   }
 
-  /// The parameters that the row at `index` is tried with: all, or one, another for each row.
+  /// The parameters that the row at `index` is compared with: all of them, or one, which changes from row to row.
   func choice<Parameters>(of all: [Parameters], for index: Int) -> ArraySlice<Parameters> {
     guard !isThorough, !all.isEmpty else { return all[...] }
     let chosen = index * 7 % all.count

@@ -58,7 +58,8 @@ extension KernelComparison {
     }
     for (index, row) in cases.rows32.enumerated() {
       let largest = row.max() ?? 0
-      // As in attention; and with what is no maximum, where distances wrap.
+      // With the row's maximum, as attention calls it, and with numbers that are not its maximum, so that distances
+      // wrap.
       guard exp2(row, maximum: largest, planes: 1), exp2(row, maximum: largest, planes: 2) else { return false }
       for (maximum, planes) in cases.choice(of: [(Int32.min, 2), (Int32(0), 1)], for: index) {
         guard exp2(row, maximum: maximum, planes: planes) else { return false }

@@ -15,7 +15,7 @@ struct KernelComparison<Memory: OperandMemory> {
     self.expected = expected
   }
 
-  /// Whether a kernel gives the same in all of the cases; it is left at the first difference.
+  /// Whether a kernel gives the same in all of the cases. Ends at the first difference.
   mutating func compare(_ kernel: Kernel, on cases: ComparisonCases) -> Bool {
     switch kernel {
     case .matmul: matmul(cases)
@@ -34,7 +34,7 @@ struct KernelComparison<Memory: OperandMemory> {
     }
   }
 
-  /// One comparison: what `output` is with either table.
+  /// One comparison: whether `output` is the same with both tables.
   mutating func agree<Output: Equatable>(_ output: (vq_kernels) -> Output) -> Bool {
     cases += 1
     return output(tested) == output(expected)

@@ -1,5 +1,5 @@
 extension MatmulCase {
-  /// A row, a column and an input more or less than the kernels' blocks have, and values at their ends.
+  /// Shapes with a row, a column or a group of inputs more or less than the kernels' blocks, and extreme values.
   static let quick = [
     MatmulCase(rows: 1, columns: 1, k: 4, aPadding: 3), MatmulCase(rows: 7, columns: 19, k: 12, aPadding: 1, seed: 2),
     MatmulCase(rows: 13, columns: 19, k: 68, shift: 31, values: .extreme),
@@ -31,7 +31,7 @@ extension MatmulCase {
     MatmulCase(rows: 37, columns: 49, k: 76, shift: $0, values: .moderate, seed: UInt64($0))
   }
 
-  /// Sizes of the models.
+  /// Numbers of inputs that models have.
   private static let large = [
     MatmulCase(rows: 19, columns: 40, k: 768, seed: 3), MatmulCase(rows: 3, columns: 17, k: 3072, seed: 4),
     MatmulCase(rows: 2, columns: 16, k: 4096, seed: 5), MatmulCase(rows: 34, columns: 66, k: 200, seed: 6),

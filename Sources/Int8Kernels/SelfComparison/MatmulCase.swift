@@ -17,12 +17,12 @@ struct MatmulCase: Sendable, CustomStringConvertible {
   var k: Int
   var shift: Int32 = 24
   var values = Values.random
-  /// How far the rows of the activations and of the output are apart beyond their length.
+  /// Elements between the end of a row and the start of the next, of the activations and of the output.
   var aPadding = 0
   var outPadding = 3
   var seed: UInt64 = 1
 
-  /// What a product can be written as.
+  /// The kinds of output that a product can have.
   static let outputs = [vq_output_int16, vq_output_int32, vq_output_accumulate, vq_output_sums]
 
   var description: String {

@@ -49,7 +49,8 @@ struct MatmulOperands<Memory: OperandMemory> {
     initialOutput = random.numbers(outCount, in: -limit...limit)
   }
 
-  /// The output after `body` was called, int16 widened; what lies between its rows included.
+  /// The output after `body` was called, int16 widened to int32, with the elements between its rows, which must stay as
+  /// they were.
   @unsafe
   func run(_ output: vq_output, _ body: (UnsafePointer<vq_matmul>) -> Void) -> [Int32] {
     if output == vq_output_int16 {

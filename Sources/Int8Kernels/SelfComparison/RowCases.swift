@@ -1,10 +1,11 @@
 import CKernels
 
-/// The rows and quantizers that row kernels are tried on.
+/// The rows and quantizers that row kernels are compared on.
 enum RowCases {
   static let everyInt16 = Array(Int16.min...Int16.max)
 
-  /// Rows of int32: the whole range, the residual stream's, small numbers, the ends, and the ends at the ends.
+  /// Rows of int32: random numbers of the whole range, of the residual stream's range and of a small one; only the
+  /// smallest number; only the largest; and steps up to the largest, and down from it.
   static func rows32(_ count: Int) -> [[Int32]] {
     var random = SplitMix64(seed: UInt64(count))
     let ascending = ascending(count, in: Int32.min...Int32.max)
@@ -15,7 +16,8 @@ enum RowCases {
     ]
   }
 
-  /// Rows of int16: the whole range, small numbers, the ends, and the ends at the ends.
+  /// Rows of int16: random numbers of the whole range and of a small one; only the smallest number; only the largest;
+  /// and steps up to the largest, and down from it.
   static func rows16(_ count: Int) -> [[Int16]] {
     var random = SplitMix64(seed: UInt64(count))
     let ascending = ascending(count, in: Int16.min...Int16.max)
@@ -25,7 +27,7 @@ enum RowCases {
     ]
   }
 
-  /// Up to the range's upper end, in equal steps: the last number is the only largest one.
+  /// `count` numbers in equal steps up to the range's upper end, which only the last one reaches.
   private static func ascending<Number: FixedWidthInteger>(_ count: Int, in range: ClosedRange<Number>) -> [Number] {
     let step = (Int64(range.upperBound) - Int64(range.lowerBound)) / Int64(count)
     return (1...count).map { Number(truncatingIfNeeded: Int64(range.upperBound) - Int64(count - $0) * step) }
@@ -40,7 +42,7 @@ enum RowCases {
       vq_row_quantizer(low: 0, high: 0, exponent: 5, inverse: 0, zero_point: 128),
     ]
 
-  /// Those, and of one-sided and symmetric ranges.
+  /// Those, and quantizers of one-sided and symmetric ranges.
   static let quantizers: [vq_row_quantizer] =
     asymmetricQuantizers
     + (0...15).flatMap { bit -> [vq_row_quantizer] in

@@ -1,8 +1,8 @@
-/// A matrix in memory that somebody else owns: `rows x columns` numbers, `stride` numbers from one row to the next.
+/// A matrix in memory that it does not own: `rows x columns` numbers, `stride` numbers from one row to the next.
 ///
-/// A view is a place, not a value: copies of it see the same numbers. Whoever makes one promises that the memory lives
-/// as long as the view is used, and that no two threads use one element at a time where one of them writes. Given that,
-/// all its members are safe: they check their arguments.
+/// A view refers to memory; copies of it refer to the same numbers. Code that makes a view promises that the memory
+/// lives as long as the view is used, and that no thread writes an element while another uses it. Given that, all
+/// members are safe: they check their arguments.
 @safe @frozen @usableFromInline
 package struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
   @usableFromInline let base: UnsafeMutablePointer<Element>

@@ -1,5 +1,5 @@
-/// An `outputs x inputs` matrix of int8 numbers in the kernels' layout (`WeightLayout`), with what the requantization of a
-/// product with it needs: the weights of a linear layer, or the keys or values of an attention head.
+/// An `outputs x inputs` matrix of int8 numbers in the kernels' layout (`WeightLayout`), with what the requantization
+/// of a product with it needs: the weights of a linear layer, or the keys or values of an attention head.
 ///
 /// The view does not own its memory, which must live as long as it is used.
 @safe
@@ -99,10 +99,11 @@ package struct PackedMatrix: @unchecked Sendable {
 package struct PackedActivations: @unchecked Sendable {
   /// `WeightLayout.byteCount(outputs:inputs:)` bytes.
   let panels: UnsafeMutablePointer<Int8>
-  /// One for each output, padded to whole panels. Values share theirs, all 0: their sums are used as they are.
+  /// One for each output, padded to whole panels. For values, whose products are not requantized, all are 0, and the
+  /// same zeros serve every head.
   let multiplier: UnsafeMutablePointer<Int32>
   let columnSum: UnsafeMutablePointer<Int32>
-  /// As many zeros.
+  /// Zeros, as many as `multiplier` has numbers: the bias.
   let zeros: Vector<Int32>
   package let outputs: Int
   package let inputs: Int

@@ -1,5 +1,5 @@
 /// Rows of uint8 activations, each with a scale and a zero point of its own: `x = (level - zeroPoint) * multiplier`
-/// times a constant that the layer which reads them knows.
+/// times a constant, which is a part of the column multipliers of the layer that reads them.
 ///
 /// With a low plane the activations have 15 bits: `level = high * 2^7 + low`.
 @safe
@@ -36,7 +36,7 @@ package struct QuantizedRows: @unchecked Sendable {
   /// Whether there is a low plane.
   package var isWide: Bool { unsafe low != nil }
 
-  /// The same place for activations of another precision and width.
+  /// The same memory for activations of another precision and width.
   ///
   /// - Parameters:
   ///   - columns: at most the stride.
@@ -74,7 +74,7 @@ package struct QuantizedRows: @unchecked Sendable {
     return unsafe high + index * stride
   }
 
-  /// The same rows as another product's operand: the low plane in place of the high one, whose zero point is 0.
+  /// The low plane as rows of its own, whose zero point is 0: the operand of a wide layer's second product.
   @unsafe
   func lowPlane(zeros: Vector<Int32>) -> QuantizedRows? {
     guard let low = unsafe low else { return nil }

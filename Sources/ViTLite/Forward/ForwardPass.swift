@@ -2,8 +2,9 @@ import Int8Kernels
 
 /// The int8 model's forward pass: from 8-bit pixels to integer logits without a floating-point number.
 ///
-/// All workers run it together, each its share of every phase, and meet where the plan says; no result depends on how
-/// many they are. The float reference has the same four functions in the same order.
+/// All workers run it together. The work of a phase is divided into pieces; each worker takes pieces until none is
+/// left, and then waits until the others have finished theirs. The result does not depend on the number of workers. The
+/// float reference has the same four functions in the same order.
 struct ForwardPass<Observer: PhaseObserver> {
   let model: IntegerModel
   let arena: InferenceArena
@@ -37,7 +38,8 @@ struct ForwardPass<Observer: PhaseObserver> {
     }
   }
 
-  /// residual += projection(attention(ln1(residual))): first the keys and values of all tokens, then what needs them.
+  /// residual += projection(attention(ln1(residual))): first the keys and values of all tokens, then the queries of
+  /// some tokens at a time, which need them all.
   private func attention(_ block: IntegerBlock) {
     plan.forEachRows(of: model.configuration.tokens) { rows in
       normalize(.ln1, rows, block.ln1, block.quantizers.attnQKV, for: block.layers.attnQKV)

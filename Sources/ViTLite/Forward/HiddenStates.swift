@@ -1,6 +1,7 @@
 import Int8Kernels
 
-/// Where a forward pass keeps what it usually forgets: the residual stream around every block, and all final tokens.
+/// Memory for what a forward pass otherwise overwrites: the residual stream before and after every block, and all final
+/// tokens.
 struct HiddenStates: Sendable {
   /// (depth + 1) x tokens rows of the model's width.
   let residuals: Matrix<Int32>

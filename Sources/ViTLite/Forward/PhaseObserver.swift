@@ -1,5 +1,5 @@
-/// Told by a forward pass where each phase ends, and where the workers have met. A type parameter, so that a pass that
-/// nobody observes has no trace of it.
+/// Told by a forward pass when a phase has ended, and when the workers have met. It is a type parameter of the pass, so
+/// that `NoObserver` costs nothing.
 protocol PhaseObserver {
   func finish(_ phase: Phase)
   /// The workers have met after a phase.

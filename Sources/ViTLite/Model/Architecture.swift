@@ -1,8 +1,9 @@
 // The variants of an architecture that this package runs. The raw values are those of the model file.
 
-/// How tokens get to know where their patches are.
+/// How the position of a patch enters its token.
 public enum PositionScheme: String, Sendable, CaseIterable {
-  /// A vector for each patch and, where the checkpoint has them, for tokens before the patches; added to the embeddings.
+  /// A vector for each patch and, where the checkpoint has them, for tokens before the patches; added to the
+  /// embeddings.
   case learned
 }
 

@@ -5,7 +5,7 @@ package enum GGUF {
   package static let version: UInt32 = 3
   /// Where a file does not say `general.alignment`.
   package static let defaultAlignment = 32
-  /// Limits on what a reader accepts, far above any real model, to refuse hostile files before taking memory.
+  /// Limits on what a reader accepts, far above any real model: malicious files are refused before memory is allocated.
   package static let maximumTensors = 1 << 16
   package static let maximumKeys = 1 << 16
   package static let maximumKeyLength = 1 << 16

@@ -119,7 +119,7 @@ struct TensorRecord {
   var offset: UInt64
 }
 
-/// A position in a GGUF file. Each reading function steps over what it returns, and throws where the file ends.
+/// A position in a GGUF file. Each reading function moves it past what it returns, and throws where the file ends.
 struct GGUFCursor {
   private(set) var offset = 0
 
@@ -162,7 +162,8 @@ struct GGUFCursor {
     guard elementType != .array else {
       throw .malformedValue(key: key, problem: "an array of arrays, expected an array of numbers, booleans or strings")
     }
-    // Each element takes some bytes, so that a count beyond the file is refused before memory is taken for it.
+    // Every element takes at least one byte, so a count that the file cannot hold is refused before memory is
+    // allocated.
     let maximum = (file.byteCount - offset) / elementType.minimumSize
     let count = try count(in: file, "the length of array \"\(key)\"", maximum: maximum)
     let storage = try elements(of: elementType, count: count, in: file, key: key)

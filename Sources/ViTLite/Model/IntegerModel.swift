@@ -11,7 +11,7 @@ struct IntegerBlock: Sendable {
   var queryQuantizers: [ActivationQuantizer]
   var keyQuantizers: [ActivationQuantizer]
   var scoreShift: Int32
-  /// Of all heads' channels.
+  /// The scales of the values' channels, of all heads.
   var valueScales: ChannelScales
   /// Fraction bits of the MLP's hidden layer, before and after GELU.
   var geluFractionBits: Int32
@@ -32,13 +32,13 @@ public final class IntegerModel: @unchecked Sendable {
   package let finalFractionBits: Int
   /// Fraction bits of logits and pooler outputs.
   package let outputFractionBits: Int
-  /// The names, shapes and places of what the file holds.
+  /// The file's metadata, and the name, shape and place of each tensor.
   package let contents: GGUFReader
 
-  /// Kept alive as long as the model: the views below point into them.
+  /// The bytes that the views below point into; they live as long as the model.
   let bytes: [ModelBytes]
   let patchEmbedding: LinearLayer
-  /// Tokens x width: what the residual stream is before the patches are added. Only read.
+  /// Tokens x width: the residual stream before the patches are added. Only read.
   let positions: Matrix<Int32>
   let blocks: [IntegerBlock]
   let finalNorm: IntegerNorm
@@ -54,8 +54,8 @@ public final class IntegerModel: @unchecked Sendable {
 
   /// A model that reads the bytes of its file in place, wherever they lie: in flash, or in memory that the caller owns.
   ///
-  /// - Parameter bytes: at an address that is a multiple of 64. They must stay where they are, unchanged, as long as the
-  ///   model or a session of it exists.
+  /// - Parameter bytes: at an address that is a multiple of 64. They must stay where they are, unchanged, as long as
+  ///   the model or a session of it exists.
   @unsafe
   public convenience init(borrowing bytes: UnsafeRawBufferPointer) throws(IntegerModelError) {
     try unsafe self.init(ModelBytes(borrowing: bytes))
@@ -129,7 +129,8 @@ public final class IntegerModel: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - names: layers that both models have.
-  ///   - biases: of layers whose bias is another's than either model's; as many numbers as the layer's padded outputs.
+  ///   - biases: for layers that get neither model's bias; as many numbers as the layer has outputs, padded to whole
+  ///     panels.
   package func replacing(
     _ names: [LayerName], from other: IntegerModel, biases: [LayerName: [Int32]]
   ) -> IntegerModel {

@@ -29,9 +29,9 @@ package struct LinearLayer: Sendable {
 
 /// Where the forward pass gets a layer's weights from, a range of outputs at a time.
 ///
-/// Weights lie in memory, as the kernels read them: a mapped file, or bytes that the caller lends. The forward pass asks
-/// for panels just before it multiplies with them and keeps none, so that a source that reads them from a file, or that
-/// unpacks another format, can stand here without a change to anything else.
+/// Today weights always lie in memory, in the layout that the kernels read: in a mapped file, or in bytes that the
+/// caller lends. The forward pass asks for panels just before it multiplies with them and keeps none. So a source that
+/// reads panels from a file, or that unpacks another format, can be added here without a change to the forward pass.
 struct PanelSource: Sendable {
   private let matrix: PackedMatrix
 

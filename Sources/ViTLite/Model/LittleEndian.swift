@@ -22,7 +22,7 @@ extension RawSpan {
   }
 }
 
-/// Integers as the little-endian bytes in which every format here stores them.
+/// Integers as little-endian bytes, the byte order of every file format of this package.
 package enum LittleEndian {
   package static func bytes<Integer: FixedWidthInteger & BitwiseCopyable>(of values: [Integer]) -> [UInt8] {
     let size = MemoryLayout<Integer>.size

@@ -1,9 +1,10 @@
 import Int8Kernels
 
-/// The bytes of a model, at an address that does not move: a mapped file, an aligned copy, or bytes that the caller lends.
+/// The bytes of a model, at an address that does not move: a mapped file, an aligned copy, or bytes that the caller
+/// lends.
 @safe final class ModelBytes: @unchecked Sendable {
   let buffer: UnsafeRawBufferPointer
-  /// Who keeps the bytes where they are; nil for a copy, which this object frees, and for borrowed bytes.
+  /// The object that keeps the bytes alive; nil for a copy, which this object frees, and for borrowed bytes.
   private let owner: AnyObject?
   private let isCopy: Bool
 
@@ -25,7 +26,7 @@ import Int8Kernels
     isCopy = false
   }
 
-  /// Copies bytes to where the kernels can read them.
+  /// Copies bytes to an address that is aligned as the kernels need it.
   init(copying bytes: [UInt8]) {
     owner = nil
     isCopy = true

@@ -1,7 +1,7 @@
-/// The architecture of a Vision Transformer: its dimensions, and which variant of each part it has. A model runs by
-/// these fields alone, whatever family of checkpoints it comes from.
+/// The architecture of a Vision Transformer: its dimensions, and which variant of each part it has. The forward pass
+/// depends on these fields alone, not on the family of checkpoints that the model comes from.
 public struct ModelConfiguration: Sendable, Equatable {
-  /// Where the model comes from, such as `dinov2`: shown to people, decides nothing.
+  /// The family of checkpoints that the model comes from, such as `dinov2`; for display only.
   public package(set) var family: String
   /// Height and width of the input in pixels, as the model will be run.
   public package(set) var imageHeight: Int
@@ -19,7 +19,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   public package(set) var layerNormEpsilon: Double
   /// Tokens before the patches: class token, distillation token and registers, in that order.
   public package(set) var prefixTokens: Int
-  /// How tokens get to know where their patches are.
+  /// How the position of a patch enters its token.
   public package(set) var positions: PositionScheme
   /// Whether a LayerNorm stands between the embeddings and the first block.
   public package(set) var normBeforeBlocks: Bool

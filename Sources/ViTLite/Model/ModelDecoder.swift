@@ -32,7 +32,7 @@ struct ModelDecoder {
     do throws(GGUFError) { return try body() } catch { throw .format(error) }
   }
 
-  /// One of a few names. Files from before a key existed have the default.
+  /// One of a few names; the default where the key is absent, as it is in files that are older than the key.
   private static func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, in file: GGUFReader, default standard: Choice? = nil
   ) throws(IntegerModelError) -> Choice where Choice.RawValue == String {
@@ -46,7 +46,7 @@ struct ModelDecoder {
     return choice
   }
 
-  /// A boolean; false in files from before its key existed.
+  /// A boolean; false where the key is absent, as it is in files that are older than the key.
   private static func flag(_ name: String, in file: GGUFReader) throws(IntegerModelError) -> Bool {
     let key = ModelKey.metadata(name)
     guard file[key] != nil else { return false }
@@ -299,7 +299,7 @@ extension ModelDecoder {
       bias: try int32s("\(name).bias", count: configuration.width), shift: Int32(shift), epsilon: Int64(epsilon))
   }
 
-  /// All blocks. What the metadata holds for all of them is read once.
+  /// All blocks. Metadata with one entry for each block is read once.
   func blocks() throws(IntegerModelError) -> [IntegerBlock] {
     let (depth, heads) = (configuration.depth, configuration.heads)
     let inputs = try BlockLayers { (layer) throws(IntegerModelError) in

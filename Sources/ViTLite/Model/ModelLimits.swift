@@ -1,7 +1,7 @@
 import Int8Kernels
 
-/// The dimensions that this package accepts: the same wherever a model comes from, so that what can be calibrated can be
-/// run. They lie above those of published models.
+/// The dimensions that this package accepts, from checkpoints and from model files alike, so that every model that can
+/// be calibrated can be run. They lie above those of published models.
 package enum ModelLimits {
   /// Height and width of the images that a model takes, in pixels.
   package static let imageSide = 1...16_384
@@ -13,7 +13,7 @@ package enum ModelLimits {
   /// Width of the residual stream.
   package static let width = 1...16_384
   package static let depth = 0...1_024
-  /// A divisor of the width besides.
+  /// Must also divide the width.
   package static let heads = 1...16_384
   package static let mlpWidth = 1...65_536
   /// Class token, distillation token and registers together.
@@ -31,7 +31,7 @@ package enum ModelLimits {
   package static let layerNormEpsilon = 1e-30...1.0
 }
 
-/// What a model configuration has that no model of this package may have.
+/// A model configuration beyond the limits, or with a variant that nothing computes.
 public struct ModelLimitError: Error, Equatable, Sendable, CustomStringConvertible {
   /// `16385 heads`
   public var found: String

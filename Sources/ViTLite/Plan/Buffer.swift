@@ -4,7 +4,7 @@ package enum Buffer: Int, CaseIterable, Sendable {
   case residual
   /// Flattened patches: patches x patch inputs, uint8.
   case patches
-  /// What linear layers of this width read: tokens x width, uint8.
+  /// The input of the linear layers that read rows of the model's width: tokens x width, uint8.
   case activations
   /// Queries, keys and values: tokens x 3 width, int16.
   case qkv
@@ -18,23 +18,23 @@ package enum Buffer: Int, CaseIterable, Sendable {
   case attention
   /// The MLP's hidden layer: tokens x MLP width, int16.
   case hidden
-  /// Its activations after GELU: tokens x MLP width, uint8.
+  /// The hidden layer after GELU, quantized: tokens x MLP width, uint8.
   case hiddenActivations
   /// Tokens after the final norm: tokens x width, int32.
   case finalTokens
   /// A mean of tokens, and a row after the final norm: 2 x width, int32.
   case readoutRows
-  /// The vector that the head reads, int16, and its levels, uint8.
+  /// The vector that the head reads, as int16, and quantized, as uint8.
   case headInput
   case headActivations
   /// Logits or the pooler's output, int32.
   case outputs
-  /// Sums of wide layers on their way to int16: tokens x outputs, int32.
+  /// Results of wide layers before they are saturated to int16: tokens x outputs, int32.
   case wideSums
-  /// A constant operand: as many as a layer has outputs, or a product rows.
+  /// Zeros, as an operand of products: at least as many as any layer has outputs and any product rows.
   case zeros
 
-  // One for each worker.
+  // Each worker has one of each of the following.
 
   /// Some rows after LayerNorm, int16.
   case normalized
@@ -115,7 +115,7 @@ package struct BufferSet: OptionSet, Sendable {
   static let rowSums = BufferSet(.rowSums)
 }
 
-/// The shape of a buffer: of one worker's, where each worker has one.
+/// The shape of a buffer; of one worker's part, where each worker has its own.
 package struct BufferShape: Sendable, Equatable {
   package var rows: Int
   package var columns: Int

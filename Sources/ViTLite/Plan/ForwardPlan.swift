@@ -4,8 +4,9 @@ import Int8Kernels
 public enum PlanKind: String, Sendable, CaseIterable {
   /// Every phase takes all tokens at once.
   case fast
-  /// Phases take some tokens at a time, so that only the residual stream, the keys and the values are there for all.
-  /// Takes more time: LayerNorm is computed twice, and weights are read once for each group of tokens.
+  /// Phases take some tokens at a time, so that only the residual stream, the keys and the values need memory for all
+  /// tokens. Takes more time: the first LayerNorm of a block is computed twice, and weights are read once for each
+  /// group of tokens.
   case lean
 }
 
@@ -40,7 +41,8 @@ package struct ModelOutline: Sendable {
   }
 }
 
-/// How one inference goes: its phases, where the workers meet, and where each buffer lies.
+/// The plan of one inference: after which phases the workers meet, how they share each phase, and where each buffer
+/// lies.
 ///
 /// A pure function of the model's outline, the kind and the number of workers; nothing is allocated.
 ///
@@ -57,11 +59,11 @@ public struct ForwardPlan: Sendable {
   /// Whether queries, keys and values are projected one after the other into one place.
   let splitsQKV: Bool
   let order: PhaseOrder
-  /// The arena.
+  /// The place of each buffer in the arena.
   package let memory: MemoryPlan
   /// A bit for each phase after which the workers meet.
   private let meetings: UInt32
-  /// By phase: what the workers share.
+  /// For each phase, the items that the workers share.
   private let shares: [Share]
 
   /// The plan of a model.
@@ -76,7 +78,7 @@ public struct ForwardPlan: Sendable {
     switch kind {
     case .fast: self.init(outline, kind: kind, rows: outline.configuration.tokens, workers: workers)
     case .lean:
-      // The most rows that add little to what must be there anyway; more rows, less time.
+      // More rows take less time and more memory: the most with which the arena is at most 17/8 of the residual stream.
       let residual = outline.configuration.tokens * outline.configuration.width * MemoryLayout<Int32>.size
       let plans = stride(from: 64, through: 16, by: -16).lazy.map { rows in
         ForwardPlan(outline, kind: kind, rows: min(rows, outline.configuration.tokens), workers: workers)
@@ -138,7 +140,7 @@ public struct ForwardPlan: Sendable {
   }
 }
 
-/// What the workers share in a phase.
+/// The items of a phase that the workers share: a fixed number, or one for each group of rows.
 private struct Share: Sendable {
   private let fixed: Int
   /// Items for each group of `rowGroup` rows.
@@ -173,7 +175,7 @@ private struct Share: Sendable {
 // MARK: - Derived from the phases
 
 extension ForwardPlan {
-  /// What a phase reads and writes, where the plan puts it: the heads' results of a lean plan take the queries' place.
+  /// What a phase reads and writes in this kind of plan: in a lean one the heads' results overwrite the queries.
   private static func access(_ phase: Phase, _ kind: PlanKind) -> Phase.Description {
     var description = phase.description
     guard kind == .lean else { return description }
@@ -182,8 +184,8 @@ extension ForwardPlan {
     return description
   }
 
-  /// A phase ends when all of its work is done, whoever does it. Phases that take the same blocks of query rows are worked
-  /// on together, block by block.
+  /// A phase ends when all of its work is done, whoever does it. Phases that take the same blocks of query rows are
+  /// worked on together, block by block.
   private static func meetings(_ order: PhaseOrder) -> UInt32 {
     var meetings: UInt32 = 0
     for (index, phase) in order.phases.enumerated() {
@@ -203,8 +205,8 @@ extension ForwardPlan {
     }
   }
 
-  /// For each buffer, the stages in which it holds something: a stage is all that happens between two meetings, so that
-  /// buffers that share memory are never used at the same time.
+  /// For each buffer, the stages in which its contents are needed. A stage is what happens between two meetings, so
+  /// that buffers with no stage in common are never used at the same time and may share memory.
   private static func lifetimes(_ order: PhaseOrder, _ kind: PlanKind, _ meetings: UInt32) -> [ClosedRange<Int>] {
     let stages = stages(order, meetings)
     return Buffer.allCases.map { buffer in
@@ -214,7 +216,8 @@ extension ForwardPlan {
         return description.reads.contains(buffer) || description.writes.contains(buffer)
       }
       guard var first = users.first, var last = users.last else { return 0...0 }
-      // What comes into a loop from before, or is read after it, is there while the loop goes round.
+      // A buffer that is written before a loop and read in it, or written in it and read after it, is needed throughout
+      // the loop.
       for loop in order.loops where first <= loop.range.upperBound - 1 && last >= loop.range.lowerBound {
         guard first < loop.range.lowerBound || last >= loop.range.upperBound else { continue }
         (first, last) = (min(first, loop.range.lowerBound), max(last, loop.range.upperBound - 1))
@@ -227,8 +230,8 @@ extension ForwardPlan {
 // MARK: - Products
 
 extension ForwardPlan {
-  /// Operations of a phase's product, of all blocks for one that is in a block; a multiplication and an addition are two.
-  /// 0 for a phase without a product.
+  /// Operations of a phase's product, of all blocks for one that is in a block; a multiplication and an addition are
+  /// two. 0 for a phase without a product.
   package func operations(of phase: Phase) -> Int64 {
     guard let product = phase.description.product else { return 0 }
     let configuration = outline.configuration

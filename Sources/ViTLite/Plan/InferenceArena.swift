@@ -8,11 +8,12 @@ final class InferenceArena: @unchecked Sendable {
 
   /// Tokens x width.
   let residual: Matrix<Int32>
-  /// The part of the residual stream that the patches are: patches x width.
+  /// The rows of the residual stream that belong to patches: patches x width.
   let patchTokens: Matrix<Int32>
   /// Rows x (channels, patch rows, patch columns).
   let patches: QuantizedRows
-  /// Rows x 3 width, or rows x width where queries, keys and values take turns. Rows are the plan's, all tokens or some.
+  /// Rows x 3 width, or rows x width where queries, keys and values take turns. Rows are the plan's, all tokens or
+  /// some.
   let qkv: Matrix<Int16>
   /// Rows x width; in a lean plan the place of the queries, each head's results where its queries were.
   let attention: Matrix<Int16>
@@ -26,7 +27,7 @@ final class InferenceArena: @unchecked Sendable {
   let headInput: Matrix<Int16>
   /// 1 x the outputs of the head or the pooler.
   let outputs: Matrix<Int32>
-  /// A constant operand.
+  /// Zeros, as an operand of products.
   let zeros: Vector<Int32>
   let workers: [WorkerScratch]
   private let activations: QuantizedRows
@@ -78,7 +79,7 @@ final class InferenceArena: @unchecked Sendable {
     headActivations.reshaped(columns: layer.inputs, isWide: layer.isWide)
   }
 
-  /// What a product needs, if the layer is wide.
+  /// The memory that a product needs beside its operands, if the layer is wide.
   ///
   /// - Parameters:
   ///   - rows: of the product.
@@ -94,7 +95,7 @@ final class InferenceArena: @unchecked Sendable {
   func keys(_ head: Int) -> PackedActivations { keys[head] }
   func values(_ head: Int) -> PackedActivations { values[head] }
 
-  /// Overwrites all memory that holds nothing in some stages; for tests of the lifetimes.
+  /// Overwrites all memory that no buffer needs in some stages; for tests of the lifetimes.
   func overwriteUnused(inStages stages: [Int], with byte: UInt8) {
     var isUsed = [Bool](repeating: false, count: plan.memory.byteCount)
     for buffer in plan.memory.buffers where stages.contains(where: { buffer.lifetime.contains($0) }) {
@@ -104,7 +105,7 @@ final class InferenceArena: @unchecked Sendable {
   }
 }
 
-/// What one worker needs for itself.
+/// The buffers of one worker.
 struct WorkerScratch: Sendable {
   /// Some normalised rows: `Kernels.normalizedRows` x width.
   let normalized: Matrix<Int16>
@@ -120,7 +121,7 @@ struct WorkerScratch: Sendable {
   let rowSums: Matrix<Int32>
 }
 
-/// Binds planned memory to its type and makes views of it; the one place that does.
+/// Binds the arena's memory to types and makes views of it. No other code does.
 @safe
 private struct Placement {
   let plan: ForwardPlan

@@ -1,4 +1,4 @@
-/// Where each buffer of an inference lies in the one arena, from the stages in which it is needed.
+/// The place of each buffer of an inference in the arena, chosen by the stages in which the buffer is needed.
 ///
 /// Buffers whose lifetimes overlap never share a byte; others may.
 package struct MemoryPlan: Sendable {

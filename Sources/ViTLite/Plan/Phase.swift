@@ -1,17 +1,17 @@
-/// The steps of the int8 forward pass, in the order of the fast plan. What a step reads, what it writes, how the workers share it and which
-/// product it is stands in one table (`description`); barriers, the profile, the lifetimes of buffers and the benchmark's
-/// products follow from that.
+/// The steps of the int8 forward pass, in the order of the fast plan. One table, `description`, has for each step what
+/// it reads, what it writes, how the workers share it and which matrix product it is. The profile, the lifetimes of
+/// buffers and the benchmark's products are derived from that table.
 package enum Phase: Int, CaseIterable, Sendable {
-  /// Positions and prefix tokens become the residual stream.
+  /// The residual stream starts as the positions, with the prefix tokens.
   case positions
-  /// The image's pixels, patch by patch.
+  /// The image's pixels are gathered patch by patch.
   case patches
   case patchEmbedding
 
-  /// LayerNorm, quantized.
+  /// LayerNorm of the residual stream, quantized for the layer that reads it.
   case ln1
   case attnQKV
-  /// Keys and values as packed weights.
+  /// Keys and values in the layout of weights.
   case attnPack
   /// Quantized queries times keys.
   case attnScores
@@ -25,7 +25,7 @@ package enum Phase: Int, CaseIterable, Sendable {
   case attnOut
   case ln2
   case ffnUp
-  /// GELU, quantized.
+  /// GELU of the hidden layer, quantized for the layer that reads it.
   case ffnActivation
   case ffnDown
 

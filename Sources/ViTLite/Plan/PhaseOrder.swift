@@ -1,5 +1,5 @@
-/// The phases in the order in which a pass comes to them, and which of them are repeated for what: one lowering of the
-/// list for each kind of plan.
+/// The phases in the order in which a pass does them, and the loops in which they are repeated. Each kind of plan has
+/// its own order.
 struct PhaseOrder: Sendable {
   /// What a run of phases is repeated for.
   enum Repetition: Sendable {
@@ -17,7 +17,7 @@ struct PhaseOrder: Sendable {
     var repetition: Repetition
   }
 
-  /// Each loop's phases once. A phase stands here more than once where the pass comes to it in several loops.
+  /// The phases of each loop, once. A phase that belongs to several loops is listed in each.
   let phases: [Phase]
   /// Inner loops before those that contain them.
   let loops: [Loop]
