@@ -66,6 +66,19 @@ package struct PackedMatrix: @unchecked Sendable {
     self.shift = shift
   }
 
+  /// Bytes of the weights, of both planes where there are two.
+  package var weightByteCount: Int {
+    WeightLayout.byteCount(outputs: outputs, inputs: inputs) * (isWide ? 2 : 1)
+  }
+
+  /// Calls `body` with the bytes of each plane's weights.
+  @unsafe
+  package func forEachPlane(_ body: (UnsafeRawBufferPointer) -> Void) {
+    let count = WeightLayout.byteCount(outputs: outputs, inputs: inputs)
+    unsafe body(UnsafeRawBufferPointer(start: weights, count: count))
+    if let low = unsafe low { unsafe body(UnsafeRawBufferPointer(start: low.weights, count: count)) }
+  }
+
   /// Some of the outputs.
   ///
   /// - Parameter range: starts at a whole panel, a multiple of 16.

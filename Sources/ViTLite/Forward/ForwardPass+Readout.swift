@@ -27,9 +27,10 @@ extension ForwardPass {
     let input = arena.headInput(of: layer)
     let outputs = 0..<layer.outputs
     kernels.quantize(arena.headInput.columns(0..<layer.inputs), rows: 0..<1, model.headInputQuantizer, into: input)
-    kernels.multiply(
-      input, by: layer.panels(outputs), into: arena.outputs.columns(outputs),
-      arena.scratch(of: layer, rows: 1, columns: outputs, width: layer.outputs))
+    withPanels(of: layer, outputs) { panels, columns in
+      let scratch = arena.scratch(of: layer, rows: 1, columns: columns, width: layer.outputs)
+      kernels.multiply(input, by: panels, into: arena.outputs.columns(columns), scratch)
+    }
   }
 
   /// One token through the final norm, as a segment of the head's input.

@@ -10,6 +10,8 @@ struct ForwardPass<Observer: PhaseObserver> {
   let arena: InferenceArena
   let kernels: Kernels
   let worker: Worker
+  /// Where the model's weights do not all stay in memory: those that this worker has there.
+  var window: WeightWindow?
   let observer: Observer
 
   /// - Parameters:
@@ -29,6 +31,7 @@ struct ForwardPass<Observer: PhaseObserver> {
   /// residual (tokens x width) = positions with prefix tokens, plus patches (patches x inputs) times the embedding.
   private func embed(_ pixels: Vector<UInt8>) {
     phase(.positions, rows: model.configuration.tokens) { tokens in
+      window?.read(model.positions.rows(tokens))
       arena.residual.copyRows(tokens, from: model.positions)
     }
     plan.forEachRows(of: model.configuration.patches) { rows in
@@ -210,9 +213,10 @@ extension ForwardPass {
     _ current: Phase, _ layer: LinearLayer, from first: Int = 0, _ input: QuantizedRows, into out: Matrix<Int16>
   ) {
     phase(current, rows: out.rows) { outputs in
-      let scratch = arena.scratch(of: layer, rows: out.rows, columns: outputs, width: out.columns)
-      let panels = layer.panels(first + outputs.lowerBound..<first + outputs.upperBound)
-      kernels.multiply(input, by: panels, into: out.columns(outputs), scratch)
+      withPanels(of: layer, outputs, from: first) { panels, columns in
+        let scratch = arena.scratch(of: layer, rows: out.rows, columns: columns, width: out.columns)
+        kernels.multiply(input, by: panels, into: out.columns(columns), scratch)
+      }
     }
   }
 
@@ -221,8 +225,34 @@ extension ForwardPass {
     _ current: Phase, _ layer: LinearLayer, _ input: QuantizedRows, addingTo out: Matrix<Int32>
   ) {
     phase(current, rows: out.rows) { outputs in
-      let scratch = arena.scratch(of: layer, rows: out.rows, columns: outputs, width: out.columns)
-      kernels.multiply(input, by: layer.panels(outputs), addingTo: out.columns(outputs), scratch)
+      withPanels(of: layer, outputs) { panels, columns in
+        let scratch = arena.scratch(of: layer, rows: out.rows, columns: columns, width: out.columns)
+        kernels.multiply(input, by: panels, addingTo: out.columns(columns), scratch)
+      }
+    }
+  }
+
+  /// The weights of some outputs: all at once or, where they do not stay in memory, as many as fit.
+  ///
+  /// - Parameters:
+  ///   - columns: of the product.
+  ///   - first: the layer's output that the product's first column is.
+  ///   - body: called with weights and the columns of the product that are theirs.
+  @inline(__always)
+  func withPanels(
+    of layer: LinearLayer, _ columns: Range<Int>, from first: Int = 0,
+    _ body: (PackedMatrix, Range<Int>) -> Void
+  ) {
+    guard let window else {
+      body(layer.panels(first + columns.lowerBound..<first + columns.upperBound), columns)
+      return
+    }
+    let size = window.outputsAtATime(layer)
+    for low in stride(from: columns.lowerBound, to: columns.upperBound, by: size) {
+      let part = low..<min(low + size, columns.upperBound)
+      let panels = layer.panels(first + part.lowerBound..<first + part.upperBound)
+      window.read(panels)
+      body(panels, part)
     }
   }
 

@@ -4,6 +4,8 @@ import Int8Kernels
 public enum InferenceError: Error, Equatable, Sendable {
   case unavailable(InstructionSet, available: [InstructionSet])
   case pixelCount(found: Int, expected: Int)
+  /// Fewer bytes for weights than a session needs.
+  case weightBytes(found: Int, expected: Int)
 }
 
 extension InferenceError: CustomStringConvertible {
@@ -13,6 +15,7 @@ extension InferenceError: CustomStringConvertible {
       "instruction set \(set.name) on this machine, expected one of "
         + available.map(\.name).joined(separator: ", ")
     case .pixelCount(let found, let expected): "\(found) pixels as input, expected \(expected)"
+    case .weightBytes(let found, let expected): "\(found) bytes for weights in memory, expected at least \(expected)"
     }
   }
 }
@@ -30,10 +33,12 @@ public final class InferenceSession {
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
   ///   - plan: whether to save time or memory; the results are the same.
+  ///   - weightBytes: how many bytes of a mapped model's weights may be in memory at a time, at least
+  ///     `minimumWeightBytes`; nil for all. The others are read again from the file for each image.
   ///   - measuresPhases: whether each run is timed phase by phase, for `nanoseconds(of:)`.
   public init(
     model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, plan: PlanKind = .fast,
-    measuresPhases: Bool = false
+    weightBytes: Int? = nil, measuresPhases: Bool = false
   ) throws(InferenceError) {
     guard let kernels = instructionSet.kernels else {
       throw .unavailable(instructionSet, available: InstructionSet.available)
@@ -41,12 +46,30 @@ public final class InferenceSession {
     self.model = model
     self.instructionSet = instructionSet
     let workers = max(1, min(threads, 256))
+    let now: (() -> UInt64)? = measuresPhases ? { MonotonicClock.nanoseconds } : nil
+    var windows: [WeightWindow] = []
+    if let weightBytes, let memory = model.weightMemory {
+      let least = Self.minimumWeightBytes(model, threads: workers)
+      guard weightBytes >= least else { throw .weightBytes(found: weightBytes, expected: least) }
+      windows = (0..<workers).map { _ in WeightWindow(memory, capacity: weightBytes / workers, now: now) }
+      memory.release()
+    }
     let task = InferenceTask(
       model: model, arena: InferenceArena(ForwardPlan(model.outline, kind: plan, workers: workers)),
-      kernels: kernels, timer: measuresPhases ? PhaseTimer(now: { MonotonicClock.nanoseconds }) : nil)
+      kernels: kernels, windows: windows, timer: now.map { PhaseTimer(now: $0) })
     self.task = task
     pool = WorkerPool(count: workers) { worker, input in task.run(worker, input) }
   }
+
+  /// The fewest bytes of weights with which a session can run.
+  public static func minimumWeightBytes(_ model: IntegerModel, threads: Int) -> Int {
+    let least = model.layerNames.compactMap { model.layer($0) }
+      .map { WeightWindow.minimum(inputs: $0.inputs, isWide: $0.isWide) }.max()
+    return max(1, min(threads, 256)) * (least ?? 0)
+  }
+
+  /// Nanoseconds that the last run spent waiting for weights, on the calling thread; 0 when phases are not measured.
+  package var stallNanoseconds: UInt64 { task.windows.first?.stall ?? 0 }
 
   /// Workers on one image.
   public var threads: Int { pool.count }
@@ -94,13 +117,16 @@ private final class InferenceTask: @unchecked Sendable {
   let model: IntegerModel
   let arena: InferenceArena
   let kernels: Kernels
+  /// One for each worker, or none where all weights may stay in memory.
+  let windows: [WeightWindow]
   /// Of the first worker; nil when phases are not measured.
   let timer: PhaseTimer?
 
-  init(model: IntegerModel, arena: InferenceArena, kernels: Kernels, timer: PhaseTimer?) {
+  init(model: IntegerModel, arena: InferenceArena, kernels: Kernels, windows: [WeightWindow], timer: PhaseTimer?) {
     self.model = model
     self.arena = arena
     self.kernels = kernels
+    self.windows = windows
     self.timer = timer
   }
 
@@ -114,7 +140,9 @@ private final class InferenceTask: @unchecked Sendable {
   }
 
   private func run(_ worker: Worker, _ input: InferenceInput, _ observer: some PhaseObserver) {
-    ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: observer)
+    let window = windows.isEmpty ? nil : windows[worker.index]
+    window?.start()
+    ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, window: window, observer: observer)
       .run(pixels: input.pixels, states: input.states)
   }
 }

@@ -9,7 +9,8 @@
 
     /// A model from a file that is mapped already.
     package convenience init(mapping file: MappedFile) throws(IntegerModelError) {
-      try unsafe self.init(ModelBytes(file.unsafeBytes, keptBy: file))
+      let memory = unsafe WeightMemory(prepare: { part in unsafe file.prepare(part) }, release: { file.releasePages() })
+      try unsafe self.init(ModelBytes(file.unsafeBytes, keptBy: file, memory: memory))
     }
   }
 #endif

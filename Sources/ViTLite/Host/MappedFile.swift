@@ -62,6 +62,32 @@ import LibC
   /// The file's bytes, valid while this object lives. For consumers that keep pointers into the mapping.
   @unsafe package var unsafeBytes: UnsafeRawBufferPointer { unsafe buffer }
 
+  /// Brings a part of the mapping into memory, and asks the system to read on behind it, as much again.
+  ///
+  /// - Parameter part: within the file's bytes.
+  @unsafe func prepare(_ part: UnsafeRawBufferPointer) {
+    guard let base = unsafe buffer.baseAddress, let start = part.baseAddress else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let offset = unsafe start - base
+    let first = offset / page * page
+    let count = min(offset + part.count, self.count) - first
+    guard first >= 0, count > 0 else { return }
+    let address = unsafe UnsafeMutableRawPointer(mutating: base + first)
+    #if os(Linux)
+      // MADV_POPULATE_READ, Linux 5.14. Where there is no such call, each page is read when it is first touched.
+      unsafe madvise(address, count, 22)
+    #endif
+    let next = (count + page - 1) / page * page
+    let behind = min(count, self.count - first - next)
+    if behind > 0 { unsafe madvise(address + next, behind, Int32(MADV_WILLNEED)) }
+  }
+
+  /// Takes all pages of the mapping out of this process's memory; they are mapped again when they are touched.
+  func releasePages() {
+    guard let base = unsafe buffer.baseAddress else { return }
+    unsafe madvise(UnsafeMutableRawPointer(mutating: base), count, Int32(MADV_DONTNEED))
+  }
+
   /// A copy of a whole file.
   /// - Parameter limit: the largest size to accept, in bytes.
   package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {

@@ -166,6 +166,12 @@ public final class IntegerModel: @unchecked Sendable {
     LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
   }
 
+  /// How to bring the weights into memory and out of it; nil where they are there for good.
+  var weightMemory: WeightMemory? { bytes.count == 1 ? bytes[0].memory : nil }
+
+  /// Takes a mapped model's pages out of memory; they are read again when they are used.
+  package func releaseWeights() { weightMemory?.release() }
+
   /// Size of the file.
   public var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }
 }

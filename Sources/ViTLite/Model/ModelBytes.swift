@@ -10,11 +10,15 @@ import Int8Kernels
 
   var count: Int { unsafe buffer.count }
 
+  /// How to bring parts into memory and out of it; nil for bytes that are there for good.
+  let memory: WeightMemory?
+
   /// Uses bytes that an object keeps alive, such as a mapped file.
   @unsafe
-  init(_ bytes: UnsafeRawBufferPointer, keptBy owner: AnyObject) {
+  init(_ bytes: UnsafeRawBufferPointer, keptBy owner: AnyObject, memory: WeightMemory? = nil) {
     unsafe buffer = bytes
     self.owner = owner
+    self.memory = memory
     isCopy = false
   }
 
@@ -23,12 +27,14 @@ import Int8Kernels
   init(borrowing bytes: UnsafeRawBufferPointer) {
     unsafe buffer = bytes
     owner = nil
+    memory = nil
     isCopy = false
   }
 
   /// Copies bytes to an address that is aligned as the kernels need it.
   init(copying bytes: [UInt8]) {
     owner = nil
+    memory = nil
     isCopy = true
     let copy = UnsafeMutableRawBufferPointer.allocate(
       byteCount: max(bytes.count, 1), alignment: MemoryPlan.alignment)

@@ -6,9 +6,7 @@ import ViTLite
 /// The measurement of one int8 model, one image at a time.
 struct Benchmark {
   struct Plan {
-    let instructionSet: InstructionSet
-    let threads: Int
-    let kind: PlanKind
+    let execution: Execution
     let runs: Int
     let warmup: Int
     let measuresStages: Bool
@@ -35,9 +33,8 @@ struct Benchmark {
     self.plan = plan
     let start = Clock.seconds
     let model = try ModelFile.loadInteger(path)
+    let session = try plan.execution.session(model)
     do throws(InferenceError) {
-      let session = try InferenceSession(
-        model: model, instructionSet: plan.instructionSet, threads: plan.threads, plan: plan.kind)
       loadTime = (Clock.seconds - start) * 1000
       let pixels = Self.pixels(for: model)
       for _ in 0..<plan.warmup { _ = try session.run(pixels) }
@@ -49,15 +46,15 @@ struct Benchmark {
       }
       self.latencies = latencies.sorted()
       arenaBytes = session.plan.arenaByteCount
-      peakResidentBytes = PeakMemory.residentBytes
-      stages = plan.measuresStages ? try Self.phaseTimes(of: model, plan) : nil
+      peakResidentBytes = ResidentMemory.peak
     } catch { throw .limit("\(error)") }
+    stages = plan.measuresStages ? try Self.phaseTimes(of: model, plan) : nil
     weightsBytes = ModelContents(model).byteCount
-    // Only now, because their buffers would count in the peak of memory.
-    let products = ThroughputProbe.products(
-      of: model, on: plan.instructionSet, threads: plan.threads, plan: plan.kind)
+    // After the peak of memory was read: these have buffers of their own.
+    let (instructionSet, threads) = (session.instructionSet, plan.execution.threads)
+    let products = ThroughputProbe.products(of: model, on: instructionSet, threads: threads, plan: session.plan.kind)
     productRate = products.map { Self.rate(of: $0, runs: min(max(plan.runs, 3), 20)) }
-    let peak = ThroughputProbe.peak(of: plan.instructionSet, threads: plan.threads, rounds: Self.peakRounds)
+    let peak = ThroughputProbe.peak(of: instructionSet, threads: threads, rounds: Self.peakRounds)
     peakRate = peak.map { Self.rate(of: $0, runs: 10) }
   }
 
@@ -69,21 +66,25 @@ struct Benchmark {
   /// The median time of each phase. These are runs of their own, because reading the clock takes time.
   private static func phaseTimes(
     of model: IntegerModel, _ plan: Plan
-  ) throws(InferenceError) -> [(name: String, milliseconds: Double)] {
-    let session = try InferenceSession(
-      model: model, instructionSet: plan.instructionSet, threads: plan.threads, plan: plan.kind,
-      measuresPhases: true)
+  ) throws(CommandError) -> [(name: String, milliseconds: Double)] {
+    let session = try plan.execution.session(model, measuresPhases: true)
     let pixels = pixels(for: model)
     var times = [[Double]](repeating: [], count: Phase.allCases.count)
-    var waits: [Double] = []
-    _ = try session.run(pixels)
-    for _ in 0..<plan.runs {
+    var (waits, stalls): ([Double], [Double]) = ([], [])
+    do throws(InferenceError) {
       _ = try session.run(pixels)
-      for phase in Phase.allCases { times[phase.rawValue].append(Double(session.nanoseconds(of: phase)) / 1e6) }
-      waits.append(Double(session.waitingNanoseconds) / 1e6)
-    }
-    return Phase.allCases.map { ($0.name, median(ofSorted: times[$0.rawValue].sorted())) }
-      + [("barrier", median(ofSorted: waits.sorted()))]
+      for _ in 0..<plan.runs {
+        _ = try session.run(pixels)
+        for phase in Phase.allCases { times[phase.rawValue].append(Double(session.nanoseconds(of: phase)) / 1e6) }
+        waits.append(Double(session.waitingNanoseconds) / 1e6)
+        stalls.append(Double(session.stallNanoseconds) / 1e6)
+      }
+    } catch { throw .limit("\(error)") }
+    let phases = Phase.allCases.map { ($0.name, median(ofSorted: times[$0.rawValue].sorted())) }
+    let waiting = [("barrier", median(ofSorted: waits.sorted()))]
+    // A part of the products' times.
+    let stall = [("stall", median(ofSorted: stalls.sorted()))]
+    return phases + waiting + (plan.execution.memoryLimit != nil ? stall : [])
   }
 
   /// Rounds of the peak loop in one run: a few milliseconds, long enough for the clock and short enough that most runs
@@ -122,8 +123,8 @@ struct Benchmark {
 
   var json: JSON {
     var members: [JSON.Member] = [
-      .init(key: "model", value: .string(name)), .init(key: "isa", value: .string(plan.instructionSet.name)),
-      .init(key: "threads", value: .integer(plan.threads)), .init(key: "runs", value: .integer(plan.runs)),
+      .init(key: "model", value: .string(name)), .init(key: "isa", value: .string(plan.execution.instructionSet.name)),
+      .init(key: "threads", value: .integer(plan.execution.threads)), .init(key: "runs", value: .integer(plan.runs)),
       .init(
         key: "latency_ms",
         value: ["min": .double(latencies[0]), "median": .double(median), "p95": .double(quantile(0.95))]),
@@ -154,7 +155,8 @@ struct Benchmark {
     if let productRate { table.add(["Matrix products", NumberText.fixed(productRate, 1) + " Gop/s"]) }
     if let peakRate { table.add(["Peak of the processor", NumberText.fixed(peakRate, 1) + " Gop/s"]) }
     if let peakFraction { table.add(["Share of the peak", NumberText.percent(peakFraction, 1)]) }
-    let title = "\(name), \(plan.instructionSet.name), \(plan.threads) thread\(plan.threads == 1 ? "" : "s")"
+    let title =
+      "\(name), \(plan.execution.instructionSet.name), \(plan.execution.threads) thread\(plan.execution.threads == 1 ? "" : "s")"
     return console.styled("\(title), \(plan.runs) runs", .bold) + "\n" + table.text + stageText(console)
   }
 

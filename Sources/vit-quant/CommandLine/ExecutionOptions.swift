@@ -5,20 +5,21 @@ import ViTLite
 /// Options about how inference runs, the same in `run` and `bench`.
 enum ExecutionOptions {
   static let memoryLimit = Option<Int>(
-    "--memory-limit", "SIZE", help: "resident memory to stay under, such as 24M or 16MiB (not served yet)",
+    "--memory-limit", "SIZE",
+    help: "resident memory to stay under, such as 24M or 16MiB: weights are read again for each image",
     valid: ByteSize.valid, parse: { ByteSize.parse($0) })
   static let plan = Option<PlanKind>.choice(
-    "--plan", help: "memory plan: fast by default; lean takes less memory and more time, with the same results")
+    "--plan", help: "lean takes less memory and more time; fast by default, unless only lean fits under the limit")
 
   static let declarations = [
     OptionDeclaration(InstructionSetChoice.option), OptionDeclaration(memoryLimit), OptionDeclaration(plan),
   ]
 
-  /// Refuses what the interface names but this version does not do.
-  static func refuseUnserved(_ arguments: ParsedArguments) throws(CommandError) {
-    if arguments[memoryLimit] != nil {
-      throw .usage("--memory-limit is not served yet, in this version, expected a run without it")
-    }
+  /// - Throws: when the instruction set asked for cannot be used here.
+  static func execution(_ arguments: ParsedArguments) throws(CommandError) -> Execution {
+    Execution(
+      instructionSet: try InstructionSetChoice.resolve(arguments), threads: threads(arguments), plan: arguments[plan],
+      memoryLimit: arguments[memoryLimit])
   }
 
   static func threads(_ arguments: ParsedArguments) -> Int {

@@ -27,11 +27,8 @@ enum BenchCommand {
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
-    try ExecutionOptions.refuseUnserved(arguments)
-    let instructionSet = try InstructionSetChoice.resolve(arguments)
     let plan = Benchmark.Plan(
-      instructionSet: instructionSet, threads: ExecutionOptions.threads(arguments),
-      kind: arguments[ExecutionOptions.plan] ?? .fast, runs: arguments[runs] ?? 20,
+      execution: try ExecutionOptions.execution(arguments), runs: arguments[runs] ?? 20,
       warmup: arguments[warmup] ?? 3, measuresStages: arguments[profile])
     let result: Benchmark
     switch (arguments.operands.first, arguments[InspectCommand.preset]) {

@@ -65,7 +65,8 @@ enum DemoCommand {
   ) throws(CommandError) -> TextTable {
     let reader = SampleReader(model.configuration, preprocessing: model.preprocessing, maximumPixels: nil)
     let reference = try InferenceModel(checkpoint).makeWorker(threads: 1)
-    let quantized = try InferenceModel(model, instructionSet: InstructionSetChoice.preferred()).makeWorker(threads: 1)
+    let quantized = try InferenceModel(model, Execution(instructionSet: InstructionSetChoice.preferred())).makeWorker(
+      threads: 1)
     var table = TextTable([.left, .left, .right, .left, .right])
     table.add(["Image", "fp32", "", "int8", ""])
     for item in try InputItem.items(of: Folder.join(data, "samples")) {

@@ -35,20 +35,21 @@ enum RunCommand {
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
-    try ExecutionOptions.refuseUnserved(arguments)
     guard !arguments[hiddenStates] || arguments[output] != nil else {
       throw .usage("--hidden-states without a place for them, in \"run\", expected --output OUT.safetensors as well")
     }
-    let instructionSet = try InstructionSetChoice.resolve(arguments)
-    _ = try ModelFile.kind(of: arguments.operands[0])
+    let execution = try ExecutionOptions.execution(arguments)
+    if try ModelFile.kind(of: arguments.operands[0]) == .float {
+      let name = execution.memoryLimit != nil ? "--memory-limit" : execution.plan != nil ? "--plan" : nil
+      if let name { throw .usage("\(name) with a float model, in \"run\", expected an int8 model (.gguf)") }
+    }
     var items: [InputItem] = []
     for argument in arguments.operands.dropFirst() { items += try InputItem.items(of: argument) }
     guard items.count(where: { if case .standardInput = $0 { true } else { false } }) <= 1 else {
       throw .usage("- is given twice, in \"run\", expected at most one image on standard input")
     }
     let model = try InferenceModel.load(
-      path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, instructionSet: instructionSet,
-      plan: arguments[ExecutionOptions.plan] ?? .fast)
+      path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, execution)
     try classify(items, with: model, arguments, console)
   }
 
@@ -58,13 +59,15 @@ enum RunCommand {
     let reader = SampleReader(
       model.configuration, preprocessing: model.preprocessing, maximumPixels: arguments[SharedOptions.maximumPixels])
     let threads = ExecutionOptions.threads(arguments)
+    // Under a limit there is one arena, which all threads work in.
+    let isSpread = items.count == 1 || arguments[ExecutionOptions.memoryLimit] != nil
     let keepsHiddenStates = arguments[hiddenStates]
     let text = ResultText(
       classes: ClassNames(model.configuration), topK: arguments[topK] ?? 5, isJSON: arguments[SharedOptions.json],
       console: console)
     var collected = arguments[output].map { OutputFile(path: $0, model.configuration, keepsHiddenStates) }
-    try forEachInOrder(count: items.count, threads: threads) { () throws(CommandError) in
-      try model.makeWorker(threads: items.count == 1 ? threads : 1)
+    try forEachInOrder(count: items.count, threads: isSpread ? 1 : threads) { () throws(CommandError) in
+      try model.makeWorker(threads: isSpread ? threads : 1)
     } body: { (worker, index) throws(CommandError) in
       try worker.run(reader.read(items[index]), keepingHiddenStates: keepsHiddenStates)
     } consume: { (index, inference) throws(CommandError) in

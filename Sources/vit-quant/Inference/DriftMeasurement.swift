@@ -40,7 +40,7 @@ struct DriftMeasurement {
     integerBytes = model.byteCount
     floatBytes = 4 * checkpoint.model.parameterCount
     reference = InferenceModel(checkpoint)
-    quantized = try InferenceModel(model, instructionSet: InstructionSetChoice.preferred())
+    quantized = try InferenceModel(model, Execution(instructionSet: InstructionSetChoice.preferred()))
     saturationLimit = Float(FixedPoint.residualLimit) / Float(1 << model.residualFractionBits)
   }
 

@@ -6,7 +6,7 @@ import ViTLite
 struct InferenceModel: Sendable {
   enum Engine: Sendable {
     case float(FloatReference)
-    case integer(IntegerModel, InstructionSet, PlanKind)
+    case integer(IntegerModel, Execution)
   }
 
   let engine: Engine
@@ -19,8 +19,8 @@ struct InferenceModel: Sendable {
     preprocessing = checkpoint.preprocessing
   }
 
-  init(_ model: IntegerModel, instructionSet: InstructionSet, plan: PlanKind = .fast) {
-    engine = .integer(model, instructionSet, plan)
+  init(_ model: IntegerModel, _ execution: Execution) {
+    engine = .integer(model, execution)
     configuration = model.configuration
     preprocessing = model.preprocessing
   }
@@ -28,11 +28,11 @@ struct InferenceModel: Sendable {
   /// Loads a model of either kind.
   /// - Parameter size: what a float model is to run at; nil for its own.
   static func load(
-    path: String, size: (height: Int, width: Int)?, instructionSet: InstructionSet, plan: PlanKind
+    path: String, size: (height: Int, width: Int)?, _ execution: Execution
   ) throws(CommandError) -> InferenceModel {
     switch try ModelFile.kind(of: path) {
     case .float: InferenceModel(try ModelFile.loadFloat(path, size: size))
-    case .integer: InferenceModel(try ModelFile.loadInteger(path), instructionSet: instructionSet, plan: plan)
+    case .integer: InferenceModel(try ModelFile.loadInteger(path), execution)
     }
   }
 
@@ -42,12 +42,9 @@ struct InferenceModel: Sendable {
     switch engine {
     case .float(let reference):
       return InferenceWorker(engine: .float(reference, FloatWorkspace(configuration)), preprocessing: preprocessing)
-    case .integer(let model, let instructionSet, let plan):
-      do throws(InferenceError) {
-        let session = try InferenceSession(
-          model: model, instructionSet: instructionSet, threads: threads, plan: plan)
-        return InferenceWorker(engine: .integer(session, model), preprocessing: preprocessing)
-      } catch { throw .limit("\(error)") }
+    case .integer(let model, let execution):
+      return InferenceWorker(
+        engine: .integer(try execution.session(model, threads: threads), model), preprocessing: preprocessing)
     }
   }
 }

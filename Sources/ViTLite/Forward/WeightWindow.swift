@@ -1,0 +1,72 @@
+import Int8Kernels
+
+/// What a window needs of the memory that weights lie in.
+@safe
+struct WeightMemory: Sendable {
+  /// Brings bytes into memory, and asks for those behind them.
+  let prepare: @Sendable (UnsafeRawBufferPointer) -> Void
+  /// Takes all weights out of memory; they are read anew when they are used again.
+  let release: @Sendable () -> Void
+}
+
+/// The weights that one worker has in memory, where not all of a model's may stay there.
+///
+/// Before a product the weights of its outputs are brought into memory, those that follow in the file are asked for, and
+/// when the window is full everything before is let go. What is let go too early is read again: only time depends on it.
+final class WeightWindow {
+  private let memory: WeightMemory
+  /// Bytes that may be in memory.
+  private let capacity: Int
+  private var used = 0
+  private let now: (() -> UInt64)?
+  /// Nanoseconds spent waiting for weights since `start`; 0 without a clock.
+  private(set) var stall: UInt64 = 0
+
+  /// - Parameters:
+  ///   - capacity: at least `minimum` of the model's outline.
+  ///   - now: nanoseconds of a clock that is never set back; nil when nothing is measured.
+  init(_ memory: WeightMemory, capacity: Int, now: (() -> UInt64)?) {
+    self.memory = memory
+    self.capacity = capacity
+    self.now = now
+  }
+
+  /// Begins an inference: no waiting yet.
+  func start() { stall = 0 }
+
+  /// Bytes of the weights of one output, low plane included.
+  private static func bytesPerOutput(_ layer: LinearLayer) -> Int {
+    WeightLayout.paddedInputs(layer.inputs) * (layer.isWide ? 2 : 1)
+  }
+
+  /// The smallest capacity with which a worker can run layers of so many inputs: two panels, the pages that they begin and
+  /// end on, and the scales beside them.
+  static func minimum(inputs: Int, isWide: Bool) -> Int {
+    2 * WeightLayout.paddedInputs(inputs) * WeightLayout.panelColumns * (isWide ? 2 : 1) + (64 << 10)
+  }
+
+  /// Outputs that are read at a time: whole panels, at most half of the window.
+  func outputsAtATime(_ layer: LinearLayer) -> Int {
+    let panel = Self.bytesPerOutput(layer) * WeightLayout.panelColumns
+    return max(1, capacity / 2 / max(panel, 1)) * WeightLayout.panelColumns
+  }
+
+  /// Brings the weights of some outputs into memory.
+  func read(_ panels: PackedMatrix) {
+    // Beside the weights: multiplier, column sum and bias, and the pages that all of them begin on.
+    makeRoom(for: panels.weightByteCount + 12 * panels.outputs + (16 << 10))
+    let begin = now?() ?? 0
+    unsafe panels.forEachPlane { unsafe memory.prepare($0) }
+    if let now { stall &+= now() &- begin }
+  }
+
+  /// Counts other numbers that are about to be read, such as positions.
+  func read(_ rows: Matrix<Int32>) { makeRoom(for: rows.rows * rows.stride * MemoryLayout<Int32>.size) }
+
+  private func makeRoom(for bytes: Int) {
+    used += bytes
+    guard used > capacity else { return }
+    memory.release()
+    used = bytes
+  }
+}

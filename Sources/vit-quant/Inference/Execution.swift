@@ -1,0 +1,55 @@
+import Int8Kernels
+import ViTLite
+
+/// How an int8 model is run: with which kernels, threads and memory.
+struct Execution: Sendable {
+  var instructionSet: InstructionSet
+  var threads = 1
+  /// Nil for the fast plan, and for the lean one under a limit that leaves too little room for the fast one.
+  var plan: PlanKind?
+  /// Resident memory of the whole process to stay under, in bytes; nil without a limit.
+  var memoryLimit: Int?
+
+  /// Bytes for weights below which reading them takes more time than the lean plan does.
+  private static let usefulWindow = 1 << 20
+
+  /// What is left free of a limit, for images, results and the stacks of threads.
+  private static let reserve = 1 << 20
+
+  /// A session of a model, with as much of its weights in memory as the limit leaves.
+  ///
+  /// - Throws: `limit` when the instruction set cannot be used, or when the memory limit cannot be met.
+  func session(
+    _ model: IntegerModel, threads: Int? = nil, measuresPhases: Bool = false
+  ) throws(CommandError) -> InferenceSession {
+    let threads = threads ?? self.threads
+    let (plan, weightBytes) = try memory(for: model, threads: threads)
+    do {
+      return try InferenceSession(
+        model: model, instructionSet: instructionSet, threads: threads, plan: plan, weightBytes: weightBytes,
+        measuresPhases: measuresPhases)
+    } catch { throw .limit("\(error)") }
+  }
+
+  /// The plan, and the bytes that weights may take; nil for all.
+  private func memory(
+    for model: IntegerModel, threads: Int
+  ) throws(CommandError) -> (PlanKind, weightBytes: Int?) {
+    guard let memoryLimit else { return (plan ?? .fast, nil) }
+    model.releaseWeights()
+    let held = (ResidentMemory.current ?? 0) + Self.reserve
+    let least = InferenceSession.minimumWeightBytes(model, threads: threads)
+    func arena(_ plan: PlanKind) -> Int { ForwardPlan(model, kind: plan, workers: threads).arenaByteCount }
+    // The fast plan reads each weight once for an image, the lean one once for each group of tokens.
+    let fits = held + arena(.fast) + max(least, Self.usefulWindow) <= memoryLimit
+    let plan = plan ?? (fits ? .fast : .lean)
+    let smallest = max(held + arena(plan) + least, ResidentMemory.peak ?? 0)
+    guard smallest <= memoryLimit else {
+      let needed = (smallest + 999_999) / 1_000_000
+      throw .limit(
+        "--memory-limit of \(memoryLimit) bytes, with the \(plan) plan and \(threads) thread\(threads == 1 ? "" : "s"), "
+          + "expected at least \(needed)M")
+    }
+    return (plan, memoryLimit - held - arena(plan))
+  }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Testing
+
+#if os(Linux)
+  /// What the system accounts is read where `/proc` is.
+  @Suite("A memory limit", .serialized)
+  struct MemoryLimitTests {
+    private func bench(_ arguments: String...) throws -> Program.Outcome {
+      try Program.run(["bench", "--preset", "vit-small", "--runs", "2", "--warmup", "1", "--json"] + arguments)
+    }
+
+    @Test("The peak of resident memory is under the limit, far below what the model needs without one")
+    func peak() throws {
+      let free = try bench()
+      try #require(free.status == 0, "\(free.errors)")
+      let limit = 20_000_000
+      let limited = try bench("--memory-limit", "20M")
+      try #require(limited.status == 0, "\(limited.errors)")
+      let freePeak = try #require(try free.json["peak_rss_bytes"]?.int)
+      let limitedPeak = try #require(try limited.json["peak_rss_bytes"]?.int)
+      #expect(limitedPeak <= limit)
+      #expect(freePeak > limit + 5_000_000)
+    }
+
+    @Test("A limit that cannot be met is exit 4 with the smallest that can, and that one is met")
+    func tooSmall() throws {
+      let refused = try bench("--memory-limit", "1M", "--threads", "1")
+      #expect(refused.status == 4)
+      let smallest = try #require(refused.errors.firstMatch(of: /expected at least (\d+)M/)?.1)
+      let accepted = try bench("--memory-limit", "\(smallest)M", "--threads", "1")
+      try #require(accepted.status == 0, "\(accepted.errors)")
+      #expect(try #require(try accepted.json["peak_rss_bytes"]?.int) <= #require(Int(smallest)) * 1_000_000)
+    }
+
+    @Test("A limit, a plan and threads change no result")
+    func results() throws {
+      func checksums(_ arguments: String...) throws -> [Int?] {
+        let outcome = try Program.run(["run", TestModels.fashionInt8, TestModels.fashionSamples, "--json"] + arguments)
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        return try outcome.jsonLines.map { $0["logits_crc32"]?.int }
+      }
+      let expected = try checksums()
+      #expect(try checksums("--plan", "lean") == expected)
+      #expect(try checksums("--memory-limit", "40M", "--threads", "2") == expected)
+      #expect(try checksums("--memory-limit", "40M", "--plan", "lean", "--threads", "3") == expected)
+    }
+
+    @Test(
+      "A float model has neither a plan nor a limit", arguments: [["--plan", "lean"], ["--memory-limit", "100M"]])
+    func floatModel(_ arguments: [String]) throws {
+      let outcome = try Program.run(["run", TestModels.fashion, TestModels.fashionSamples] + arguments)
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.contains(arguments[0]))
+    }
+  }
+#endif
