@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -50,12 +51,19 @@ class Measurement:
 
     medians: list[float] = field(default_factory=list)
     minima: list[float] = field(default_factory=list)
+    # The latency that 95% of the runs do not exceed.
+    p95: list[float] = field(default_factory=list)
     peak_rss: list[int] = field(default_factory=list)
     load: list[float] = field(default_factory=list)
 
-    def add(self, median: float, minimum: float, peak_rss: int | None = None, load: float | None = None) -> None:
+    def add(
+        self, median: float, minimum: float, p95: float | None = None, peak_rss: int | None = None,
+        load: float | None = None,
+    ) -> None:
         self.medians.append(median)
         self.minima.append(minimum)
+        if p95 is not None:
+            self.p95.append(p95)
         if peak_rss is not None:
             self.peak_rss.append(peak_rss)
         if load is not None:
@@ -134,7 +142,7 @@ class Peer(Contestant):
         if result.returncode != 0:
             raise NotHere((result.stderr.strip().splitlines() or ["no message"])[-1])
         found = json.loads(result.stdout.splitlines()[-1])
-        into.add(found["median"], found["min"], found["peak_rss_bytes"], found["load_ms"])
+        into.add(found["median"], found["min"], found["p95"], found["peak_rss_bytes"], found["load_ms"])
 
 
 class Interpreter(Peer):
@@ -157,8 +165,8 @@ class Integer(Contestant):
         result.check_returncode()
         found = json.loads(result.stdout)
         self.expected[(folder.name, threads)] = found["latency_ms"]["median"]
-        into.add(
-            found["latency_ms"]["median"], found["latency_ms"]["min"], found["peak_rss_bytes"], found["load_ms"])
+        latency = found["latency_ms"]
+        into.add(latency["median"], latency["min"], latency["p95"], found["peak_rss_bytes"], found["load_ms"])
 
 
 class Reference(Contestant):
@@ -219,6 +227,18 @@ def check_same_function(program: str, folder: Folder) -> float:
 
 
 Key = tuple[str, str, int]
+
+
+@contextmanager
+def busy(count: int):
+    """So many other processes that compute without a pause, for as long as the block runs."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def measure(
@@ -282,20 +302,27 @@ def markdown(rows, folders, thread_counts, results, absent, differences, argumen
         found = results.get((label, name, threads))
         return f"{min(found.minima):.1f}" if found else None
 
+    def slow_runs(label, name, threads):
+        found = results.get((label, name, threads))
+        return f"{statistics.median(found.p95):.1f}" if found and found.p95 else None
+
     def memory(label, name, threads):
         found = results.get((label, name, threads))
         return f"{statistics.median(found.peak_rss) / 1e6:.0f}" if found and found.peak_rss else None
 
     first = [(folder.name, thread_counts[0]) for folder in folders]
     agreement = max(differences.values())
+    beside = f", beside {arguments.busy} processes that compute all the time" if arguments.busy else ""
     rounds = max(len(found.medians) for found in results.values())
     lines = [
         f"{date.today().isoformat()}, {processor()}. Batch 1, 224 x 224 pixels, random weights, the same for all; "
-        f"{rounds} rounds, {arguments.seconds:g} s for each in each. In fp32 vit-quant and ONNX Runtime differ by at "
+        f"{rounds} rounds, {arguments.seconds:g} s for each in each{beside}. In fp32 vit-quant and ONNX Runtime differ by at "
         f"most {agreement:.0e} of the largest logit.",
         "", "Latency in milliseconds, the median of the rounds' medians:", "", *table(timed, columns, latency),
         "", "The fastest single run of all, in milliseconds, which other work on the machine disturbs least:", "",
         *table(timed, columns, fastest_run),
+        "", "What 95% of the runs do not exceed, in milliseconds, the median of the rounds:", "",
+        *table(timed, columns, slow_runs),
         "", "The fastest vit-quant int8 over each peer in the same round: the median of the rounds, and the extremes",
         "(below 1: vit-quant is faster):", "",
         *table(peers, columns, ratio), "",
@@ -393,6 +420,8 @@ def main() -> None:
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2, help="for each measurement of each round")
+    parser.add_argument(
+        "--busy", type=int, default=0, metavar="N", help="processes that compute beside every measurement; 0 by default")
     parser.add_argument("--document", type=Path, help="a document to put the table into, between its markers")
     parser.add_argument("--summary", type=Path, help="a document for a short table, likewise")
     parser.add_argument("--json", type=Path, help="where all figures go")
@@ -418,8 +447,9 @@ def main() -> None:
         if arguments.json:
             save(arguments.json, results, absent, differences)
 
-    measure(
-        rows, folders, thread_counts, arguments.rounds, arguments.seconds, results, absent, finish_round)
+    with busy(arguments.busy):
+        measure(
+            rows, folders, thread_counts, arguments.rounds, arguments.seconds, results, absent, finish_round)
     text = markdown(rows, folders, thread_counts, results, absent, differences, arguments)
     print(text)
     if arguments.document:

@@ -1,6 +1,7 @@
 """Times one peer on one model in a process of its own, and prints JSON: peer.py RUNTIME MODEL SHAPE THREADS SECONDS"""
 
 import json
+import math
 import resource
 import statistics
 import sys
@@ -62,7 +63,8 @@ def main() -> None:
         run(image)
         latencies.append((time.perf_counter() - start) * 1000)
     print(json.dumps({
-        "median": statistics.median(latencies), "min": min(latencies), "load_ms": load * 1000,
+        "median": statistics.median(latencies), "min": min(latencies),
+        "p95": sorted(latencies)[math.ceil(0.95 * (len(latencies) - 1))], "load_ms": load * 1000,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }))
 
