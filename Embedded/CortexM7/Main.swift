@@ -8,7 +8,7 @@ func start(_ memory: UnsafePointer<vq_memory>) -> Never {
   let memory = memory.pointee
   heap.use(Int(memory.bss_end)..<memory.stackLimit)
   do throws(RunnerError) {
-    let runner = try Runner(model: bytes(memory.model_start, memory.model_end), instructionSet: nil)
+    let runner = try Runner(model: bytes(memory.model_start, memory.model_end))
     let checksums = try runner.checksums(bytes(memory.pixels_start, memory.pixels_end))
     Debugger.print(
       runner.line(

@@ -1,4 +1,5 @@
 import CSystem
+import ViTLite
 
 /// The system calls that the runner makes, by their numbers.
 enum SystemCall: Int {
@@ -8,6 +9,7 @@ enum SystemCall: Int {
     case close = 3
     case lseek = 8
     case mmap = 9
+    case madvise = 28
     case exitGroup = 231
     case openat = 257
     case getrandom = 318
@@ -20,6 +22,7 @@ enum SystemCall: Int {
     case write = 64
     case exitGroup = 94
     case mmap = 222
+    case madvise = 233
     case getrandom = 278
   #endif
 
@@ -47,6 +50,19 @@ enum System {
     let size = SystemCall.lseek(descriptor, 0, toTheEnd)
     guard size > 0, let address = mapped(SystemCall.mmap(0, size, readable, privately, descriptor)) else { return nil }
     return UnsafeRawBufferPointer(start: address, count: size)
+  }
+
+  /// How the weights of a mapped model come into memory and go.
+  static func weightMemory(_ file: UnsafeRawBufferPointer) -> WeightMemory {
+    let (start, count, page) = (Int(bitPattern: file.baseAddress), file.count, 4096)
+    let (dontNeed, populateRead) = (4, 22)
+    return WeightMemory(
+      prepare: { part in
+        let first = Int(bitPattern: part.baseAddress) / page * page
+        // Since Linux 5.14; before, each page is read when it is first touched.
+        SystemCall.madvise(first, Int(bitPattern: part.baseAddress) + part.count - first, populateRead)
+      },
+      release: { SystemCall.madvise(start, count, dontNeed) })
   }
 
   /// Addresses that get memory where they are first touched; nil where that is refused.

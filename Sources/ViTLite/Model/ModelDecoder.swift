@@ -332,6 +332,8 @@ extension ModelDecoder {
               ModelKey.block(index, "attn_v.multiplier"), count: WeightLayout.paddedOutputs(configuration.width)),
             shift: valueShifts[index]),
           geluFractionBits: geluFractionBits[index]))
+      // What was checked is not read again before the block runs; under a memory limit it may not stay.
+      bytes.memory?.release()
     }
     return blocks
   }
