@@ -7,6 +7,11 @@ import ViTLite
 func start(_ memory: UnsafePointer<vq_memory>) -> Never {
   let memory = memory.pointee
   heap.use(Int(memory.bss_end)..<memory.stackLimit)
+  if memory.slow_start < memory.slow_end {
+    var slow = Heap()
+    slow.use(Int(memory.slow_start)..<Int(memory.slow_end))
+    modelHeap = slow
+  }
   do throws(RunnerError) {
     let runner = try Runner(model: bytes(memory.model_start, memory.model_end))
     let checksums = try runner.checksums(bytes(memory.pixels_start, memory.pixels_end))
@@ -15,7 +20,7 @@ func start(_ memory: UnsafePointer<vq_memory>) -> Never {
         checksums,
         [
           ("program_bytes", Int(memory.program_size)), ("static_bytes", Int(memory.bss_end - memory.ram_start)),
-          ("heap_bytes", heap.peak), ("stack_bytes", memory.touchedStack),
+          ("heap_bytes", heap.peak), ("stack_bytes", memory.touchedStack), ("slow_bytes", modelHeap?.peak ?? 0),
         ]))
     Debugger.exit(0)
   } catch {

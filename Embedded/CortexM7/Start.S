@@ -72,4 +72,6 @@ memory:
     .word model_end
     .word pixels_start
     .word pixels_end
+    .word slow_start
+    .word slow_end
     .word program_size

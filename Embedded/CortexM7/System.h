@@ -11,5 +11,6 @@ typedef struct vq_memory {
   uintptr_t stack_top;  // the end of memory, from where the stack grows down
   uintptr_t model_start, model_end;
   uintptr_t pixels_start, pixels_end;
+  uintptr_t slow_start, slow_end;  // free slow memory; the same address twice where there is none
   uintptr_t program_size;  // not an address: bytes in flash without the model and the pixels
 } vq_memory;

@@ -26,6 +26,9 @@ struct Heap {
     highest = start
   }
 
+  /// Whether an address is in the region.
+  func contains(_ address: UnsafeMutableRawPointer) -> Bool { (start..<end).contains(Int(bitPattern: address)) }
+
   /// Bytes at a multiple of `alignment`, a power of two; nil where the region is full.
   mutating func allocate(_ count: Int, alignment: Int) -> UnsafeMutableRawPointer? {
     let alignment = max(alignment, Self.unit)

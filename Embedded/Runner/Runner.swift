@@ -19,10 +19,8 @@ struct Runner {
       throw RunnerError("instruction set \(name), expected auto or one that vit-quant --help names")
     }
     do throws(IntegerModelError) {
-      if let memory {
-        model = try IntegerModel(borrowing: bytes, memory)
-      } else {
-        model = try IntegerModel(borrowing: bytes)
+      model = try makingModel { () throws(IntegerModelError) in
+        if let memory { try IntegerModel(borrowing: bytes, memory) } else { try IntegerModel(borrowing: bytes) }
       }
     } catch { throw RunnerError("\(error)") }
     let weightBytes = plan == .lean ? InferenceSession.minimumWeightBytes(model, threads: 1) : nil
@@ -41,8 +39,8 @@ struct Runner {
     }
     var checksums: [UInt32] = []
     for first in stride(from: 0, to: images.count, by: size) {
-      let pixels = [UInt8](images[first..<first + size])
-      do throws(InferenceError) { checksums.append(try session.run(pixels).crc32) } catch {
+      let pixels = UnsafeRawBufferPointer(rebasing: images[first..<first + size]).assumingMemoryBound(to: UInt8.self)
+      do throws(InferenceError) { checksums.append(try session.run(pixels.span).crc32) } catch {
         throw RunnerError("\(error)")
       }
     }

@@ -91,6 +91,12 @@ public final class InferenceSession {
   /// One inference; allocates nothing but the result.
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
   public func run(_ pixels: [UInt8], keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
+    try run(pixels.span, keepingHiddenStates: keepingHiddenStates)
+  }
+
+  /// One inference on pixels that are read in place, wherever they lie.
+  /// - Parameter pixels: as above.
+  public func run(_ pixels: Span<UInt8>, keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
     let configuration = model.configuration
     guard pixels.count == configuration.imageElements else {
       throw .pixelCount(found: pixels.count, expected: configuration.imageElements)

@@ -1,0 +1,98 @@
+import Int8Kernels
+import Testing
+
+@testable import EmbeddedHeap
+
+@Suite("The heap of the small programs")
+struct HeapTests {
+  private static let size = 1 << 16
+
+  /// Calls `body` with a heap whose region is memory of the test's.
+  private func withHeap(_ body: (inout Heap, Range<Int>) throws -> Void) throws {
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: Self.size, alignment: 64)
+    defer { memory.deallocate() }
+    var heap = Heap()
+    let region = Int(bitPattern: memory)..<Int(bitPattern: memory) + Self.size
+    heap.use(region)
+    try body(&heap, region)
+  }
+
+  private struct Block {
+    var address: Int
+    var count: Int
+    var alignment: Int
+    var pattern: UInt8
+
+    var pointer: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: address) }
+    var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: pointer, count: count) }
+    var isIntact: Bool { bytes.allSatisfy { $0 == pattern } }
+  }
+
+  @Test("Blocks are aligned, lie in the region and keep their contents, whatever is allocated and freed beside them")
+  func randomOrder() throws {
+    var random = SplitMix64(seed: 3)
+    try withHeap { heap, region in
+      var blocks: [Block] = []
+      for step in 0..<20_000 {
+        if Int.random(in: 0..<100, using: &random) < 55 {
+          let alignment = 1 << Int.random(in: 0..<8, using: &random)
+          let count = Int.random(in: 0..<10, using: &random) == 0 ? Int.random(in: 0..<8000, using: &random) : Int.random(in: 0..<100, using: &random)
+          guard let memory = heap.allocate(count, alignment: alignment) else { continue }
+          let block = Block(
+            address: Int(bitPattern: memory), count: count, alignment: alignment,
+            pattern: UInt8(truncatingIfNeeded: step))
+          #expect(block.address % alignment == 0)
+          #expect(block.address >= region.lowerBound && block.address + count <= region.upperBound)
+          #expect(heap.contains(memory))
+          block.bytes.initializeMemory(as: UInt8.self, repeating: block.pattern)
+          blocks.append(block)
+        } else if !blocks.isEmpty {
+          let block = blocks.remove(at: Int.random(in: 0..<blocks.count, using: &random))
+          #expect(block.isIntact)
+          if let pointer = block.pointer { heap.free(pointer) }
+        }
+      }
+      #expect(blocks.count > 100)
+      #expect(blocks.allSatisfy { $0.isIntact })
+      for block in blocks.shuffled(using: &random) {
+        if let pointer = block.pointer { heap.free(pointer) }
+      }
+      // All free blocks have become one again.
+      #expect(heap.allocate(Self.size - 64, alignment: 1) != nil)
+      #expect(heap.peak <= Self.size)
+    }
+  }
+
+  @Test("A heap that is full gives nothing, and all again when it is free")
+  func full() throws {
+    try withHeap { heap, _ in
+      let first = try #require(heap.allocate(Self.size / 2, alignment: 64))
+      let second = try #require(heap.allocate(Self.size / 4, alignment: 64))
+      #expect(heap.allocate(Self.size / 2, alignment: 1) == nil)
+      heap.free(first)
+      #expect(heap.allocate(Self.size / 2, alignment: 64) == first)
+      heap.free(second)
+      #expect(heap.allocate(Self.size / 4, alignment: 64) == second)
+      #expect(heap.peak >= Self.size * 3 / 4 && heap.peak < Self.size)
+    }
+  }
+
+  @Test("Sizes beyond the region are refused", arguments: [-1, Int.min, Int.max, HeapTests.size, HeapTests.size + 1])
+  func beyond(_ count: Int) throws {
+    try withHeap { heap, _ in
+      #expect(heap.allocate(count, alignment: 16) == nil)
+      #expect(heap.peak == 0)
+    }
+  }
+
+  @Test("The peak counts what was in use at once, not what was allocated in turn")
+  func peak() throws {
+    try withHeap { heap, _ in
+      for _ in 0..<1000 {
+        let block = try #require(heap.allocate(1000, alignment: 16))
+        heap.free(block)
+      }
+      #expect(heap.peak >= 1000 && heap.peak < 1100)
+    }
+  }
+}
