@@ -36,7 +36,8 @@ struct HeapTests {
       for step in 0..<20_000 {
         if Int.random(in: 0..<100, using: &random) < 55 {
           let alignment = 1 << Int.random(in: 0..<8, using: &random)
-          let count = Int.random(in: 0..<10, using: &random) == 0 ? Int.random(in: 0..<8000, using: &random) : Int.random(in: 0..<100, using: &random)
+          let isLarge = Int.random(in: 0..<10, using: &random) == 0
+          let count = Int.random(in: 0..<(isLarge ? 8000 : 100), using: &random)
           guard let memory = heap.allocate(count, alignment: alignment) else { continue }
           let block = Block(
             address: Int(bitPattern: memory), count: count, alignment: alignment,
