@@ -50,19 +50,29 @@ extension vq_memory {
 
 /// The debugger, or the emulator, that the board is connected to.
 enum Debugger {
-  private static let write = 4
+  /// Semihosting's operations.
+  private static let write0 = 4
   private static let exitExtended = 0x20
 
   static func print(_ text: String) {
     var text = text + "\n\0"
-    text.withUTF8 { bytes in _ = semihosting(write, bytes.baseAddress) }
+    text.withUTF8 { bytes in bytes.baseAddress.map(write) }
   }
+
+  /// - Parameter text: ends with a zero.
+  static func write(_ text: UnsafePointer<UInt8>) { _ = semihosting(write0, text) }
 
   static func exit(_ status: Int) -> Never {
     // ADP_Stopped_ApplicationExit, and the status.
     withUnsafePointer(to: (0x20026, status)) { arguments in _ = semihosting(exitExtended, arguments) }
     fatalError("the debugger ended the program")
   }
+}
+
+/// Ends the program with a message, without allocating.
+func stop(_ status: Int, _ message: StaticString) -> Never {
+  Debugger.write(message.utf8Start)
+  Debugger.exit(status)
 }
 
 /// Seeds the hashes of dictionaries. There is nothing random here, and the model comes with the program.

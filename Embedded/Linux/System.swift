@@ -81,14 +81,16 @@ enum System {
 
   /// Writes text and ends the program.
   static func exit(_ status: Int, _ text: String, to descriptor: Int = 1) -> Never {
-    var text = text + "\n"
-    text.withUTF8 { bytes in
-      var written = 0
-      while written < bytes.count {
-        let count = SystemCall.write(descriptor, Int(bitPattern: bytes.baseAddress) + written, bytes.count - written)
-        guard count > 0 else { break }
-        written += count
-      }
+    let text = Array((text + "\n").utf8)
+    text.withUnsafeBufferPointer { exit(status, $0, to: descriptor) }
+  }
+
+  static func exit(_ status: Int, _ text: UnsafeBufferPointer<UInt8>, to descriptor: Int) -> Never {
+    var written = 0
+    while written < text.count {
+      let count = SystemCall.write(descriptor, Int(bitPattern: text.baseAddress) + written, text.count - written)
+      guard count > 0 else { break }
+      written += count
     }
     SystemCall.exitGroup(status)
     fatalError("the kernel ended the program")
@@ -116,6 +118,11 @@ enum System {
     }
     return kilobytes * 1024
   }
+}
+
+/// Ends the program with a message, without allocating.
+func stop(_ status: Int, _ message: StaticString) -> Never {
+  System.exit(status, UnsafeBufferPointer(start: message.utf8Start, count: message.utf8CodeUnitCount), to: 2)
 }
 
 /// Seeds the hashes of dictionaries.

@@ -23,7 +23,8 @@ func allocate(
   let memory =
     makesModel && modelHeap != nil
     ? modelHeap?.allocate(count, alignment: alignment) : heap.allocate(count, alignment: alignment)
-  guard let memory else { return 12 }  // ENOMEM
+  // Compiled Swift would go on with a null pointer.
+  guard let memory else { stop(4, "runner: error: out of memory\n") }
   result.pointee = memory
   return 0
 }
