@@ -57,6 +57,9 @@ let package = Package(
     // Models, files and damage that tests of several targets share.
     .target(
       name: "TestSupport", dependencies: ["Quant", "ViTLite", "Int8Kernels", "LibC"], path: "Tests/TestSupport"),
+    // A part of the small programs, which scripts/embedded builds; for tests alone.
+    .target(name: "EmbeddedHeap", path: "Embedded/Heap"),
+    .testTarget(name: "EmbeddedTests", dependencies: ["EmbeddedHeap", "Int8Kernels"]),
     .testTarget(
       name: "QuantTests",
       dependencies: ["Quant", "ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC", "TestSupport"]),

@@ -1,4 +1,8 @@
-import LibC
+import Int8Kernels
+
+#if !hasFeature(Embedded)
+  import LibC
+#endif
 
 /// What an inference hands out: integers, and the scales that turn them into numbers.
 public struct IntegerOutput: Sendable {
@@ -42,13 +46,15 @@ public struct IntegerOutput: Sendable {
     Float(sign: .plus, exponent: -fractionBits, significand: 1)
   }
 
-  /// The `k` most probable classes, the most probable first; of equally probable ones the first. Fewer where the model
-  /// has fewer, and none when it has no head.
-  ///
-  ///     output.top(1).first?.label      // "Ankle boot"
-  public func top(_ k: Int) -> [Classification] {
-    Classification.top(k, of: dequantizedLogits ?? [], labels: labels)
-  }
+  #if !hasFeature(Embedded)
+    /// The `k` most probable classes, the most probable first; of equally probable ones the first. Fewer where the
+    /// model has fewer, and none when it has no head.
+    ///
+    ///     output.top(1).first?.label      // "Ankle boot"
+    public func top(_ k: Int) -> [Classification] {
+      Classification.top(k, of: dequantizedLogits ?? [], labels: labels)
+    }
+  #endif
 
   /// The logits as numbers, one for each class; nil when the model has no head.
   public var dequantizedLogits: [Float]? { logits?.map { Float($0) * logitScale } }
@@ -66,11 +72,13 @@ public struct IntegerOutput: Sendable {
     return finalTokens.isEmpty ? nil : dequantizedFinalTokens
   }
 
-  /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
-  public var poolerOutput: [Float]? {
-    if let pooled { return pooled.map { tanhf(Float($0) * logitScale) } }
-    return classToken?.map { Float($0) * finalTokenScale }
-  }
+  #if !hasFeature(Embedded)
+    /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
+    public var poolerOutput: [Float]? {
+      if let pooled { return pooled.map { tanhf(Float($0) * logitScale) } }
+      return classToken?.map { Float($0) * finalTokenScale }
+    }
+  #endif
 
   /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
   public var hiddenStates: [[Float]] {

@@ -13,7 +13,7 @@ extension InferenceError: CustomStringConvertible {
     switch self {
     case .unavailable(let set, let available):
       "instruction set \(set.name) on this machine, expected one of "
-        + available.map(\.name).joined(separator: ", ")
+        + available.map { $0.name }.joined(separator: ", ")
     case .pixelCount(let found, let expected): "\(found) pixels as input, expected \(expected)"
     case .weightBytes(let found, let expected): "\(found) bytes for weights in memory, expected at least \(expected)"
     }
@@ -45,8 +45,13 @@ public final class InferenceSession {
     }
     self.model = model
     self.instructionSet = instructionSet
-    let workers = max(1, min(threads, 256))
-    let now: (() -> UInt64)? = measuresPhases ? { MonotonicClock.nanoseconds } : nil
+    #if hasFeature(Embedded)
+      // No threads, and no clock that would be known here.
+      let (workers, now) = (1, (() -> UInt64)?.none)
+    #else
+      let workers = max(1, min(threads, 256))
+      let now: (() -> UInt64)? = measuresPhases ? { MonotonicClock.nanoseconds } : nil
+    #endif
     var windows: [WeightWindow] = []
     if let weightBytes, let memory = model.weightMemory {
       let least = Self.minimumWeightBytes(model, threads: workers)
@@ -86,6 +91,12 @@ public final class InferenceSession {
   /// One inference; allocates nothing but the result.
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
   public func run(_ pixels: [UInt8], keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
+    try run(pixels.span, keepingHiddenStates: keepingHiddenStates)
+  }
+
+  /// One inference on pixels that are read in place, wherever they lie.
+  /// - Parameter pixels: as above.
+  public func run(_ pixels: Span<UInt8>, keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
     let configuration = model.configuration
     guard pixels.count == configuration.imageElements else {
       throw .pixelCount(found: pixels.count, expected: configuration.imageElements)

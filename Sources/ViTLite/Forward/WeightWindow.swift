@@ -2,11 +2,17 @@ import Int8Kernels
 
 /// What a window needs of the memory that weights lie in.
 @safe
-struct WeightMemory: Sendable {
+package struct WeightMemory: Sendable {
   /// Brings bytes into memory, and asks for those behind them.
   let prepare: @Sendable (UnsafeRawBufferPointer) -> Void
   /// Takes all weights out of memory; they are read anew when they are used again.
   let release: @Sendable () -> Void
+
+  @unsafe
+  package init(prepare: @escaping @Sendable (UnsafeRawBufferPointer) -> Void, release: @escaping @Sendable () -> Void) {
+    unsafe self.prepare = prepare
+    self.release = release
+  }
 }
 
 /// The weights that one worker has in memory, where not all of a model's may stay there.

@@ -162,20 +162,15 @@ package struct GGUFValue: Sendable, Equatable {
 }
 
 extension GGUFValue {
-  /// Elements of any integer type; nil for other types, and where one does not fit `Int`.
-  package var integers: [Int]? {
+  /// Elements of any integer type; nil for other types, and where one does not fit 64 bits with a sign.
+  package var integers: [Int64]? {
     switch storage {
-    case .signed(let values):
-      var result: [Int] = []
-      for value in values {
-        guard let integer = Int(exactly: value) else { return nil }
-        result.append(integer)
-      }
-      return result
+    case .signed(let values): return values
     case .unsigned(let values):
-      var result: [Int] = []
+      var result: [Int64] = []
+      result.reserveCapacity(values.count)
       for value in values {
-        guard let integer = Int(exactly: value) else { return nil }
+        guard let integer = Int64(exactly: value) else { return nil }
         result.append(integer)
       }
       return result

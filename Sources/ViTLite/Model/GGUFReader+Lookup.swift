@@ -12,8 +12,11 @@ extension GGUFReader {
     return value
   }
 
+  /// An integer of the machine's width.
+  package func int(_ key: String) throws(GGUFError) -> Int { try Self.narrowed(int64(key), key) }
+
   /// An integer.
-  package func int(_ key: String) throws(GGUFError) -> Int {
+  package func int64(_ key: String) throws(GGUFError) -> Int64 {
     let found = try value(key, isArray: false, expected: "an integer")
     guard let integer = found.integers?.first else {
       throw .wrongType(key: key, found: found.typeName, expected: "an integer")
@@ -46,11 +49,24 @@ extension GGUFReader {
   }
 
   package func ints(_ key: String) throws(GGUFError) -> [Int] {
+    var integers: [Int] = []
+    for integer in try int64s(key) { integers.append(try Self.narrowed(integer, key)) }
+    return integers
+  }
+
+  package func int64s(_ key: String) throws(GGUFError) -> [Int64] {
     let found = try value(key, isArray: true, expected: "an array of integers")
     guard let integers = found.integers else {
       throw .wrongType(key: key, found: found.typeName, expected: "an array of integers")
     }
     return integers
+  }
+
+  private static func narrowed(_ integer: Int64, _ key: String) throws(GGUFError) -> Int {
+    guard let narrowed = Int(exactly: integer) else {
+      throw .malformedValue(key: key, problem: "\(integer), expected an integer of \(Int.bitWidth) bits")
+    }
+    return narrowed
   }
 
   package func floats(_ key: String) throws(GGUFError) -> [Double] {

@@ -52,12 +52,14 @@ package struct GGUFReader: Sendable {
   private static func alignment(_ value: GGUFValue?) throws(GGUFError) -> Int {
     guard let value else { return GGUF.defaultAlignment }
     let key = "general.alignment"
-    guard !value.isArray, let alignment = value.integers?.first else {
+    guard !value.isArray, let found = value.integers?.first else {
       throw .wrongType(key: key, found: value.typeName, expected: "an integer")
     }
-    guard alignment > 0, alignment & (alignment - 1) == 0, alignment <= GGUF.maximumAlignment else {
+    guard let alignment = Int(exactly: found), alignment > 0, alignment & (alignment - 1) == 0,
+      alignment <= GGUF.maximumAlignment
+    else {
       throw .malformedValue(
-        key: key, problem: "alignment \(alignment), expected a power of two up to \(GGUF.maximumAlignment)")
+        key: key, problem: "alignment \(found), expected a power of two up to \(GGUF.maximumAlignment)")
     }
     return alignment
   }
@@ -226,7 +228,7 @@ struct GGUFCursor {
       let extent: UInt64 = try integer(in: file, "the dimensions of tensor \"\(name)\"")
       let (product, overflow) = elements.multipliedReportingOverflow(by: Int(exactly: extent) ?? .max)
       guard let extent = Int(exactly: extent), !overflow else {
-        throw .malformedTensor(name: name, problem: "dimensions whose product is beyond 64 bits")
+        throw .malformedTensor(name: name, problem: "dimensions whose product is beyond \(Int.bitWidth) bits")
       }
       dimensions.append(extent)
       elements = product
@@ -237,7 +239,7 @@ struct GGUFCursor {
       throw .malformedTensor(name: name, problem: "tensor type \(rawType), expected one of \(valid)")
     }
     let (byteCount, overflow) = elements.multipliedReportingOverflow(by: type.size)
-    guard !overflow else { throw .malformedTensor(name: name, problem: "a size in bytes beyond 64 bits") }
+    guard !overflow else { throw .malformedTensor(name: name, problem: "a size in bytes beyond \(Int.bitWidth) bits") }
     let offset: UInt64 = try integer(in: file, "the offset of tensor \"\(name)\"")
     return TensorRecord(name: name, type: type, dimensions: dimensions, byteCount: byteCount, offset: offset)
   }

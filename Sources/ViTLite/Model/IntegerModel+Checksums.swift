@@ -3,8 +3,8 @@ extension IntegerModel {
   ///
   /// Reads the whole file; loading does not.
   public func verifyChecksums() throws(IntegerModelError) {
-    let recorded: [Int]
-    do throws(GGUFError) { recorded = try contents.ints(ModelKey.checksums) } catch { throw .format(error) }
+    let recorded: [Int64]
+    do throws(GGUFError) { recorded = try contents.int64s(ModelKey.checksums) } catch { throw .format(error) }
     guard recorded.count == contents.tensors.count else {
       throw .invalid(
         what: "\(recorded.count) checksums", where: "key \(ModelKey.checksums)",
@@ -17,7 +17,7 @@ extension IntegerModel {
       }
     }
     var end = contents.dataOffset
-    for range in contents.tensors.map(\.range).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+    for range in contents.tensors.map({ $0.range }).sorted(by: { $0.lowerBound < $1.lowerBound }) {
       try checkZeros(end..<range.lowerBound)
       end = range.upperBound
     }

@@ -61,6 +61,18 @@ public final class IntegerModel: @unchecked Sendable {
     try unsafe self.init(ModelBytes(borrowing: bytes))
   }
 
+  /// A model that reads bytes in place, of which not all need be in memory at a time.
+  ///
+  /// - Parameters:
+  ///   - bytes: as above.
+  ///   - memory: how parts of them come into memory and go.
+  @unsafe
+  package convenience init(
+    borrowing bytes: UnsafeRawBufferPointer, _ memory: WeightMemory
+  ) throws(IntegerModelError) {
+    try unsafe self.init(ModelBytes(borrowing: bytes, memory: memory))
+  }
+
   init(_ bytes: ModelBytes) throws(IntegerModelError) {
     let decoder = try ModelDecoder(bytes)
     self.bytes = [bytes]

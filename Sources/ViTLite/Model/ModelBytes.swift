@@ -24,10 +24,10 @@ import Int8Kernels
 
   /// Uses bytes that the caller keeps alive.
   @unsafe
-  init(borrowing bytes: UnsafeRawBufferPointer) {
+  init(borrowing bytes: UnsafeRawBufferPointer, memory: WeightMemory? = nil) {
     unsafe buffer = bytes
     owner = nil
-    memory = nil
+    self.memory = memory
     isCopy = false
   }
 

@@ -40,7 +40,7 @@ struct ModelDecoder {
     if let standard, file[key] == nil { return standard }
     let text = try value { () throws(GGUFError) in try file.string(key) }
     guard let choice = Choice(rawValue: text) else {
-      let valid = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+      let valid = Choice.allCases.map { $0.rawValue }.joined(separator: ", ")
       throw .invalid(what: "\"\(text)\"", where: "key \(key)", expected: "one of \(valid)")
     }
     return choice
@@ -56,8 +56,16 @@ struct ModelDecoder {
   private static func integer(
     _ name: String, in range: ClosedRange<Int>, of file: GGUFReader
   ) throws(IntegerModelError) -> Int {
+    // The range is that of an `Int`, and so is what lies in it.
+    Int(try integer64(name, in: Int64(range.lowerBound)...Int64(range.upperBound), of: file))
+  }
+
+  /// An integer that may need more bits than an `Int` has on small machines.
+  private static func integer64(
+    _ name: String, in range: ClosedRange<Int64>, of file: GGUFReader
+  ) throws(IntegerModelError) -> Int64 {
     let key = ModelKey.metadata(name)
-    let found = try value { () throws(GGUFError) in try file.int(key) }
+    let found = try value { () throws(GGUFError) in try file.int64(key) }
     guard range.contains(found) else {
       throw .invalid(
         what: "\(found)", where: "key \(key)", expected: "\(range.lowerBound) to \(range.upperBound)")
@@ -110,7 +118,7 @@ struct ModelDecoder {
   func pixelMapping() throws(IntegerModelError) -> PixelMapping {
     let scale = try floats("pixel_scale", count: configuration.channels)
     let offset = try floats("pixel_offset", count: configuration.channels)
-    guard scale.allSatisfy({ $0.isFinite && $0 > 0 }), offset.allSatisfy(\.isFinite) else {
+    guard scale.allSatisfy({ $0.isFinite && $0 > 0 }), offset.allSatisfy({ $0.isFinite }) else {
       throw .invalid(
         what: "a pixel scale or offset that is no number", where: "keys vit.pixel_scale, vit.pixel_offset",
         expected: "positive scales and finite offsets")
@@ -266,8 +274,8 @@ extension ModelDecoder {
     let name = layer.description
     let columns = WeightLayout.paddedOutputs(outputs)
     for bound in ["accumulator_bound", "output_bound"] {
-      let reach = try integer("\(name).\(bound)", in: Int.min...Int.max)
-      guard reach >= 0, reach <= Int(Int32.max) else {
+      let reach = try Self.integer64("\(name).\(bound)", in: Int64.min...Int64.max, of: file)
+      guard reach >= 0, reach <= Int64(Int32.max) else {
         throw .invalid(what: "\(bound) \(reach)", where: "layer \(name)", expected: "0 to \(Int32.max)")
       }
     }
@@ -289,14 +297,14 @@ extension ModelDecoder {
 
   func norm(_ name: String) throws(IntegerModelError) -> IntegerNorm {
     let shifts = IntegerNorm.validShifts
-    let epsilon = try integer("\(name).epsilon", in: 0...Int.max)
-    guard Int64(epsilon) <= 1 << 60 else {
+    let epsilon = try Self.integer64("\(name).epsilon", in: 0...Int64.max, of: file)
+    guard epsilon <= 1 << 60 else {
       throw .invalid(what: "\(epsilon)", where: "key \(ModelKey.metadata("\(name).epsilon"))", expected: "0 to 2^60")
     }
     let shift = try integer("\(name).shift", in: Int(shifts.lowerBound)...Int(shifts.upperBound))
     return IntegerNorm(
       gain: try multipliers("\(name).weight", count: configuration.width),
-      bias: try int32s("\(name).bias", count: configuration.width), shift: Int32(shift), epsilon: Int64(epsilon))
+      bias: try int32s("\(name).bias", count: configuration.width), shift: Int32(shift), epsilon: epsilon)
   }
 
   /// All blocks. Metadata with one entry for each block is read once.
@@ -306,7 +314,7 @@ extension ModelDecoder {
       try quantizers(ModelKey.inputRange(of: layer), count: depth)
     }
     let queries = try quantizers("block.query_range", count: depth * heads)
-    let keys = try quantizers("block.key_range", count: depth * heads).map(\.symmetric)
+    let keys = try quantizers("block.key_range", count: depth * heads).map { $0.symmetric }
     let scoreShifts = try scalars("block.score_shift", in: 0...62)
     let valueShifts = try scalars("block.value_shift", in: -22...16)
     let geluFractionBits = try scalars("block.gelu_fraction_bits", in: 5...12)
@@ -324,6 +332,8 @@ extension ModelDecoder {
               ModelKey.block(index, "attn_v.multiplier"), count: WeightLayout.paddedOutputs(configuration.width)),
             shift: valueShifts[index]),
           geluFractionBits: geluFractionBits[index]))
+      // What was checked is not read again before the block runs; under a memory limit it may not stay.
+      bytes.memory?.release()
     }
     return blocks
   }

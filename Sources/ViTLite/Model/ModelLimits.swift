@@ -25,8 +25,9 @@ package enum ModelLimits {
   /// on, so accumulators cannot overflow.
   package static let layerInputs = 1...65_536
   /// Numbers that one layer reads or writes for one image: tokens times the widest layer. The largest buffer of an
-  /// inference has 4 bytes for each, 512 MB.
-  package static let activations = 1...134_217_728
+  /// inference has 4 bytes for each: 512 MB. Where an `Int` has 32 bits 64 MB, so that all buffers together, some
+  /// twenty, have a size that it can hold.
+  package static let activations = 1...(Int.bitWidth > 32 ? 134_217_728 : 16_777_216)
   /// Added to the variance in every LayerNorm.
   package static let layerNormEpsilon = 1e-30...1.0
 }
@@ -78,6 +79,20 @@ extension ModelConfiguration {
       throw ModelLimitError(
         found: "\(tokens) tokens in a model whose widest layer has \(widestRow) numbers for each",
         expected: "at most \(largest)")
+    }
+    try checkByteCounts()
+  }
+
+  /// Products of dimensions that only 64 bits hold for every valid model; where an `Int` has less, they decide.
+  private func checkByteCounts() throws(ModelLimitError) {
+    let (tokens, width) = (Int64(tokens), Int64(width))
+    let pixels = Int64(channels) * Int64(imageHeight) * Int64(imageWidth)
+    let head = Int64(WeightLayout.paddedOutputs(classes)) * (width * Int64(readout.segments) + 3)
+    let hiddenStates = 4 * (Int64(depth) + 2) * tokens * width
+    for (byteCount, what) in [(pixels, "pixels"), (head, "the head"), (hiddenStates, "hidden states")] {
+      guard Int(exactly: byteCount) != nil else {
+        throw ModelLimitError(found: "\(byteCount) bytes of \(what)", expected: "at most \(Int.max) on this machine")
+      }
     }
   }
 

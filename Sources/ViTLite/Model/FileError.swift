@@ -1,5 +1,3 @@
-import LibC
-
 /// Why the operating system refused something about a file.
 public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was tried and what came of it: `cannot open: No such file or directory`.
@@ -9,14 +7,6 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
   package init(message: String, path: String) {
     self.message = message
     self.path = path
-  }
-
-  /// What failed, with the text of the current `errno`.
-  package init(failed action: String, path: String) {
-    let code = errno
-    var text = "error \(code)"
-    if let reason = unsafe strerror(code) { text = unsafe String(cString: reason) }
-    self.init(message: "cannot \(action): \(text)", path: path)
   }
 
   public var description: String { "\(message), \(path)" }
