@@ -16,9 +16,9 @@
  *     vitquant_model_close(model);
  *
  * Errors: functions that can fail return a status and take a vitquant_error, where they put the status and a text; it
- * may be NULL. After a failure nothing was written but the error, and a handle that was asked for is NULL. Bad arguments
- * (NULL, a wrong count, memory that is too small) are failures like others. Handles must be those that this library
- * gave out and that were not closed; it has no way to recognise others.
+ * may be NULL. After a failure nothing was written but the error, and a handle that was asked for is NULL. Bad
+ * arguments (NULL, a wrong count, memory that is too small) are failures like others. Handles must be those that this
+ * library gave out and that were not closed; it has no way to recognise others.
  *
  * Threads: there is no global state to set up. A model never changes; any number of threads may use it and make
  * sessions of it at the same time. A session is used by one thread at a time.
@@ -26,8 +26,8 @@
  * Memory: after a session was created, running it and reading its results allocate nothing. Counts are in elements of
  * the array that they belong to, sizes in bytes.
  *
- * Results: the same model and pixels give the same int32 logits on every processor, by every plan, with every number of
- * threads and every limit on the weights in memory.
+ * Results: the same model and pixels give the same int32 logits on every processor, by every plan, with every number
+ * of threads and every limit on the weights in memory.
  */
 #ifndef VITQUANT_H
 #define VITQUANT_H
@@ -83,16 +83,16 @@ typedef struct vitquant_error {
 typedef struct vitquant_model vitquant_model;
 
 /*
- * Maps the model file at a path: nothing is copied, and pages are read when they are first used. While the model exists
- * the file must not be shortened; it may be replaced by another (renamed) or deleted.
+ * Maps the model file at a path, in UTF-8: nothing is copied, and pages are read when they are first used. While the
+ * model exists the file must not be shortened; it may be replaced by another (renamed) or deleted.
  */
 vitquant_status vitquant_model_open_file(const char *path, vitquant_model **model, vitquant_error *error);
 
 /*
  * A model whose file lies in memory, read in place.
  *
- * bytes: at a multiple of VITQUANT_ALIGNMENT. They stay the caller's, who keeps them where they are, unchanged, until the
- *   model and all its sessions are closed.
+ * bytes: at a multiple of VITQUANT_ALIGNMENT. They stay the caller's, who keeps them where they are, unchanged, until
+ *   the model and all its sessions are closed.
  * size: of the whole file.
  */
 vitquant_status vitquant_model_open_memory(
@@ -105,8 +105,8 @@ vitquant_status vitquant_model_open_memory(
 typedef int (*vitquant_read)(void *context, uint64_t offset, void *buffer, size_t count);
 
 /*
- * A model whose file is read by a function of the caller's, once from the beginning to the end, at most 1 MiB at a time,
- * on the calling thread. The bytes are kept in memory that belongs to the model.
+ * A model whose file is read by a function of the caller's, once from the beginning to the end, at most 1 MiB at a
+ * time, on the calling thread. The bytes are kept in memory that belongs to the model.
  *
  * context: handed to each call of `read`; may be NULL. Neither is used after this function has returned.
  * size: of the whole file.
@@ -155,16 +155,6 @@ vitquant_status vitquant_model_get_info(
 vitquant_status vitquant_model_label(
     const vitquant_model *model, uint32_t index, char *text, size_t capacity, vitquant_error *error);
 
-/*
- * What pixels mean: value = pixel * scale + offset for each channel, where value is what the float model was trained on.
- * For callers that have normalised values: pixel = round((value - offset) / scale), within 0 to 255.
- *
- * scales, offsets: one for each channel.
- * count: the model's channels.
- */
-vitquant_status vitquant_model_pixel_mapping(
-    const vitquant_model *model, float *scales, float *offsets, size_t count, vitquant_error *error);
-
 /* ----------------------------------------------------------------------------------------------------- sessions */
 
 /* Runs one model on one image at a time: an arena and its threads. */
@@ -183,12 +173,12 @@ typedef struct vitquant_session_options {
   uint32_t plan;
   /* Threads that work on an image together, the caller's included: 1 to 256; 0 means 1. */
   uint32_t threads;
-  /* Bytes of the weights that may be in memory at a time, at least what vitquant_minimum_weight_bytes says; the others are
-     read again for each image. 0 for all. Only for models that were opened with vitquant_model_open_file; those of others
-     are in memory for good. */
+  /* Bytes of the weights that may be in memory at a time, at least what vitquant_minimum_weight_bytes says; the others
+     are read again for each image. 0 for all. Only for models that were opened with vitquant_model_open_file; the
+     weights of others are in memory for good. */
   uint64_t weight_bytes;
-  /* The kernels to use, such as "avx2", "neon" or "portable"; NULL for the fastest that this machine has. Not used after
-     the call. */
+  /* The kernels to use, such as "avx2", "neon" or "portable"; NULL for the fastest that this machine has. Not used
+     after the call. */
   const char *instruction_set;
 } vitquant_session_options;
 
@@ -224,7 +214,9 @@ const char *vitquant_session_instruction_set(const vitquant_session *session);
 /*
  * Runs the model on an image.
  *
- * pixels: 8 bits each, not normalised; plane by plane (red, green, blue), each row by row from the top left.
+ * pixels: of an image that has the model's size, 8 bits each, not normalised; plane by plane (red, green, blue), each row
+ *   by row from the top left. How photos are resized and cropped to that size is the model's preprocessing, which
+ *   `vit-quant inspect` prints; this library does not do it.
  * count: the model's pixel_count.
  */
 vitquant_status vitquant_session_run(
@@ -249,7 +241,8 @@ vitquant_status vitquant_session_probabilities(
 vitquant_status vitquant_session_embedding(
     const vitquant_session *session, float *embedding, size_t count, vitquant_error *error);
 
-/* Copies the tokens after the final norm, token by token, of a model without a head. count: token_count x token_width. */
+/* Copies the tokens after the final norm, token by token, of a model without a head. count: token_count x
+   token_width. */
 vitquant_status vitquant_session_tokens(
     const vitquant_session *session, float *tokens, size_t count, vitquant_error *error);
 

@@ -13,7 +13,7 @@ final class AlignedMemory: @unchecked Sendable {
     // At least one byte: of an empty piece of memory the address may be NULL.
     let status = unsafe posix_memalign(&address, Int(VITQUANT_ALIGNMENT), max(byteCount, 1))
     guard status == 0, let address = unsafe address else {
-      throw Failure(VITQUANT_ERROR_MEMORY, "no memory for \(byteCount) bytes of \(what), expected as much to be free")
+      throw Failure(VITQUANT_ERROR_MEMORY, "\(byteCount) bytes for \(what), expected no more than the system has")
     }
     unsafe bytes = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
   }

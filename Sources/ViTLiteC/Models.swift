@@ -137,17 +137,3 @@ public func modelLabel(
     unsafe target[label.count] = 0
   }
 }
-
-@_cdecl("vitquant_model_pixel_mapping")
-public func modelPixelMapping(
-  handle: OpaquePointer?, scales: UnsafeMutablePointer<Float>?, offsets: UnsafeMutablePointer<Float>?, count: Int,
-  error: UnsafeMutablePointer<vitquant_error>?
-) -> vitquant_status {
-  unsafe report(to: error) { () throws(Failure) in
-    let mapping = try unsafe model(of: handle).pixelMapping
-    let scales = try unsafe array(scales, "scales", count: count, expected: mapping.scale.count)
-    let offsets = try unsafe array(offsets, "offsets", count: count, expected: mapping.offset.count)
-    for index in mapping.scale.indices { unsafe scales[index] = mapping.scale[index] }
-    for index in mapping.offset.indices { unsafe offsets[index] = mapping.offset[index] }
-  }
-}

@@ -7,15 +7,19 @@ import ViTLite
 @_cdecl("vitquant_abi_version")
 public func abiVersion() -> UInt32 { UInt32(VITQUANT_ABI_VERSION) }
 
-/// A session, the arena that it allocated, if it did, and whether it has run.
+/// A session, the memory that was allocated for it, and whether it has run.
 final class SessionHandle {
   let session: InferenceSession
+  /// nil when the caller lends the arena.
   private let arena: AlignedMemory?
+  /// nil for nearly all models.
+  let levels: PixelLevels?
   var hasResult = false
 
-  init(_ session: InferenceSession, arena: AlignedMemory?) {
+  init(_ session: InferenceSession, arena: AlignedMemory?) throws(Failure) {
     self.session = session
     self.arena = arena
+    levels = try PixelLevels(session.model)
   }
 }
 
@@ -43,7 +47,9 @@ private struct SessionOptions {
     switch unsafe Int32(bitPattern: options.plan) {
     case VITQUANT_PLAN_FAST: plan = .fast
     case VITQUANT_PLAN_LEAN: plan = .lean
-    case let found: throw .argument("plan \(UInt32(bitPattern: found)), expected \(VITQUANT_PLAN_FAST) or \(VITQUANT_PLAN_LEAN)")
+    case let found:
+      throw .argument(
+        "plan \(UInt32(bitPattern: found)), expected \(VITQUANT_PLAN_FAST) or \(VITQUANT_PLAN_LEAN)")
     }
     threads = try unsafe Self.threads(options.threads)
     if unsafe options.weight_bytes > 0 { weightBytes = unsafe Int(exactly: options.weight_bytes) ?? .max }
@@ -113,7 +119,7 @@ public func sessionCreate(
     let session = try unsafe makeSession(model, options, memory)
     // Makes the tables of the checksum, so that no later call allocates them.
     _ = session.result.crc32
-    let handle = SessionHandle(session, arena: owned)
+    let handle = try SessionHandle(session, arena: owned)
     unsafe target.pointee = OpaquePointer(Unmanaged.passRetained(handle).toOpaque())
   }
 }
@@ -155,8 +161,9 @@ public func sessionRun(
     guard let pixels = unsafe pixels else { throw .argument("NULL as pixels, expected an address") }
     let expected = found.session.model.configuration.imageElements
     guard count == expected else { throw Failure(InferenceError.pixelCount(found: count, expected: expected)) }
+    let image = unsafe UnsafeBufferPointer(start: pixels, count: count)
     do throws(InferenceError) {
-      try unsafe found.session.run(inPlace: UnsafeBufferPointer(start: pixels, count: count))
+      try unsafe found.session.run(inPlace: found.levels?.map(image) ?? image)
     } catch { throw Failure(error) }
     found.hasResult = true
   }

@@ -170,6 +170,11 @@ private final class InferenceTask: @unchecked Sendable {
   let windows: [WeightWindow]
   /// Of the first worker; nil when phases are not measured.
   let timer: PhaseTimer?
+  #if !hasFeature(Embedded)
+    /// The types of the passes. The Swift runtime allocates a type's description when it first needs it: now, rather
+    /// than in the first run.
+    private let passTypes: [Any.Type] = [ForwardPass<NoObserver>.self, ForwardPass<PhaseTimer>.self]
+  #endif
 
   init(model: IntegerModel, arena: InferenceArena, kernels: Kernels, windows: [WeightWindow], timer: PhaseTimer?) {
     self.model = model
