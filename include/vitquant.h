@@ -214,9 +214,8 @@ const char *vitquant_session_instruction_set(const vitquant_session *session);
 /*
  * Runs the model on an image.
  *
- * pixels: of an image that has the model's size, 8 bits each, not normalised; plane by plane (red, green, blue), each row
- *   by row from the top left. How photos are resized and cropped to that size is the model's preprocessing, which
- *   `vit-quant inspect` prints; this library does not do it.
+ * pixels: of an image that has the model's size, 8 bits each, not normalised; plane by plane (red, green, blue), each
+ *   row by row from the top left. Photos must be resized or cropped before; this library does not do it.
  * count: the model's pixel_count.
  */
 vitquant_status vitquant_session_run(

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Builds the C library as a stranger would, and tests it.
+"""Builds the C library and tests it.
 
     scripts/check_library.py PROGRAM
 
-Compiles the header as C89, C99 and C++, the tests in Tests/CInterface and the example in C with both libraries, and runs
-them and the example in Python; what they compute must be what PROGRAM, the built `vit-quant`, computes. Skipped where
-there is no C compiler, and on systems other than Linux.
+Compiles the header as C89, C99 and C++, the tests in Tests/CInterface and the example in C with both libraries, and
+runs them and the example in Python; what they compute must be what PROGRAM, the built `vit-quant`, computes. Skipped
+where there is no C compiler, and on systems other than Linux.
 """
 
 import json
@@ -47,7 +47,7 @@ class Case:
 
     @property
     def is_classifier(self) -> bool:
-        return "top" in self.expected
+        return bool(self.expected.get("top"))
 
     def netpbm(self) -> bytes:
         """The image as a binary PPM or PGM."""
