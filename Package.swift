@@ -13,6 +13,8 @@ let package = Package(
     .library(name: "ViTLite", targets: ["ViTLite"]),
     .library(name: "ViTImages", targets: ["ViTImages"]),
     .library(name: "Quant", targets: ["Quant"]),
+    // What scripts/build-library makes libvitquant of.
+    .library(name: "ViTLiteC", type: .static, targets: ["ViTLiteC"]),
   ],
   traits: [
     .default(enabledTraits: ["ImageCodecs"]),
@@ -34,6 +36,11 @@ let package = Package(
       name: "Int8Kernels", dependencies: ["CKernels"], exclude: ["README.md"], swiftSettings: librarySettings),
     .target(
       name: "ViTLite", dependencies: ["Int8Kernels", "CKernels", "LibC"], exclude: ["README.md"],
+      swiftSettings: librarySettings),
+    // include/vitquant.h as a Swift module, so that the implementation has the types of the header.
+    .systemLibrary(name: "CVitQuant", path: "include"),
+    .target(
+      name: "ViTLiteC", dependencies: ["ViTLite", "Int8Kernels", "LibC", "CVitQuant"], exclude: ["README.md"],
       swiftSettings: librarySettings),
     .target(name: "Resampling", exclude: ["README.md"], swiftSettings: librarySettings),
     .target(

@@ -6,8 +6,8 @@
 `sh` blocks run with PROGRAM as `vit-quant`, `python` blocks where the packages that they import are installed, `swift` blocks
 as programs of a package that depends on this one and sees what is public. A block `swift run internal` also sees what
 this package alone sees (`package` access). A block `text output` that follows is what they must print. All run in one
-temporary folder where `calibration` is the repository's, the README's blocks first, then those of docs, then those of
-the modules' READMEs.
+temporary folder where `calibration`, `scripts` and `Examples` are the repository's, the README's blocks first, then those
+of docs, then those of the modules' READMEs. Blocks that call a C compiler are skipped where there is none.
 """
 
 import importlib.util
@@ -151,7 +151,8 @@ def main() -> int:
     failures = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "calibration").symlink_to(ROOT / "calibration")
+        for shared in ("calibration", "scripts", "Examples"):
+            (folder / shared).symlink_to(ROOT / shared)
         (folder / "bin").mkdir()
         (folder / "bin" / "vit-quant").symlink_to(program)
         environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
@@ -163,6 +164,9 @@ def main() -> int:
             absent = missing_packages(block.code) if block.language == "python" else []
             if absent:
                 print(f"skipped  {block.place}: Python has no {', '.join(absent)}")
+                continue
+            if block.language == "sh" and re.search(r"^cc ", block.code, re.MULTILINE) and shutil.which("cc") is None:
+                print(f"skipped  {block.place}: no C compiler")
                 continue
             problem = run(block, folder, environment)
             print(f"{'FAILED' if problem else 'ok':8} {block.place}")

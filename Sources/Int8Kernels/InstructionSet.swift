@@ -36,6 +36,8 @@ public struct InstructionSet: Sendable, Hashable {
     return unsafe String(cString: row.pointee.name)
   }
 
+  /// The name as C text that stays for good; nil where there is no such row.
+  @unsafe package var nameForC: UnsafePointer<CChar>? { unsafe vq_find_instruction_set(index)?.pointee.name }
 }
 
 extension InstructionSet: CustomStringConvertible {

@@ -96,7 +96,7 @@ struct ForwardPlanTests {
       ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: observer)
         .run(pixels: unsafe Vector(base: base, count: pixels.count), states: nil)
     }
-    return (observer.phases, IntegerOutput(model, arena, hiddenStates: []))
+    return (observer.phases, IntegerOutput(ResultView(model, arena), hiddenStates: []))
   }
 
   @Test("Workers meet after every phase but between those that go by blocks of queries", arguments: PlanKind.allCases)

@@ -76,6 +76,12 @@ package struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
     for index in range { unsafe row(index).update(from: other.row(index), count: columns) }
   }
 
+  /// Calls `body` with the bytes of a row.
+  @inlinable
+  package func withBytes<Result>(ofRow index: Int, _ body: (RawSpan) -> Result) -> Result {
+    unsafe body(UnsafeRawBufferPointer(UnsafeBufferPointer(start: row(index), count: columns)).bytes)
+  }
+
   /// All rows, one after the other.
   @inlinable
   package func array() -> [Element] {

@@ -27,23 +27,19 @@ public struct IntegerOutput: Sendable {
   private let labels: [String]
 
   /// - Parameter hiddenStates: what a pass kept in `HiddenStates`; empty when nothing was kept.
-  init(_ model: IntegerModel, _ arena: InferenceArena, hiddenStates: [Int32]) {
-    let configuration = model.configuration
-    normsTheMean = model.configuration.readout.normsTheMean
-    labels = model.configuration.labels
+  init(_ result: ResultView, hiddenStates: [Int32]) {
+    let configuration = result.model.configuration
+    normsTheMean = configuration.readout.normsTheMean
+    labels = configuration.labels
     stateCount = configuration.tokens * configuration.width
     states = Array(hiddenStates.prefix((configuration.depth + 1) * stateCount))
-    logitScale = Self.scale(model.outputFractionBits)
-    finalTokenScale = Self.scale(model.finalFractionBits)
-    residualScale = Self.scale(model.residualFractionBits)
-    finalTokens = hiddenStates.isEmpty ? arena.finalTokens.array() : Array(hiddenStates.suffix(stateCount))
-    logits = model.head.map { arena.outputs.columns(0..<$0.outputs).array() }
-    classToken = model.head == nil ? Array(finalTokens.prefix(configuration.width)) : nil
-    pooled = model.head == nil ? model.pooler.map { arena.outputs.columns(0..<$0.outputs).array() } : nil
-  }
-
-  private static func scale(_ fractionBits: Int) -> Float {
-    Float(sign: .plus, exponent: -fractionBits, significand: 1)
+    logitScale = result.logitScale
+    finalTokenScale = result.finalTokenScale
+    residualScale = ResultView.scale(result.model.residualFractionBits)
+    finalTokens = hiddenStates.isEmpty ? result.finalTokens.array() : Array(hiddenStates.suffix(stateCount))
+    logits = result.logits?.array()
+    classToken = logits == nil ? Array(finalTokens.prefix(configuration.width)) : nil
+    pooled = result.pooled?.array()
   }
 
   #if !hasFeature(Embedded)

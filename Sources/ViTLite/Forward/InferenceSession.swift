@@ -6,6 +6,10 @@ public enum InferenceError: Error, Equatable, Sendable {
   case pixelCount(found: Int, expected: Int)
   /// Fewer bytes for weights than a session needs.
   case weightBytes(found: Int, expected: Int)
+  /// Fewer bytes of lent memory than the plan's arena.
+  case arenaBytes(found: Int, expected: Int)
+  /// Lent memory that does not begin at a multiple of `expected`; `found` is the remainder.
+  case arenaAlignment(found: Int, expected: Int)
 }
 
 extension InferenceError: CustomStringConvertible {
@@ -16,6 +20,9 @@ extension InferenceError: CustomStringConvertible {
         + available.map { $0.name }.joined(separator: ", ")
     case .pixelCount(let found, let expected): "\(found) pixels as input, expected \(expected)"
     case .weightBytes(let found, let expected): "\(found) bytes for weights in memory, expected at least \(expected)"
+    case .arenaBytes(let found, let expected): "an arena of \(found) bytes, expected at least \(expected)"
+    case .arenaAlignment(let found, let expected):
+      "an arena \(found) bytes after a multiple of \(expected), expected at a multiple"
     }
   }
 }
@@ -36,9 +43,31 @@ public final class InferenceSession {
   ///   - weightBytes: how many bytes of a mapped model's weights may be in memory at a time, at least
   ///     `minimumWeightBytes`; nil for all. The others are read again from the file for each image.
   ///   - measuresPhases: whether each run is timed phase by phase, for `nanoseconds(of:)`.
-  public init(
+  public convenience init(
     model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, plan: PlanKind = .fast,
     weightBytes: Int? = nil, measuresPhases: Bool = false
+  ) throws(InferenceError) {
+    try unsafe self.init(
+      model, instructionSet, threads: threads, plan, memory: nil, weightBytes: weightBytes,
+      measuresPhases: measuresPhases)
+  }
+
+  /// A session whose arena lies in memory of the caller.
+  ///
+  /// - Parameter arena: at least `ForwardPlan(model, kind: plan, workers: threads).arenaByteCount` bytes, at a multiple of
+  ///   64. The caller keeps the memory, and leaves it alone, as long as the session exists.
+  @unsafe
+  public convenience init(
+    model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, plan: PlanKind = .fast,
+    arena: UnsafeMutableRawBufferPointer, weightBytes: Int? = nil
+  ) throws(InferenceError) {
+    try unsafe self.init(
+      model, instructionSet, threads: threads, plan, memory: arena, weightBytes: weightBytes, measuresPhases: false)
+  }
+
+  private init(
+    _ model: IntegerModel, _ instructionSet: InstructionSet, threads: Int, _ plan: PlanKind,
+    memory: UnsafeMutableRawBufferPointer?, weightBytes: Int?, measuresPhases: Bool
   ) throws(InferenceError) {
     guard let kernels = instructionSet.kernels else {
       throw .unavailable(instructionSet, available: InstructionSet.available)
@@ -52,6 +81,13 @@ public final class InferenceSession {
       let workers = max(1, min(threads, 256))
       let now: (() -> UInt64)? = measuresPhases ? { MonotonicClock.nanoseconds } : nil
     #endif
+    let plan = ForwardPlan(model.outline, kind: plan, workers: workers)
+    let arena: InferenceArena
+    if let memory = unsafe memory {
+      arena = try unsafe InferenceArena(plan, borrowing: memory)
+    } else {
+      arena = InferenceArena(plan)
+    }
     var windows: [WeightWindow] = []
     if let weightBytes, let memory = model.weightMemory {
       let least = Self.minimumWeightBytes(model, threads: workers)
@@ -60,8 +96,7 @@ public final class InferenceSession {
       memory.release()
     }
     let task = InferenceTask(
-      model: model, arena: InferenceArena(ForwardPlan(model.outline, kind: plan, workers: workers)),
-      kernels: kernels, windows: windows, timer: now.map { PhaseTimer(now: $0) })
+      model: model, arena: arena, kernels: kernels, windows: windows, timer: now.map { PhaseTimer(now: $0) })
     self.task = task
     pool = WorkerPool(count: workers) { worker, input in task.run(worker, input) }
   }
@@ -112,8 +147,22 @@ public final class InferenceSession {
         pool.run(input)
       }
     }
-    return IntegerOutput(model, task.arena, hiddenStates: states)
+    return IntegerOutput(result, hiddenStates: states)
   }
+
+  /// One inference, whose result stays in the arena; allocates nothing.
+  ///
+  /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
+  @unsafe
+  package func run(inPlace pixels: UnsafeBufferPointer<UInt8>) throws(InferenceError) {
+    guard let base = pixels.baseAddress, pixels.count == model.configuration.imageElements else {
+      throw .pixelCount(found: pixels.count, expected: model.configuration.imageElements)
+    }
+    unsafe pool.run(InferenceInput(pixels: Vector(base: base, count: pixels.count), states: nil))
+  }
+
+  /// The result of the last run, until the next one begins.
+  package var result: ResultView { ResultView(model, task.arena) }
 }
 
 /// What one inference reads and, where it is asked to, writes beside the arena.
@@ -132,6 +181,11 @@ private final class InferenceTask: @unchecked Sendable {
   let windows: [WeightWindow]
   /// Of the first worker; nil when phases are not measured.
   let timer: PhaseTimer?
+  #if !hasFeature(Embedded)
+    /// The types of the passes. The Swift runtime allocates a type's description when it first needs it: now, rather
+    /// than in the first run.
+    private let passTypes: [Any.Type] = [ForwardPass<NoObserver>.self, ForwardPass<PhaseTimer>.self]
+  #endif
 
   init(model: IntegerModel, arena: InferenceArena, kernels: Kernels, windows: [WeightWindow], timer: PhaseTimer?) {
     self.model = model

@@ -73,6 +73,14 @@ public final class IntegerModel: @unchecked Sendable {
     try unsafe self.init(ModelBytes(borrowing: bytes, memory: memory))
   }
 
+  /// A model that reads the bytes of its file in memory that another object keeps.
+  ///
+  /// - Parameter bytes: at an address that is a multiple of 64, valid as long as the object lives.
+  @unsafe
+  package convenience init(borrowing bytes: UnsafeRawBufferPointer, keptBy owner: AnyObject) throws(IntegerModelError) {
+    try unsafe self.init(ModelBytes(bytes, keptBy: owner))
+  }
+
   init(_ bytes: ModelBytes) throws(IntegerModelError) {
     let decoder = try ModelDecoder(bytes)
     self.bytes = [bytes]
@@ -177,6 +185,9 @@ public final class IntegerModel: @unchecked Sendable {
   public var layerNames: [LayerName] {
     LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
   }
+
+  /// Whether weights can be let go and read again, as those of a mapped file can.
+  package var canReleaseWeights: Bool { weightMemory != nil }
 
   /// How to bring the weights into memory and out of it; nil where they are there for good.
   var weightMemory: WeightMemory? { bytes.count == 1 ? bytes[0].memory : nil }

@@ -1,10 +1,12 @@
 import Int8Kernels
 
-/// The memory of one inference, in one allocation, and views of its buffers where the plan places them.
+/// The memory of one inference, in one piece, and views of its buffers where the plan places them.
 @safe
 final class InferenceArena: @unchecked Sendable {
   let plan: ForwardPlan
   private let memory: UnsafeMutableRawBufferPointer
+  /// Whether this object frees the memory.
+  private let isOwned: Bool
 
   /// Tokens x width.
   let residual: Matrix<Int32>
@@ -37,10 +39,29 @@ final class InferenceArena: @unchecked Sendable {
   private let keys: [PackedActivations]
   private let values: [PackedActivations]
 
-  init(_ plan: ForwardPlan) {
-    self.plan = plan
+  /// An arena in memory of its own.
+  convenience init(_ plan: ForwardPlan) {
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: plan.memory.byteCount, alignment: MemoryPlan.alignment)
+    unsafe self.init(plan, memory, isOwned: true)
+  }
+
+  /// An arena in memory that the caller lends for as long as this object lives.
+  @unsafe
+  convenience init(_ plan: ForwardPlan, borrowing memory: UnsafeMutableRawBufferPointer) throws(InferenceError) {
+    let size = plan.memory.byteCount
+    guard memory.count >= size else {
+      throw .arenaBytes(found: memory.count, expected: size)
+    }
+    let remainder = Int(UInt(bitPattern: memory.baseAddress) % UInt(MemoryPlan.alignment))
+    guard remainder == 0 else { throw .arenaAlignment(found: remainder, expected: MemoryPlan.alignment) }
+    unsafe self.init(plan, UnsafeMutableRawBufferPointer(rebasing: memory[..<size]), isOwned: false)
+  }
+
+  /// - Parameter memory: of the plan's size and alignment.
+  private init(_ plan: ForwardPlan, _ memory: UnsafeMutableRawBufferPointer, isOwned: Bool) {
+    self.plan = plan
+    self.isOwned = isOwned
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
     unsafe self.memory = unsafe memory
     let place = unsafe Placement(plan: plan, memory: memory)
@@ -66,7 +87,9 @@ final class InferenceArena: @unchecked Sendable {
     workers = (0..<plan.workers).map { place.scratch(worker: $0) }
   }
 
-  deinit { unsafe memory.deallocate() }
+  deinit {
+    if isOwned { unsafe memory.deallocate() }
+  }
 
   /// Where the input of a layer of a block goes, in the precision that the layer reads.
   func input(of layer: LinearLayer) -> QuantizedRows {

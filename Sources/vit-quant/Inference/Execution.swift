@@ -14,7 +14,7 @@ struct Execution: Sendable {
   private static let usefulWindow = 1 << 20
 
   /// What is left free of a limit, for images, results and the stacks of threads.
-  private static let reserve = 1 << 20
+  private static let reserve = 3 << 19
 
   /// A session of a model, with as much of its weights in memory as the limit leaves.
   ///
