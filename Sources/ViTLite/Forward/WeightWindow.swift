@@ -40,27 +40,32 @@ final class WeightWindow {
   /// Begins an inference: no waiting yet.
   func start() { stall = 0 }
 
+  /// Linux maps up to 64 KB of a file around a page that is touched: at both ends of what is read.
+  private static let surroundings = 128 << 10
+
   /// Bytes of the weights of one output, low plane included.
   private static func bytesPerOutput(_ layer: LinearLayer) -> Int {
     WeightLayout.paddedInputs(layer.inputs) * (layer.isWide ? 2 : 1)
   }
 
-  /// The smallest capacity with which a worker can run layers of so many inputs: two panels, the pages that they begin and
-  /// end on, and the scales beside them.
+  /// The smallest capacity with which a worker can run layers of so many inputs: two panels, and
+  /// what is mapped around them and their scales.
   static func minimum(inputs: Int, isWide: Bool) -> Int {
-    2 * WeightLayout.paddedInputs(inputs) * WeightLayout.panelColumns * (isWide ? 2 : 1) + (64 << 10)
+    2 * WeightLayout.paddedInputs(inputs) * WeightLayout.panelColumns * (isWide ? 2 : 1) + 2 * surroundings
   }
 
   /// Outputs that are read at a time: whole panels, at most half of the window.
   func outputsAtATime(_ layer: LinearLayer) -> Int {
     let panel = Self.bytesPerOutput(layer) * WeightLayout.panelColumns
-    return max(1, capacity / 2 / max(panel, 1)) * WeightLayout.panelColumns
+    let room = max(0, capacity / 2 - Self.surroundings)
+    return max(1, room / max(panel, 1)) * WeightLayout.panelColumns
   }
 
   /// Brings the weights of some outputs into memory.
   func read(_ panels: PackedMatrix) {
-    // Beside the weights: multiplier, column sum and bias, and the pages that all of them begin on.
-    makeRoom(for: panels.weightByteCount + 12 * panels.outputs + (16 << 10))
+    // Beside the weights: multiplier, column sum and bias, and what the system maps around the first page of each that
+    // is touched.
+    makeRoom(for: panels.weightByteCount + 12 * panels.outputs + Self.surroundings)
     let begin = now?() ?? 0
     unsafe panels.forEachPlane { unsafe memory.prepare($0) }
     if let now { stall &+= now() &- begin }
