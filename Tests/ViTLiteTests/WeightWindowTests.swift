@@ -10,7 +10,7 @@ struct WeightWindowTests {
   /// A model of several megabytes, so that a window holds little of it.
   private static func largeModel(isWide: Bool) throws -> (path: String, pixels: [UInt8]) {
     let configuration = IntegerModelCase.configuration {
-      ($0.width, $0.heads, $0.mlpWidth, $0.depth) = (256, 4, 1024, 2)
+      ($0.width, $0.heads, $0.mlpWidth, $0.depth) = (256, 4, 1024, 4)
     }
     let example = IntegerModelCase.random(configuration)
     var options = CalibrationOptions(rounding: .nearest)

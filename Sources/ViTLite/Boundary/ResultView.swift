@@ -1,5 +1,4 @@
 import Int8Kernels
-import LibC
 
 /// What the last run of a session left in its arena, for callers who bring their own memory: nothing here allocates.
 package struct ResultView {
@@ -35,31 +34,5 @@ package struct ResultView {
     // Integers lie in memory as little-endian bytes: models are read in place, so no other order can run them.
     for row in 0..<values.rows { values.withBytes(ofRow: row) { checksum.update($0) } }
     return checksum.value
-  }
-
-  /// The softmax of the logits, 0 to 1; nothing is written when the model has no head.
-  /// - Parameter target: as many numbers as there are classes.
-  package func writeProbabilities(to target: inout MutableSpan<Float>) {
-    guard let logits, logits.columns > 0 else { return }
-    let scale = logitScale
-    func logit(_ index: Int) -> Double { Double(Float(logits[0, index]) * scale) }
-    var maximum = logit(0)
-    for index in 0..<logits.columns { maximum = max(maximum, logit(index)) }
-    var sum = 0.0
-    for index in 0..<logits.columns { sum += exp(logit(index) - maximum) }
-    for index in 0..<min(logits.columns, target.count) { target[index] = Float(exp(logit(index) - maximum) / sum) }
-  }
-
-  /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
-  /// - Parameter target: as many numbers as a token has.
-  package func writeEmbedding(to target: inout MutableSpan<Float>) {
-    guard logits == nil else { return }
-    if let pooled {
-      let scale = logitScale
-      for index in 0..<min(pooled.columns, target.count) { target[index] = tanhf(Float(pooled[0, index]) * scale) }
-    } else if finalTokens.rows > 0 {
-      let scale = finalTokenScale
-      for index in 0..<min(finalTokens.columns, target.count) { target[index] = Float(finalTokens[0, index]) * scale }
-    }
   }
 }
