@@ -1,12 +1,8 @@
-import LibC
+import ViTLite
 
 /// Seconds of a clock that is never set back.
 enum Clock {
-  static var seconds: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-  }
+  static var seconds: Double { Double(MonotonicClock.nanoseconds) * 1e-9 }
 }
 
 /// A bar with the rate and the time left, drawn over itself on a terminal and not at all elsewhere.
