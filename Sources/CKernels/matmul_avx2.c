@@ -1,9 +1,11 @@
-// uint8 x int8 products with AVX2: 6 rows x 8 columns of accumulators.
+// uint8 x int8 products with AVX2: 12 rows x 8 columns of accumulators.
 //
-// `vpmaddubsw` adds two products and saturates the sum to int16, which 2 * 255 * 127 does not fit. So both operands are
-// widened to int16, and `vpmaddwd` adds two exact products: each 32-bit lane holds half of a column's sum until the
-// end. The rows are widened once for a few panels, so that the inner loop only loads and broadcasts them; weights are
-// widened as they are loaded.
+// `vpmaddubsw` multiplies 32 pairs of bytes and adds neighbouring products, but saturates the sums to int16. With
+// inputs up to 255, a sum of two products fits exactly where the two weights w0 and w1 have |w0 + w1| <= 128: weights
+// of one sign add up to at most 255 * 128 < 2^15, and those of opposite signs are smaller. So the weights are looked
+// through once for all rows. A step, which is 4 inputs of 8 columns, is narrow where all its pairs of weights keep that
+// limit: three instructions multiply and add its 32 products. The other steps are wide: weights and inputs are widened
+// to int16, which takes four. In trained models most steps are narrow. Both give the exact sums.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
@@ -12,62 +14,119 @@
 
 VQ_INSTRUCTIONS("avx2")
 
-enum { block_rows = 6, chunk_inputs = 1024, group_panels = 4 };
+enum {
+  block_rows = 12,
+  chunk_steps = 256,
+  group_panels = 4,
+  // Steps that the lists of a group of panels hold, and chunks of one half of a panel.
+  listed_steps = 8192,
+  listed_chunks = listed_steps / 2 / chunk_steps,
+};
 
-// Some inputs of a block of rows, as int16.
-typedef int16_t widened_rows[block_rows][chunk_inputs];
+// A row's inputs of some steps, as int16: those with an even index, two for each step, and those with an odd one.
+typedef struct widened_row {
+  int32_t even[chunk_steps], odd[chunk_steps];
+} widened_row;
 
-static inline void widen(const uint8_t *a, ptrdiff_t stride, int32_t k, int32_t rows, widened_rows out) {
-  for (int32_t r = 0; r < rows; ++r, a += stride) {
-    int32_t i = 0;
-    for (; k - i >= 16; i += 16) {
-      const __m256i inputs = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(a + i)));
-      _mm256_store_si256((__m256i *)(out[r] + i), inputs);
+// The steps of a group of panels, first the narrow ones of a chunk, then the wide ones. A half is 8 of a panel's 16
+// columns.
+typedef struct step_lists {
+  uint16_t steps[listed_steps];
+  int32_t narrow[2 * group_panels][listed_chunks];
+} step_lists;
+
+static inline int32_t smaller(int32_t x, int32_t y) { return x < y ? x : y; }
+
+static inline void widen(const uint8_t *a, ptrdiff_t stride, int32_t steps, int32_t rows, widened_row *out) {
+  const __m256i low = _mm256_set1_epi16(0xFF);
+  for (int32_t r = 0; r < rows; ++r, a += stride, ++out) {
+    int32_t s = 0;
+    for (; steps - s >= 8; s += 8) {
+      const __m256i inputs = _mm256_loadu_si256((const __m256i *)(a + s * 4));
+      _mm256_storeu_si256((__m256i *)(out->even + s), _mm256_and_si256(inputs, low));
+      _mm256_storeu_si256((__m256i *)(out->odd + s), _mm256_srli_epi16(inputs, 8));
     }
-    for (; i < k; i += 4) {
-      int32_t four;
-      memcpy(&four, a + i, 4);
-      _mm_storel_epi64((__m128i *)(out[r] + i), _mm_cvtepu8_epi16(_mm_cvtsi32_si128(four)));
+    for (; s < steps; ++s) {
+      uint32_t four;
+      memcpy(&four, a + s * 4, 4);
+      out->even[s] = (int32_t)(four & 0xFF00FF);
+      out->odd[s] = (int32_t)(four >> 8 & 0xFF00FF);
     }
   }
 }
 
-static inline __attribute__((always_inline)) __m256i broadcast(const int16_t *a) {
-  int64_t four;
-  memcpy(&four, a, 8);
-  return _mm256_set1_epi64x(four);
+// Lists the steps of one half of a panel, `b`; returns how many are narrow.
+static inline int32_t list_steps(const int8_t *b, int32_t steps, uint16_t *list) {
+  const __m256i ones = _mm256_set1_epi8(1), limit = _mm256_set1_epi16(128);
+  int32_t narrow = 0, wide = steps;
+  for (int32_t s = 0; s < steps; ++s, b += 64) {
+    const __m256i sums = _mm256_maddubs_epi16(ones, _mm256_loadu_si256((const __m256i *)b));
+    const __m256i beyond = _mm256_cmpgt_epi16(_mm256_abs_epi16(sums), limit);
+    const int32_t is_wide = _mm256_movemask_epi8(beyond) != 0;
+    // Written at both ends, so that nothing branches: at the wrong end the next step is written over it.
+    list[narrow] = (uint16_t)s;
+    list[wide - 1] = (uint16_t)s;
+    narrow += 1 - is_wide;
+    wide -= is_wide;
+  }
+  return narrow;
 }
 
-// Adds the products with 8 of a panel's 16 columns to `accumulators`. `rows` is a constant where this is inlined, so
-// that the sums stay in registers.
-static inline __attribute__((always_inline)) void multiply(widened_rows a, const int8_t *b, int32_t k, const int rows,
-                                                           int32_t *accumulators) {
-  __m256i sums[block_rows][2];
-  for (int r = 0; r < rows; ++r) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-  for (int32_t i = 0; i < k; i += 4, b += 64) {
-    const __m256i first = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)b));
-    const __m256i second = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)b + 1));
+static inline __attribute__((always_inline)) __m256i broadcast(const void *a) {
+  int32_t four;
+  memcpy(&four, a, 4);
+  return _mm256_set1_epi32(four);
+}
+
+static inline __attribute__((always_inline)) __m256i load_step(const int8_t *b, int32_t step) {
+  return _mm256_loadu_si256((const __m256i *)(b + step * 64));
+}
+
+// Adds the products with one half of a panel to `accumulators`. `rows` is a constant where this is inlined, so that
+// the sums stay in registers.
+static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptrdiff_t stride,
+                                                           const widened_row *widened, const int8_t *b,
+                                                           const uint16_t *list, int32_t narrow, int32_t steps,
+                                                           const int rows, int32_t *accumulators) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i sums[block_rows];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; ++r) sums[r] = _mm256_load_si256((const __m256i *)(accumulators + r * 16));
+  for (int32_t i = 0; i < narrow; ++i) {
+    const uint8_t *const inputs = a + list[i] * 4;
+    const __m256i weights = load_step(b, list[i]);
+#pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      const __m256i inputs = broadcast(a[r] + i);
-      sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(inputs, first));
-      sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(inputs, second));
+      const __m256i pairs = _mm256_maddubs_epi16(broadcast(inputs + r * stride), weights);
+      sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(pairs, ones));
+      VQ_IN_ORDER(sums[r]);
     }
   }
-  for (int r = 0; r < rows; ++r) {
-    // Columns 0 1 4 5 2 3 6 7, put in order.
-    const __m256i pairs = _mm256_hadd_epi32(sums[r][0], sums[r][1]);
-    const __m256i ordered = _mm256_permute4x64_epi64(pairs, _MM_SHUFFLE(3, 1, 2, 0));
-    __m256i *const total = (__m256i *)(accumulators + r * 16);
-    _mm256_store_si256(total, _mm256_add_epi32(_mm256_load_si256(total), ordered));
+  for (int32_t i = narrow; i < steps; ++i) {
+    const widened_row *const inputs = (const widened_row *)(const void *)&widened->even[list[i]];
+    const __m256i weights = load_step(b, list[i]);
+    const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(weights, 8), 8), odd = _mm256_srai_epi16(weights, 8);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; ++r) {
+      sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(broadcast(&inputs[r].even[0]), even));
+      VQ_IN_ORDER(sums[r]);
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; ++r) {
+      sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(broadcast(&inputs[r].odd[0]), odd));
+      VQ_IN_ORDER(sums[r]);
+    }
   }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; ++r) _mm256_store_si256((__m256i *)(accumulators + r * 16), sums[r]);
 }
 
-#define MULTIPLY(ROWS)                     \
-  case ROWS:                               \
-    multiply(a, b, k, ROWS, accumulators); \
-    return multiply(a, b + 32, k, ROWS, accumulators + 8);
+#define MULTIPLY(ROWS) \
+  case ROWS:           \
+    return multiply(a, stride, widened, b, list, narrow, steps, ROWS, accumulators);
 
-static void multiply_rows(widened_rows a, const int8_t *b, int32_t k, int32_t rows, int32_t *accumulators) {
+static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const widened_row *widened, const int8_t *b,
+                          const uint16_t *list, int32_t narrow, int32_t steps, int32_t rows, int32_t *accumulators) {
   switch (rows) {
     MULTIPLY(1)
     MULTIPLY(2)
@@ -75,38 +134,82 @@ static void multiply_rows(widened_rows a, const int8_t *b, int32_t k, int32_t ro
     MULTIPLY(4)
     MULTIPLY(5)
     MULTIPLY(6)
+    MULTIPLY(7)
+    MULTIPLY(8)
+    MULTIPLY(9)
+    MULTIPLY(10)
+    MULTIPLY(11)
+    MULTIPLY(12)
   }
 }
 
-// The outputs of up to `block_rows` rows and `group_panels` panels.
-static void multiply_block(const vq_matmul *product, int32_t row, int32_t rows, int32_t column, int32_t panels) {
-  _Alignas(32) widened_rows widened;
-  _Alignas(32) int32_t accumulators[group_panels][block_rows * 16];
-  const uint8_t *const a = product->a + row * product->a_stride;
-  memset(accumulators, 0, (size_t)panels * sizeof accumulators[0]);
-  for (int32_t i = 0; i < product->k; i += chunk_inputs) {
-    const int32_t inputs = product->k - i < chunk_inputs ? product->k - i : chunk_inputs;
-    widen(a + i, product->a_stride, inputs, rows, widened);
-    for (int32_t p = 0; p < panels; ++p) {
-      const int8_t *const b = product->b + (ptrdiff_t)(column + p * 16) * product->k;
-      multiply_rows(widened, b + (ptrdiff_t)i * 16, inputs, rows, accumulators[p]);
+// The columns that one group of panels has, from `column` on.
+typedef struct panel_group {
+  const vq_matmul *product;
+  int32_t column, panels;
+  int32_t steps;  // of all inputs
+} panel_group;
+
+// The weights of a half, from `step` on.
+static inline const int8_t *half_of_panel(const panel_group *group, int32_t half, int32_t step) {
+  const ptrdiff_t panel = group->column + half / 2 * 16;
+  return group->product->b + panel * group->product->k + step * 64 + half % 2 * 32;
+}
+
+static void list_group(const panel_group *group, step_lists *lists) {
+  for (int32_t half = 0; half < 2 * group->panels; ++half) {
+    uint16_t *const list = lists->steps + half * group->steps;
+    for (int32_t s = 0; s < group->steps; s += chunk_steps) {
+      const int32_t steps = smaller(group->steps - s, chunk_steps);
+      lists->narrow[half][s / chunk_steps] = list_steps(half_of_panel(group, half, s), steps, list + s);
     }
   }
-  for (int32_t p = 0; p < panels; ++p) vq_epilogue_avx2(product, accumulators[p], row, rows, column + p * 16);
 }
 
-// Panels outside, rows inside: the weights are read once and in order. A group of panels shares the widened rows, and
-// stays in the second-level cache while all rows pass.
+// The outputs of up to `block_rows` rows. Where there are no lists, all steps are multiplied as wide ones.
+static void multiply_block(const panel_group *group, const step_lists *lists, const uint16_t *all_steps, int32_t row,
+                           int32_t rows) {
+  _Alignas(32) widened_row widened[block_rows];
+  _Alignas(32) int32_t accumulators[group_panels][block_rows * 16];
+  const vq_matmul *const product = group->product;
+  const ptrdiff_t stride = product->a_stride;
+  const uint8_t *a = product->a + row * stride;
+  memset(accumulators, 0, (size_t)group->panels * sizeof accumulators[0]);
+  for (int32_t s = 0; s < group->steps; s += chunk_steps, a += chunk_steps * 4) {
+    const int32_t steps = smaller(group->steps - s, chunk_steps);
+    widen(a, stride, steps, rows, widened);
+    for (int32_t half = 0; half < 2 * group->panels; ++half) {
+      const int8_t *const b = half_of_panel(group, half, s);
+      const uint16_t *const list = lists ? lists->steps + half * group->steps + s : all_steps;
+      const int32_t narrow = lists ? lists->narrow[half][s / chunk_steps] : 0;
+      multiply_rows(a, stride, widened, b, list, narrow, steps, rows, accumulators[half / 2] + half % 2 * 8);
+    }
+  }
+  for (int32_t p = 0; p < group->panels; ++p) {
+    vq_epilogue_avx2(product, accumulators[p], row, rows, group->column + p * 16);
+  }
+}
+
+// Panels outside, rows inside: the weights are read in order. A group of panels shares the widened rows, and stays in
+// the second-level cache while all rows pass.
 static void matmul(const vq_matmul *product) {
+  step_lists lists;
+  uint16_t all_steps[chunk_steps];
+  for (int32_t s = 0; s < chunk_steps; ++s) all_steps[s] = (uint16_t)s;
   // Blocks of nearly the same height, so that no small one is left over.
   const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
-  for (int32_t column = 0; column < product->columns; column += group_panels * 16) {
-    const int32_t left = (product->columns - column + 15) / 16;
-    const int32_t panels = left < group_panels ? left : group_panels;
+  const int32_t all_panels = (product->columns + 15) / 16;
+  const int32_t steps = product->k / 4;
+  // Looking through the weights takes the time of three rows: it does not pay for one block.
+  const int is_listed = blocks > 1 && steps <= listed_steps / 2;
+  const int32_t most_panels = is_listed ? smaller(group_panels, listed_steps / (2 * steps)) : group_panels;
+  for (int32_t panel = 0; panel < all_panels; panel += most_panels) {
+    const panel_group group = {product, panel * 16, smaller(all_panels - panel, most_panels), steps};
+    if (is_listed) list_group(&group, &lists);
     int32_t row = 0;
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
-      multiply_block(product, row, rows, column, panels);
+      multiply_block(&group, is_listed ? &lists : NULL, all_steps, row, rows);
       row += rows;
     }
   }

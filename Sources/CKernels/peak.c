@@ -14,19 +14,20 @@
 
 enum { chains = 12 };
 
-// vpmaddwd and vpaddd on 16 products of int16: what exact products of uint8 and int8 need without VNNI.
+// vpmaddubsw, vpmaddwd and vpaddd on 32 products: exact where no pair of weights is too large (matmul_avx2.c).
 __attribute__((target("avx2"))) int64_t vq_peak_avx2(int64_t rounds) {
-  __m256i sums[chains], a = _mm256_set1_epi16(3), b = _mm256_set1_epi16(5);
+  __m256i sums[chains], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
+  const __m256i ones = _mm256_set1_epi16(1);
   for (int i = 0; i < chains; ++i) sums[i] = _mm256_setzero_si256();
   for (int64_t round = 0; round < rounds; ++round) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < chains; ++i) {
       OPAQUE(a);
-      sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(a, b));
+      sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones));
     }
   }
   for (int i = 0; i < chains; ++i) OPAQUE(sums[i]);
-  return rounds * chains * 16 * 2;
+  return rounds * chains * 32 * 2;
 }
 
 __attribute__((target("avx2,avxvnni"))) int64_t vq_peak_avxvnni(int64_t rounds) {

@@ -4,12 +4,13 @@ extension MatmulCase {
     MatmulCase(rows: 1, columns: 1, k: 4, aPadding: 3), MatmulCase(rows: 7, columns: 19, k: 12, aPadding: 1, seed: 2),
     MatmulCase(rows: 13, columns: 19, k: 68, shift: 31, values: .extreme),
     MatmulCase(rows: 5, columns: 19, k: 68, shift: 34, values: .moderate, seed: 3),
+    MatmulCase(rows: 26, columns: 19, k: 36, values: .pairs, seed: 8),
     MatmulCase(rows: 17, columns: 33, k: 20, shift: 40, seed: 4),
     MatmulCase(rows: 33, columns: 16, k: 8, shift: 33, values: .moderate, seed: 5),
     MatmulCase(rows: 2, columns: 97, k: 20, shift: 0, seed: 6), MatmulCase(rows: 1, columns: 16, k: 1028, seed: 7),
   ]
 
-  static let thorough = shapes + moderate + large + shifts + edges
+  static let thorough = shapes + moderate + large + shifts + edges + pairs
 
   /// Every block height and its neighbours, odd panels, last panels of every width.
   private static let shapes: [MatmulCase] = {
@@ -39,6 +40,11 @@ extension MatmulCase {
 
   private static let shifts = (Int32(0)...62).map {
     MatmulCase(rows: 2, columns: 19, k: 8, shift: $0, seed: UInt64($0))
+  }
+
+  /// More inputs than the tables of a kernel hold, and fewer.
+  private static let pairs = [(13, 35, 64), (37, 80, 1028), (25, 17, 2056), (14, 40, 8196), (13, 17, 16388)].map {
+    MatmulCase(rows: $0.0, columns: $0.1, k: $0.2, values: .pairs, seed: UInt64($0.2))
   }
 
   private static let edges: [MatmulCase] = [MatmulCase.Values.extreme, .zero].flatMap { values in

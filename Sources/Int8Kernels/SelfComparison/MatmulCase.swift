@@ -9,6 +9,9 @@ struct MatmulCase: Sendable, CustomStringConvertible {
     case moderate
     /// Activations of 255, weights of -128 and 127, zero points and multipliers at their ends.
     case extreme
+    /// Activations of 255 or 0, neighbouring weights that add up to 127, 128 or 129 or to the negative of that: around
+    /// what a kernel may multiply and add in 16 bits.
+    case pairs
     case zero
   }
 

@@ -18,9 +18,14 @@ struct MatmulOperands<Memory: OperandMemory> {
     let padded = (shape.columns + 15) / 16 * 16
     let aCount = (shape.rows - 1) * (shape.k + shape.aPadding) + shape.k
     switch shape.values {
-    case .random, .moderate:
-      a = Operand(random.numbers(aCount, in: 0...255))
-      b = Operand(random.numbers(padded * shape.k, in: -128...127))
+    case .random, .moderate, .pairs:
+      if shape.values == .pairs {
+        a = Operand(random.numbers(aCount, in: 0...3).map { $0 == 0 ? 0 : 255 })
+        b = Operand(Self.pairs(padded * shape.k, &random))
+      } else {
+        a = Operand(random.numbers(aCount, in: 0...255))
+        b = Operand(random.numbers(padded * shape.k, in: -128...127))
+      }
       rowMultiplier = Operand(random.numbers(shape.rows, in: 0...32767))
       rowZeroPoint = Operand(random.numbers(shape.rows, in: 0...255))
       columnMultiplier = Operand(random.numbers(padded, in: -32767...32767))
@@ -47,6 +52,23 @@ struct MatmulOperands<Memory: OperandMemory> {
     let outCount = (shape.rows - 1) * (shape.columns + shape.outPadding) + shape.columns
     let limit: Int32 = (1 << 30) - 1
     initialOutput = random.numbers(outCount, in: -limit...limit)
+  }
+
+  /// Weights of which each two neighbours add up to 127 or 128, in half of the groups of 32 also to 129; or to the
+  /// negative of that.
+  private static func pairs(_ count: Int, _ random: inout SplitMix64) -> [Int8] {
+    let isWide = random.numbers(count / 32 + 1, in: 0...1)
+    let choices = random.numbers(count / 2, in: 0...(1 << 24))
+    var weights: [Int8] = []
+    weights.reserveCapacity(count)
+    for (pair, choice) in choices.enumerated() {
+      let sum = 127 + choice % (2 + isWide[pair / 16])
+      let first = sum - 127 + choice / 8 % (255 - sum)
+      let sign = choice / (1 << 20) % 2 == 0 ? 1 : -1
+      weights.append(Int8(sign * first))
+      weights.append(Int8(sign * (sum - first)))
+    }
+    return weights
   }
 
   /// The output after `body` was called, int16 widened to int32, with the elements between its rows, which must stay as

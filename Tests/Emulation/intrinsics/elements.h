@@ -26,6 +26,12 @@ VQ_INTRINSIC uint32_t vq_sum_of_two(uint32_t x, uint32_t y) {
   return (uint32_t)low + (uint32_t)high;
 }
 
+// Two products of x's bytes, unsigned, and y's bytes, signed; the sum is saturated to int16.
+VQ_INTRINSIC int16_t vq_saturated_sum_of_two(uint16_t x, uint16_t y) {
+  const int32_t low = (uint8_t)x * (int8_t)y, high = (uint8_t)(x >> 8) * (int8_t)(y >> 8), sum = low + high;
+  return (int16_t)(sum < -32768 ? -32768 : sum > 32767 ? 32767 : sum);
+}
+
 // A sum and the four products of x's bytes, unsigned, and y's bytes, signed; without saturation.
 VQ_INTRINSIC uint32_t vq_sum_of_four(uint32_t sum, uint32_t x, uint32_t y) {
   for (int byte = 0; byte < 4; ++byte) {
@@ -79,6 +85,7 @@ VQ_256(or_si256, u64, x | y)
 VQ_128(xor_si128, u64, x ^ y)
 VQ_512(xor_si512, u64, x ^ y)
 VQ_256(cmpeq_epi16, i16, x == y ? -1 : 0)
+VQ_256(cmpgt_epi16, i16, x > y ? -1 : 0)
 
 VQ_128(max_epi16, i16, x > y ? x : y)
 VQ_128(max_epi32, i32, x > y ? x : y)
@@ -105,6 +112,7 @@ VQ_256(mullo_epi32, u32, x * y)
 VQ_512(mullo_epi32, u32, x * y)
 VQ_256(madd_epi16, u32, vq_sum_of_two(x, y))
 VQ_512(madd_epi16, u32, vq_sum_of_two(x, y))
+VQ_256(maddubs_epi16, u16, vq_saturated_sum_of_two(x, y))
 // The lower halves of 64-bit elements.
 VQ_256(mul_epi32, i64, (int64_t)(int32_t)x * (int32_t)y)
 VQ_512(mul_epi32, i64, (int64_t)(int32_t)x * (int32_t)y)
@@ -162,6 +170,7 @@ VQ_SHIFT(__m512i, _mm512_slli_epi64, u64, vq_shift_left)
 VQ_SHIFT(__m256i, _mm256_srli_epi16, u16, vq_shift_right)
 VQ_SHIFT(__m256i, _mm256_srli_epi64, u64, vq_shift_right)
 VQ_SHIFT(__m512i, _mm512_srli_epi16, u16, vq_shift_right)
+VQ_SHIFT(__m256i, _mm256_srai_epi16, i16, vq_shift_signed)
 VQ_SHIFT(__m256i, _mm256_srai_epi32, i32, vq_shift_signed)
 VQ_SHIFT(__m512i, _mm512_srai_epi32, i32, vq_shift_signed)
 VQ_SHIFT(__m512i, _mm512_srai_epi64, i64, vq_shift_signed)

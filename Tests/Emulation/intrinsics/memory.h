@@ -43,8 +43,6 @@ VQ_INTRINSIC void _mm512_store_si512(void *to, __m512i a) {
   _mm512_storeu_si512(to, a);
 }
 
-VQ_INTRINSIC void _mm_storel_epi64(void *to, __m128i a) { memcpy(to, &a, 8); }
-
 // Masked-out elements are zero.
 #define VQ_LOAD_ZEROED(VECTOR, NAME, MASK, LANE)                                    \
   VQ_INTRINSIC VECTOR NAME(MASK mask, const void *from) {                           \
@@ -98,6 +96,7 @@ VQ_ZERO(__m128i, _mm_setzero_si128)
 VQ_ZERO(__m256i, _mm256_setzero_si256)
 VQ_ZERO(__m512i, _mm512_setzero_si512)
 VQ_SET1(__m128i, _mm_set1_epi16, i16, short)
+VQ_SET1(__m256i, _mm256_set1_epi8, i8, char)
 VQ_SET1(__m256i, _mm256_set1_epi16, i16, short)
 VQ_SET1(__m256i, _mm256_set1_epi32, i32, int)
 VQ_SET1(__m256i, _mm256_set1_epi64x, i64, long long)

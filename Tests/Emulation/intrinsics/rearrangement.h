@@ -116,16 +116,6 @@ VQ_PACK(__m256i, _mm256_packus_epi16, i16, u8, vq_saturate_u8)
 VQ_PACK(__m512i, _mm512_packus_epi16, i16, u8, vq_saturate_u8)
 #undef VQ_PACK
 
-// Sums of neighbours: two of `a`, two of `b` in each block.
-VQ_INTRINSIC __m256i _mm256_hadd_epi32(__m256i a, __m256i b) {
-  __m256i out;
-  for (unsigned i = 0; i < 8; ++i) {
-    const uint32_t *const pair = (i % 4 < 2 ? a.u32 : b.u32) + i / 4 * 4 + i % 2 * 2;
-    out.u32[i] = pair[0] + pair[1];
-  }
-  return out;
-}
-
 // All elements in order, in another width.
 #define VQ_CONVERT(RESULT, NAME, VECTOR, FROM, TO, CONVERSION)                         \
   VQ_INTRINSIC RESULT NAME(VECTOR a) {                                                 \
@@ -133,9 +123,6 @@ VQ_INTRINSIC __m256i _mm256_hadd_epi32(__m256i a, __m256i b) {
     for (unsigned i = 0; i < VQ_LANES(out.TO); ++i) out.TO[i] = CONVERSION(a.FROM[i]); \
     return out;                                                                        \
   }
-VQ_CONVERT(__m128i, _mm_cvtepu8_epi16, __m128i, u8, i16, (int16_t))
-VQ_CONVERT(__m256i, _mm256_cvtepu8_epi16, __m128i, u8, i16, (int16_t))
-VQ_CONVERT(__m256i, _mm256_cvtepi8_epi16, __m128i, i8, i16, (int16_t))
 VQ_CONVERT(__m256i, _mm256_cvtepi32_epi64, __m128i, i32, i64, (int64_t))
 VQ_CONVERT(__m256i, _mm512_cvtepi16_epi8, __m512i, i16, i8, (int8_t))
 VQ_CONVERT(__m128i, _mm256_cvtsepi16_epi8, __m256i, i16, i8, vq_saturate_i8)
@@ -160,6 +147,13 @@ VQ_INTRINSIC __m256i _mm256_broadcastsi128_si256(__m128i a) {
   memcpy(out.u8, &a, 16);
   memcpy(out.u8 + 16, &a, 16);
   return out;
+}
+
+// The top bit of each byte.
+VQ_INTRINSIC int _mm256_movemask_epi8(__m256i a) {
+  uint32_t out = 0;
+  for (unsigned i = 0; i < 32; ++i) out |= (uint32_t)(a.u8[i] >> 7) << i;
+  return (int)out;
 }
 
 // The smallest element, then the first place that has it, then zeros.
