@@ -109,9 +109,10 @@ struct ClippingTests {
     seen.inputs.ffnUp.observe(Self.values(width * 20, seed: 14).span)
     seen.mlpInput.observe(tokens.span)
     let quantizer = BlockQuantizer(
-      configuration: configuration, options: CalibrationOptions(rounding: .nearest), residualFractionBits: 20,
-      isWide: false)
-    let quantized = quantizer.quantize(block, seen, ClippingFactors(), nil)
+      configuration: configuration, options: CalibrationOptions(rounding: .nearest))
+    var noRows: BlockLayers<[Float]>?
+    let quantized = quantizer.quantize(block, seen, ClippingFactors(), &noRows, isWide: false)
+      .quantized(residualFractionBits: 20, layerNormEpsilon: 1e-6)
     let residualUnit = LinearQuantizer.power(-20)
     for output in 0..<width {
       var expected = Double(block.layers.attnOut.bias[output])

@@ -5,11 +5,11 @@ import ViTLite
 struct BlockQuantizer {
   let configuration: ModelConfiguration
   let options: CalibrationOptions
-  let residualFractionBits: Int
-  /// Whether all layers get int16 weights.
-  let isWide: Bool
 
-  private var residualUnit: Double { LinearQuantizer.power(-residualFractionBits) }
+  /// The residual stream's unit while it is not known; it becomes larger by a power of two.
+  private static let residualUnit = LinearQuantizer.power(-RoundedBlock.residualFractionBits)
+  /// With that unit, shifts may be lower than later by as many bits as that becomes.
+  private static let residualShifts = -62...62
 
   /// The largest value that calibration saw becomes this int16: half of the range, so that values up to twice as large
   /// still fit.
@@ -45,10 +45,12 @@ struct BlockQuantizer {
   /// - Parameters:
   ///   - seen: statistics of the block.
   ///   - factors: what static ranges are multiplied by.
-  ///   - inputs: sampled inputs of the layers; nil to round weights to nearest.
+  ///   - inputs: sampled inputs of the layers, which are taken out; nil to round weights to nearest.
+  ///   - isWide: whether all layers get int16 weights.
   func quantize(
-    _ block: FloatBlock, _ seen: BlockStatistics, _ factors: ClippingFactors, _ inputs: BlockLayers<[Float]>?
-  ) -> QuantizedBlock {
+    _ block: FloatBlock, _ seen: BlockStatistics, _ factors: ClippingFactors, _ inputs: inout BlockLayers<[Float]>?,
+    isWide: Bool
+  ) -> RoundedBlock {
     let width = configuration.width
     let ln1Unit = Self.unit(magnitude: seen.inputs.attnQKV.magnitude.max() ?? 0)
     let attention = attentionUnits(
@@ -73,55 +75,34 @@ struct BlockQuantizer {
       case .attnQKV:
         [Double](repeating: attention.query, count: width) + [Double](repeating: attention.key, count: width)
           + attention.values
-      case .attnOut, .ffnDown: [Double](repeating: residualUnit, count: width)
+      case .attnOut, .ffnDown: [Double](repeating: Self.residualUnit, count: width)
       case .ffnUp: [Double](repeating: geluUnit, count: configuration.mlpWidth)
       }
     }
     let ranges = BlockLayers { layer in range(seen.ranges[layer], factors[layer]) }
-    let rounded = quantize(
-      BlockLayers { layer in
-        LayerTask(block.layers[layer], inputUnits[layer], outputUnits[layer], inputs?[layer], ranges[layer])
-      })
-    var layers = rounded.map { $0.layer }
-    // The bias of a value channel is rounded to whole 8-bit levels. Because the softmax's weights add up to 1, this
-    // rounding error shifts attention's output by the same amount for every token, and an addition to the bias of the
-    // projection (`attn_out`) cancels it.
-    layers.attnQKV.projectionBias = block.layers.attnOut.product(with: rounded.attnQKV.biasErrors[(2 * width)...]).map {
-      LinearQuantizer.integer($0 / residualUnit)
+    let layers = BlockLayers { name in
+      let layer = block.layers[name]
+      let addsToResidual = name == .attnOut || name == .ffnDown
+      let quantizer = LinearQuantizer(
+        inputUnit: Self.inputUnit(inputUnits[name]), outputUnits: outputUnits[name],
+        shifts: addsToResidual ? Self.residualShifts : LinearQuantizer.validShifts)
+      if isWide { return quantizer.quantizeWide(layer) }
+      let rounding = ranges[name].map { ActivationRounding.fixed($0) } ?? .dynamic
+      let sampled = inputs?.take(name)
+      return quantizer.quantize(
+        layer, seen: sampled.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) })
     }
-    return QuantizedBlock(
-      ln1: norm(block.ln1, unit: ln1Unit), ln2: norm(block.ln2, unit: ln2Unit), layers: layers,
+    return RoundedBlock(
+      ln1: block.ln1, ln2: block.ln2, ln1Unit: ln1Unit, ln2Unit: ln2Unit, layers: layers,
+      // The bias of a value channel is rounded to whole 8-bit levels. Because the softmax's weights add up to 1, this
+      // rounding error shifts attention's output by the same amount for every token, and an addition to the bias of the
+      // projection (`attn_out`) cancels it.
+      projectionBias: block.layers.attnOut.product(with: layers.attnQKV.biasErrors[(2 * width)...]),
       quantizers: BlockLayers { layer in Self.quantizer(ranges[layer], unit: inputUnits[layer]) },
       queryQuantizers: seen.queries.map { Self.quantizer(range($0), unit: attention.query) },
       keyQuantizers: seen.keys.map { Self.quantizer(range($0), unit: attention.key) },
       scoreShift: attention.scoreShift, valueMultiplier: valueMultiplier, valueShift: valueShift,
       geluFractionBits: geluBits)
-  }
-
-  /// One layer to quantize: its weights, units and sampled inputs.
-  private struct LayerTask: Sendable {
-    let layer: FloatLinear
-    let quantizer: LinearQuantizer
-    let rows: [Float]?
-    let rounding: ActivationRounding
-
-    init(_ layer: FloatLinear, _ unit: Double, _ units: [Double], _ rows: [Float]?, _ range: ValueRange?) {
-      self.layer = layer
-      quantizer = LinearQuantizer(inputUnit: BlockQuantizer.inputUnit(unit), outputUnits: units)
-      self.rows = rows
-      rounding = range.map { .fixed($0) } ?? .dynamic
-    }
-
-    func run(isWide: Bool) -> RoundedLinear {
-      if isWide { return quantizer.quantizeWide(layer) }
-      return quantizer.quantize(layer, seen: rows.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) })
-    }
-  }
-
-  private func quantize(_ tasks: BlockLayers<LayerTask>) -> BlockLayers<RoundedLinear> {
-    let names = BlockLayer.allCases
-    let rounded = concurrentMap(count: names.count, threads: options.threads) { tasks[names[$0]].run(isWide: isWide) }
-    return BlockLayers { layer in rounded[names.firstIndex(of: layer) ?? 0] }
   }
 
   /// The scale of each value channel in units of the attention output, padded to whole panels.
@@ -131,11 +112,6 @@ struct BlockQuantizer {
     let multipliers = ratios.map { Int32(min(($0 * LinearQuantizer.power(shift)).rounded(), 32767)) }
     let padding = WeightLayout.paddedOutputs(values.count) - values.count
     return (multipliers + Array(repeating: 0, count: padding), Int32(shift))
-  }
-
-  private func norm(_ norm: FloatNorm, unit: Double) -> QuantizedNorm {
-    QuantizedNorm(
-      norm, epsilon: configuration.layerNormEpsilon, unit: unit, inputFractionBits: residualFractionBits)
   }
 
   /// The units of queries, keys and values.
@@ -184,5 +160,14 @@ extension FloatLinear {
       let row = weight[output * inputs..<(output + 1) * inputs]
       return row.reduce(Double(bias[output].magnitude)) { $0 + Double($1.magnitude) * magnitude }
     }
+  }
+}
+
+extension BlockLayers<[Float]> {
+  /// The rows of one layer, which are not kept here any longer.
+  fileprivate mutating func take(_ layer: BlockLayer) -> [Float] {
+    let rows = self[layer]
+    self[layer] = []
+    return rows
   }
 }

@@ -15,37 +15,12 @@ public func calibrate(
   let found = [samples.channels, samples.height, samples.width]
   guard found == expected else { throw .sampleShape(found: found, expected: expected) }
 
-  let folded = model.folded()
-  let seen = try FloatReference(folded).statistics(
-    of: samples, in: 0..<samples.count, preprocessing: preprocessing, observesRanges: false,
-    sampledRows: options.smoothing ? SampledInputs.smoothingRowLimit : 0, options: options
-  ) { progress(CalibrationProgress(phase: .observing, done: $0, total: samples.count)) }
-  let smoothed = folded.smoothed(seen, options: options) {
-    progress(CalibrationProgress(phase: .smoothing, done: $0, total: configuration.depth))
-  }
-  let searchesClipping = options.activations == .static && options.observer == nil && samples.count > 1
-  let reference = FloatReference(smoothed)
-  var halves = try samples.halves.map { (half) throws(CalibrationError) in
-    try reference.statistics(
-      of: samples, in: half, preprocessing: preprocessing, observesRanges: options.activations == .static,
-      sampledRows: options.rounding == .calibrated || searchesClipping ? SampledInputs.rowLimit : 0, options: options
-    ) { progress(CalibrationProgress(phase: .measuring, done: $0, total: samples.count)) }
-  }
-  var factors = Array(repeating: ClippingFactors(), count: configuration.depth)
-  if searchesClipping {
-    factors = smoothed.clippingFactors(halves, threads: options.threads) {
-      progress(CalibrationProgress(phase: .clipping, done: $0, total: configuration.depth))
-    }
-  }
-  // Each half is removed as it is merged, so that its sampled rows are not in memory twice.
-  var statistics = halves.removeFirst()
-  while !halves.isEmpty { statistics.merge(halves.removeFirst()) }
-
+  var blockCalibration = BlockCalibration(model, samples: samples, options: options)
+  let blocks = try blockCalibration.run(preprocessing: preprocessing, progress: progress)
   let mapping = samples.pixelMapping(given: preprocessing)
   let (narrow, wide) = try ModelQuantizer(
-    model: smoothed, statistics: statistics, factors: factors,
-    options: options, preprocessing: preprocessing, mapping: mapping
-  ).quantize { progress(CalibrationProgress(phase: .quantizing, done: $0, total: configuration.depth)) }
+    model: model, seen: blocks, options: options, preprocessing: preprocessing, mapping: mapping
+  ).quantize()
   let choice = WidthChoice(narrow: narrow, wide: wide, options: options)
   guard options.ranksLayers || options.targetSQNR != nil else { return try choice.calibration() }
   let probe = DriftProbe(model, preprocessing: preprocessing, samples: samples, threads: options.threads)
@@ -55,12 +30,6 @@ public func calibrate(
 }
 
 extension SampleSet {
-  /// The first half and the rest, not every other sample, so that neighbours such as crops of one photo are in the same
-  /// half. One range for a single sample.
-  fileprivate var halves: [Range<Int>] {
-    count > 1 ? [0..<count / 2, count / 2..<count] : [0..<count]
-  }
-
   /// The preprocessing's mapping from pixels to values, which is exact for values that were made of pixels. Where the
   /// samples have values outside of what it can give, or there is no preprocessing, a mapping of their own range.
   fileprivate func pixelMapping(given preprocessing: Preprocessing?) -> PixelMapping {

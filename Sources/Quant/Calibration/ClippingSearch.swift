@@ -24,7 +24,7 @@ extension BlockLayers<RangeFactors> {
 /// few tokens whose activations are far larger than all others: they are a small part of one layer's drift. But
 /// attention carries them to all tokens, so that they are a large part of the model's drift, and in other images they
 /// are larger still.
-struct ClippingSearch {
+struct ClippingSearch: Sendable {
   /// The ratio of neighbouring factors; a factor is at most `stepLimit` steps from 1.
   private static let step: Float = 1.1
   private static let stepLimit = 4
@@ -35,8 +35,10 @@ struct ClippingSearch {
   /// Statistics and sampled inputs of each half of the samples.
   let halves: [(seen: BlockStatistics, inputs: BlockLayers<[Float]>)]
 
-  func factors() -> ClippingFactors {
-    BlockLayers { factors(for: $0) }
+  func factors(threads: Int = 1) -> ClippingFactors {
+    let names = BlockLayer.allCases
+    let found = concurrentMap(count: names.count, threads: threads) { factors(for: names[$0]) }
+    return BlockLayers { layer in found[names.firstIndex(of: layer) ?? 0] }
   }
 
   private func factors(for name: BlockLayer) -> RangeFactors {
@@ -80,19 +82,5 @@ extension BlockLayer {
     guard self == .attnQKV else { return [0..<outputs] }
     let width = outputs / 3
     return [0..<width, width..<2 * width, 2 * width..<outputs]
-  }
-}
-
-extension FloatModel {
-  /// One for each block.
-  /// - Parameter halves: statistics of each half of the samples, with sampled inputs.
-  func clippingFactors(
-    _ halves: [ActivationStatistics], threads: Int, progress: (Int) -> Void
-  ) -> [ClippingFactors] {
-    concurrentMap(count: blocks.count, threads: threads, progress: progress) { [blocks] index in
-      ClippingSearch(
-        block: blocks[index], halves: halves.map { ($0.blocks[index], $0.inputs.blocks[index]) }
-      ).factors()
-    }
   }
 }

@@ -2,28 +2,30 @@ import Int8Kernels
 import ViTLite
 
 extension FloatModel {
-  /// The same function with constant factors multiplied into weights, so that they cost nothing at run time: LayerScale
-  /// into the layers before it, the attention scale into the queries so that scores are in base 2, and the factor on
-  /// the softmax into the values.
-  func folded() -> FloatModel {
-    var model = self
+  private static let binary = Float(1.4426950408889634)
+
+  /// A block of the same function with constant factors multiplied into weights, so that they cost nothing at run time:
+  /// LayerScale into the layers before it, the attention scale into the queries so that scores are in base 2, and the
+  /// factor on the softmax into the values.
+  func foldedBlock(_ index: Int) -> FloatBlock {
+    var block = blocks[index]
     let width = configuration.width
-    let binary = Float(1.4426950408889634)
-    for index in model.blocks.indices {
-      model.blocks[index].layers.attnQKV.scaleOutputs(0..<width) { _ in scoreScale * binary }
-      model.blocks[index].layers.attnQKV.scaleOutputs(2 * width..<3 * width) { _ in probabilityScale }
-      if let scale = blocks[index].layerScale1 {
-        model.blocks[index].layers.attnOut.scaleOutputs(0..<width) { scale[$0] }
-      }
-      if let scale = blocks[index].layerScale2 {
-        model.blocks[index].layers.ffnDown.scaleOutputs(0..<width) { scale[$0] }
-      }
-      model.blocks[index].layerScale1 = nil
-      model.blocks[index].layerScale2 = nil
-    }
-    model.scoreScale = 1 / binary
-    model.probabilityScale = 1
-    return model
+    block.layers.attnQKV.scaleOutputs(0..<width) { _ in scoreScale * Self.binary }
+    block.layers.attnQKV.scaleOutputs(2 * width..<3 * width) { _ in probabilityScale }
+    if let scale = block.layerScale1 { block.layers.attnOut.scaleOutputs(0..<width) { scale[$0] } }
+    if let scale = block.layerScale2 { block.layers.ffnDown.scaleOutputs(0..<width) { scale[$0] } }
+    block.layerScale1 = nil
+    block.layerScale2 = nil
+    return block
+  }
+
+  /// The model around folded blocks, and none of them.
+  func foldedFrame() -> FloatModel {
+    var frame = self
+    frame.blocks = []
+    frame.scoreScale = 1 / Self.binary
+    frame.probabilityScale = 1
+    return frame
   }
 }
 

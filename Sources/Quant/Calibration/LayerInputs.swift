@@ -38,17 +38,18 @@ struct LayerInputs: Sendable {
   let quantizedMean: [Float]
 
   /// - Parameter rounding: nil for a layer whose input is exact.
-  init(_ exact: [Float], inputs: Int, rounding: ActivationRounding?) {
-    var quantized = exact
-    rounding?.round(&quantized, columns: inputs)
-    rows = quantized
+  init(_ exact: consuming [Float], inputs: Int, rounding: ActivationRounding?) {
     exactMean = Self.mean(exact, inputs: inputs)
-    quantizedMean = Self.mean(quantized, inputs: inputs)
+    rounding?.round(&exact, columns: inputs)
+    rows = exact
+    quantizedMean = Self.mean(rows, inputs: inputs)
   }
 
   private static func mean(_ rows: [Float], inputs: Int) -> [Float] {
     var sums = [Double](repeating: 0, count: inputs)
-    for index in rows.indices { sums[index % inputs] += Double(rows[index]) }
+    for start in stride(from: 0, to: rows.count, by: max(inputs, 1)) {
+      for input in 0..<inputs { sums[input] += Double(rows[start + input]) }
+    }
     let count = max(Double(rows.count / max(inputs, 1)), 1)
     return sums.map { Float($0 / count) }
   }

@@ -1,18 +1,16 @@
 import Int8Kernels
 import ViTLite
 
-/// An integer linear layer, and the rounding error of each output's bias: exact minus rounded, in real units.
-struct RoundedLinear: Sendable {
-  var layer: QuantizedLinear
-  var biasErrors: [Double]
-}
-
 /// Turns a float linear layer into an integer one.
 struct LinearQuantizer {
   /// The real value of one unit of `accumulator * row multiplier`, for a weight of 1.
   var inputUnit: Double
   /// The real value of one unit of each output.
   var outputUnits: [Double]
+  /// The shifts that the file can hold; for a provisional unit, also those that a settled one may bring among them.
+  var shifts = Self.validShifts
+
+  static let validShifts = 0...62
 
   /// Quantizes the weights with a symmetric scale for each output. The scale is exactly `multiplier / 2^shift`, so that
   /// only the rounding and clipping of the weights change the result, not the multiplier.
@@ -20,7 +18,6 @@ struct LinearQuantizer {
   /// - Parameter seen: sampled inputs. The weights are rounded so that the outputs for these change least, and the mean
   ///   of the remaining error is subtracted from the bias. Without them, weights are rounded to nearest.
   func quantize(_ layer: FloatLinear, seen: LayerInputs? = nil) -> RoundedLinear {
-    var biasErrors = [Double](repeating: 0, count: layer.outputs)
     let outputs = layer.outputs
     let inputs = layer.inputs
     let ratios = (0..<outputs).map { output -> Double in
@@ -28,15 +25,17 @@ struct LinearQuantizer {
       let largest = row.reduce(0) { max($0, Double($1.magnitude)) }
       return largest / 127 * inputUnit / outputUnits[output]
     }
-    let shift = Self.shift(for: ratios)
+    let hasScale = Self.hasScale(ratios.reduce(0) { max($0, $1.magnitude) })
+    let shift = hasScale ? Self.shift(for: ratios, in: shifts) : Self.validShifts.lowerBound
     let (multipliers, levels) = round(layer, ratios: ratios, shift: shift, seen: seen)
     let steps = steps(multipliers, shift: shift)
     let padding = WeightLayout.paddedOutputs(outputs) - outputs
     let multiplier = multipliers + [Int32](repeating: 0, count: padding)
     var weights = [Int8](repeating: 0, count: outputs * inputs)
     var sums = [Int32](repeating: 0, count: multiplier.count)
-    var bias = sums
-    var bounds = (accumulator: Int64(0), output: Int64(0))
+    var exactBias = [Double](repeating: 0, count: outputs)
+    var reach = exactBias
+    var accumulatorBound = Int64(0)
     for output in 0..<outputs {
       var magnitude: Int64 = 0
       var correction = 0.0
@@ -50,29 +49,28 @@ struct LinearQuantizer {
           correction -= Double(seen.quantizedMean[input]) * Double(weight) * steps[output]
         }
       }
-      let exactBias = Double(layer.bias[output]) + correction
-      bias[output] = Self.integer(exactBias / outputUnits[output])
-      biasErrors[output] = exactBias - Double(bias[output]) * outputUnits[output]
+      exactBias[output] = Double(layer.bias[output]) + correction
       let accumulator = 255 * magnitude
-      bounds.accumulator = max(bounds.accumulator, accumulator)
-      let reach = Double(accumulator) * 32767 * Double(multiplier[output]) * Self.power(-shift)
-      bounds.output = max(bounds.output, Int64(min(reach, 1e18)) + Int64(bias[output].magnitude))
+      accumulatorBound = max(accumulatorBound, accumulator)
+      reach[output] = Double(accumulator) * 32767 * Double(multiplier[output]) * Self.power(-shift)
     }
     let quantized = QuantizedLinear(
       weights: WeightLayout.pack(weights, outputs: outputs, inputs: inputs), multiplier: multiplier,
-      columnSum: sums, bias: bias, outputs: outputs, inputs: inputs, shift: Int32(shift),
-      accumulatorBound: bounds.accumulator, outputBound: bounds.output)
-    return RoundedLinear(layer: quantized, biasErrors: biasErrors)
+      columnSum: sums, bias: [Int32](repeating: 0, count: multiplier.count), outputs: outputs, inputs: inputs,
+      shift: Int32(shift), accumulatorBound: accumulatorBound, outputBound: 0)
+    return RoundedLinear(
+      quantized, exactBias: exactBias, outputUnits: outputUnits, reach: reach, hasScale: hasScale)
   }
 
   /// The same with int16 weights in two planes: `level = high * 2^7 + low`.
   func quantizeWide(_ layer: FloatLinear) -> RoundedLinear {
-    let rounded = quantize(layer)
+    var rounded = quantize(layer)
     var wide = rounded.layer
     let (outputs, inputs) = (layer.outputs, layer.inputs)
     var high = [Int8](repeating: 0, count: outputs * inputs)
     var low = high
     var lowSums = [Int32](repeating: 0, count: wide.columnSum.count)
+    var reaches = [Double](repeating: 0, count: outputs)
     let limit = Double(WideLayer.weightLimit)
     for output in 0..<outputs {
       let scale = Double(wide.multiplier[output]) * Self.power(-Int(wide.shift))
@@ -91,13 +89,13 @@ struct LinearQuantizer {
       }
       wide.accumulatorBound = max(wide.accumulatorBound, 255 * reach.high, 255 * reach.low)
       let levels = 255 * Double(reach.high) + (127 * Double(reach.high) + 255 * Double(reach.low)) / 128
-      let bound = Int64(min(levels * 32767 * scale, 1e18)) + Int64(wide.bias[output].magnitude) + 2
-      wide.outputBound = max(wide.outputBound, bound)
+      reaches[output] = levels * 32767 * scale
     }
     wide.weights = WeightLayout.pack(high, outputs: outputs, inputs: inputs)
     wide.low = WeightLayout.pack(low, outputs: outputs, inputs: inputs)
     wide.lowColumnSum = lowSums
-    return RoundedLinear(layer: wide, biasErrors: rounded.biasErrors)
+    rounded.widen(wide, reach: reaches)
+    return rounded
   }
 
   /// Shares of each output's largest weight that are tried as the end of its range.
@@ -140,14 +138,17 @@ struct LinearQuantizer {
   }
 
   /// The largest shift with which all multipliers fit 15 bits.
-  static func shift(for ratios: [Double], in range: ClosedRange<Int> = 0...62) -> Int {
+  static func shift(for ratios: [Double], in range: ClosedRange<Int>) -> Int {
     let largest = ratios.reduce(0) { max($0, $1.magnitude) }
-    guard largest > 0, largest.isFinite else { return range.lowerBound }
+    guard hasScale(largest) else { return range.lowerBound }
     // largest < 2^(exponent + 1), so largest * 2^(13 - exponent) < 2^14 <= 32767.
     let exponent = Int(largest.exponent)
     let shift = largest * power(14 - exponent) <= 32766 ? 14 - exponent : 13 - exponent
     return min(max(shift, range.lowerBound), range.upperBound)
   }
+
+  /// Whether a shift follows from the largest ratio.
+  private static func hasScale(_ largest: Double) -> Bool { largest > 0 && largest.isFinite }
 
   /// The multiplier of a ratio, rounded up, because with a smaller scale the largest weight would be beyond 127.
   private static func multiplier(_ ratio: Double, shift: Int) -> Int32 {

@@ -1,34 +1,29 @@
 import Int8Kernels
 import ViTLite
 
-/// Turns a smoothed model and its statistics into integers.
+/// Turns a model whose blocks are in integers already into one that can be written: settles the unit of the residual
+/// stream, and quantizes what stands around the blocks.
 struct ModelQuantizer {
+  /// Its blocks are not read.
   let model: FloatModel
-  let statistics: ActivationStatistics
-  /// One for each block.
-  let factors: [ClippingFactors]
+  let seen: CalibratedBlocks
   let options: CalibrationOptions
   let preprocessing: Preprocessing?
   let mapping: PixelMapping
 
-  /// Sampled inputs of every layer; nil to round weights to nearest.
-  private var inputs: SampledInputs? { options.rounding == .calibrated ? statistics.inputs : nil }
-
   private static let outputFractionBits = 16
 
-  /// The model with all layers at 8 bits and, in the same units, with all of them wide.
-  func quantize(
-    progress: (Int) -> Void
-  ) throws(CalibrationError) -> (narrow: QuantizedModel, wide: QuantizedModel) {
+  /// The model with all layers at 8 bits and, in the same units, with all of them wide; see `CalibratedBlocks.wide`.
+  func quantize() throws(CalibrationError) -> (narrow: QuantizedModel, wide: QuantizedModel) {
     let largest = largestResidualFractionBits()
-    // Wide layers are made first, because that is quick and gives the bounds of the layers' outputs.
-    var wide = quantize(residualFractionBits: largest, isWide: true) { _ in }
+    // Wide layers come first, because that is quick and gives the bounds of the layers' outputs.
+    var wide = quantize(residualFractionBits: largest, isWide: true)
     var bits = try fractionBits(for: wide, atMost: largest)
     while true {
-      let narrow = quantize(residualFractionBits: bits, isWide: false, progress: progress)
+      let narrow = quantize(residualFractionBits: bits, isWide: false)
       let fitting = try fractionBits(for: narrow, atMost: bits)
       if fitting == bits {
-        if wide.residualFractionBits != bits { wide = quantize(residualFractionBits: bits, isWide: true) { _ in } }
+        if wide.residualFractionBits != bits { wide = quantize(residualFractionBits: bits, isWide: true) }
         try narrow.checkBounds()
         try wide.checkBounds()
         return (narrow, wide)
@@ -50,20 +45,14 @@ struct ModelQuantizer {
 
   /// The most fraction bits with which four times the largest magnitude that calibration saw fits.
   private func largestResidualFractionBits() -> Int {
-    let largest = max(Double(statistics.residualMagnitude), 1e-3) * 4
-    return min(max(29 - Int(largest.exponent), 0), 20)
+    let largest = max(Double(seen.residual.magnitude), 1e-3) * 4
+    return min(max(29 - Int(largest.exponent), 0), RoundedBlock.residualFractionBits)
   }
 
-  private func quantize(
-    residualFractionBits: Int, isWide: Bool, progress: (Int) -> Void
-  ) -> QuantizedModel {
+  private func quantize(residualFractionBits: Int, isWide: Bool) -> QuantizedModel {
     let configuration = model.configuration
-    let blockQuantizer = BlockQuantizer(
-      configuration: configuration, options: options, residualFractionBits: residualFractionBits, isWide: isWide)
-    var blocks: [QuantizedBlock] = []
-    for (index, block) in model.blocks.enumerated() {
-      blocks.append(blockQuantizer.quantize(block, statistics.blocks[index], factors[index], inputs?.blocks[index]))
-      progress(index + 1)
+    let blocks = (isWide ? seen.wide : seen.narrow).map {
+      $0.quantized(residualFractionBits: residualFractionBits, layerNormEpsilon: configuration.layerNormEpsilon)
     }
     let residualUnit = LinearQuantizer.power(-residualFractionBits)
     let finalBits = finalFractionBits()
@@ -93,7 +82,7 @@ struct ModelQuantizer {
   /// The static range of the head's input. Its 15 bits have room for all values seen, so that nothing is clipped unless
   /// an observer is named.
   private var headRange: ValueRange? {
-    options.activations == .static ? statistics.headInput.range(options.observer ?? .minmax) : nil
+    options.activations == .static ? seen.readout.headInput.range(options.observer ?? .minmax) : nil
   }
 
   private func positions(unit: Double) -> [Int32] {
@@ -109,12 +98,12 @@ struct ModelQuantizer {
     var layer = model.patchEmbedding
     layer.scaleInputs(by: (0..<inputCount).map { mapping.scale[$0 / perChannel] })
     let units = [Double](repeating: unit, count: layer.outputs)
-    let seen = inputs.map { sampled in
-      let rows = sampled.patches.indices.map { sampled.patches[$0] / mapping.scale[$0 % inputCount / perChannel] }
+    let sampled = seen.patches.map { patches in
+      let rows = patches.indices.map { patches[$0] / mapping.scale[$0 % inputCount / perChannel] }
       return LayerInputs(rows, inputs: inputCount, rounding: nil)
     }
     let quantizer = LinearQuantizer(inputUnit: 1, outputUnits: units)
-    var quantized = (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer, seen: seen)).layer
+    var quantized = (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer, seen: sampled)).layer
     for output in 0..<layer.outputs {
       let step = Double(quantized.multiplier[output]) * LinearQuantizer.power(-Int(quantized.shift)) * unit
       var bias = Double(quantized.bias[output]) * unit
@@ -151,7 +140,7 @@ struct ModelQuantizer {
 
   /// The shift that brings the head's input to int16, where twice the largest magnitude that calibration saw fits.
   private func headInputShift(_ unit: Double) -> Int32 {
-    let largest = max(statistics.headInput.maximum, -statistics.headInput.minimum)
+    let largest = max(seen.readout.headInput.maximum, -seen.readout.headInput.minimum)
     guard largest.isFinite, largest > 0 else { return 0 }
     let levels = Double(largest) / unit / BlockQuantizer.seenLevel
     return levels <= 1 ? 0 : Int32(min(Int(levels.exponent) + 1, 24))

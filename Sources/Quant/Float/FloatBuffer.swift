@@ -23,6 +23,11 @@ import ViTLite
     copy(from: values)
   }
 
+  convenience init(copying other: FloatBuffer) {
+    self.init(count: other.count)
+    unsafe base.update(from: other.base, count: other.count)
+  }
+
   deinit { unsafe memory.deallocate() }
 
   /// The first `count` floats.

@@ -38,6 +38,22 @@ import ViTLite
     pooler = model.pooler.map { PackedFloatLinear($0) }
   }
 
+  /// The same model with this block in every place, for calibration, which has one block at a time. All else is shared.
+  func having(_ block: PackedBlock) -> FloatReference { FloatReference(self, block: block) }
+
+  private init(_ other: FloatReference, block: PackedBlock) {
+    configuration = other.configuration
+    scoreScale = other.scoreScale
+    probabilityScale = other.probabilityScale
+    gemm = other.gemm
+    patchEmbedding = other.patchEmbedding
+    base = other.base
+    blocks = Array(repeating: block, count: other.configuration.depth)
+    finalNorm = other.finalNorm
+    head = other.head
+    pooler = other.pooler
+  }
+
   // MARK: The forward pass
 
   /// Runs one image.
@@ -79,7 +95,7 @@ import ViTLite
   }
 
   /// Pixels to tokens: residual = prefix tokens, then patches W + b + positions.
-  private func embed<Tap: ActivationTap>(_ pixels: Span<Float>, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+  func embed<Tap: ActivationTap>(_ pixels: Span<Float>, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     let (patches, width) = (configuration.patches, configuration.width)
     copyPatches(pixels, into: workspace.patches)
     observe(.patches, 0, workspace.patches, patches, configuration.patchInputs, &tap)
@@ -91,7 +107,7 @@ import ViTLite
   }
 
   /// residual += layerScale1 * attnOut(attention(ln1(residual)))
-  private func attention<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+  func attention<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     let block = blocks[index]
     let (tokens, width) = (configuration.tokens, configuration.width)
     observe(.residual, index, workspace.residual, tokens, width, &tap)
@@ -103,7 +119,7 @@ import ViTLite
   }
 
   /// residual += layerScale2 * ffnDown(gelu(ffnUp(ln2(residual))))
-  private func mlp<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+  func mlp<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     let block = blocks[index]
     let (tokens, width) = (configuration.tokens, configuration.width)
     observe(.residualMiddle, index, workspace.residual, tokens, width, &tap)
@@ -153,7 +169,7 @@ import ViTLite
   }
 
   /// Tokens to the final tokens, the pooled row and the logits.
-  private func readOut<Tap: ActivationTap>(
+  func readOut<Tap: ActivationTap>(
     _ workspace: FloatWorkspace, _ hiddenStates: [[Float]], _ tap: inout Tap
   ) -> FloatOutput {
     let (tokens, width, depth) = (configuration.tokens, configuration.width, configuration.depth)
@@ -280,7 +296,7 @@ public struct FloatOutput: Sendable {
   public var logits: [Float]?
 }
 
-private struct PackedNorm: Sendable {
+struct PackedNorm: Sendable {
   let gain: FloatBuffer
   let bias: FloatBuffer
 
@@ -290,7 +306,8 @@ private struct PackedNorm: Sendable {
   }
 }
 
-private struct PackedBlock: Sendable {
+/// The weights of a block as the products read them.
+struct PackedBlock: Sendable {
   let ln1: PackedNorm
   let ln2: PackedNorm
   let layers: BlockLayers<PackedFloatLinear>

@@ -3,8 +3,8 @@ import ViTLite
 
 /// Memory for one image at a time going through a `FloatReference`; one for each thread.
 package final class FloatWorkspace {
-  /// The residual stream: `tokens x width`.
-  let residual: FloatBuffer
+  /// The residual stream: `tokens x width`. A caller that keeps those of many images may put each in its place.
+  var residual: FloatBuffer
   /// `patches x patch inputs`.
   let patches: FloatBuffer
   /// Norm outputs: `tokens x width`.

@@ -4,8 +4,9 @@ import ViTLite
 extension HistogramObserver {
   /// The range that this kind of observer chooses; it always includes 0. `0 ... 0` when nothing was seen.
   package func range(_ kind: ObserverKind) -> ValueRange {
-    guard total > 0 else { return ValueRange(low: 0, high: 0) }
+    guard minimum <= maximum else { return ValueRange(low: 0, high: 0) }
     let whole = ValueRange(low: min(minimum, 0), high: max(maximum, 0))
+    guard total > 0 else { return whole }
     switch kind {
     case .minmax: return whole
     case .percentile: return percentileRange(within: whole, outside: 0.0001)

@@ -12,6 +12,9 @@ public enum ObserverKind: String, Sendable, CaseIterable {
   /// The range with the least Kullback-Leibler divergence after quantization to 255 steps
   /// (Migacz, "8-bit inference with TensorRT", 2017).
   case entropy
+
+  /// Whether the choice depends on how many values there are of each size.
+  var readsCounts: Bool { self != .minmax }
 }
 
 /// Extremes and a histogram of all values of a tensor.
@@ -26,24 +29,22 @@ package struct HistogramObserver: Sendable, Equatable {
   package private(set) var minimum: Float = .infinity
   package private(set) var maximum: Float = -.infinity
   /// `2 * side` bins; bin `i` holds values in `(i - side) * 2^exponent ..< (i - side + 1) * 2^exponent`.
-  private(set) var counts = [UInt64](repeating: 0, count: 2 * side)
+  private(set) var counts = Self.noCounts
   private(set) var exponent = narrowestExponent
   package private(set) var total: UInt64 = 0
+
+  /// Shared until something is counted.
+  private static let noCounts = [UInt64](repeating: 0, count: 2 * side)
 
   package init() {}
 
   /// Takes values in; NaN and infinities are left out.
-  package mutating func observe(_ values: Span<Float>) {
-    var low = minimum
-    var high = maximum
-    for index in values.indices where values[index].isFinite {
-      low = min(low, values[index])
-      high = max(high, values[index])
-    }
-    guard low <= high else { return }
-    minimum = low
-    maximum = high
-    widen(to: Self.exponent(covering: max(high.magnitude, low.magnitude)))
+  ///
+  /// - Parameter counting: false where only the extremes are needed: the histogram then does not hold these values.
+  package mutating func observe(_ values: Span<Float>, counting: Bool = true) {
+    observeExtremes(values)
+    guard counting, minimum <= maximum else { return }
+    widen(to: Self.exponent(covering: max(maximum.magnitude, minimum.magnitude)))
     // In double precision, where no product underflows: a tiny negative value must not become 0.
     let scale = Double(sign: .plus, exponent: -exponent, significand: 1)
     for index in values.indices where values[index].isFinite {
@@ -53,14 +54,40 @@ package struct HistogramObserver: Sendable, Equatable {
     }
   }
 
+  /// The comparison is one of integers, which the compiler turns into vector code; it makes no difference between 0 and
+  /// -0 that could be seen.
+  private mutating func observeExtremes(_ values: Span<Float>) {
+    var low = Self.ordered(minimum)
+    var high = Self.ordered(maximum)
+    for index in values.indices {
+      let ordered = Self.ordered(values[index])
+      let isFinite = values[index].bitPattern & 0x7F80_0000 != 0x7F80_0000
+      low = min(low, isFinite ? ordered : Int32.max)
+      high = max(high, isFinite ? ordered : Int32.min)
+    }
+    minimum = Self.float(low)
+    maximum = Self.float(high)
+  }
+
+  /// An integer that compares as the float does: a negative float's bits count down, so all but the sign are flipped.
+  private static func ordered(_ value: Float) -> Int32 {
+    let bits = Int32(bitPattern: value.bitPattern)
+    return bits ^ (bits >> 31 & 0x7FFF_FFFF)
+  }
+
+  private static func float(_ ordered: Int32) -> Float {
+    Float(bitPattern: UInt32(bitPattern: ordered ^ (ordered >> 31 & 0x7FFF_FFFF)))
+  }
+
   package mutating func merge(_ other: HistogramObserver) {
+    minimum = min(minimum, other.minimum)
+    maximum = max(maximum, other.maximum)
+    guard other.total > 0 else { return }
     var other = other
     let common = max(exponent, other.exponent)
     widen(to: common)
     other.widen(to: common)
     for bin in counts.indices { counts[bin] += other.counts[bin] }
-    minimum = min(minimum, other.minimum)
-    maximum = max(maximum, other.maximum)
     total += other.total
   }
 

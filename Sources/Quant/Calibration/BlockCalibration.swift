@@ -1,0 +1,112 @@
+import Int8Kernels
+import ViTLite
+
+/// What block by block calibration gives: blocks in integers that do not depend on the unit of the residual stream yet,
+/// which is known after the last one.
+struct CalibratedBlocks {
+  var narrow: [RoundedBlock] = []
+  /// In the same units, all layers wide. Of layers that nobody may choose only the bounds are there.
+  var wide: [RoundedBlock] = []
+  /// Largest magnitude of the residual stream.
+  var residual = MagnitudeObserver()
+  /// What the head reads.
+  var readout: ReadoutObservation
+  /// Sampled patches, to round the patch embedding's weights; nil to round to nearest.
+  var patches: [Float]?
+}
+
+/// Takes all samples through the float model, block by block, and quantizes each block as soon as it was seen.
+///
+/// Each block is passed twice: as it is, to choose what smoothing and centering move, and again with that moved, to
+/// choose ranges and to round its weights. Each of the two passes has residual streams of its own, so that what is seen
+/// of a block is what running either model as a whole would show. Memory holds the two residual streams of all samples,
+/// and weights and sampled rows of one block.
+struct BlockCalibration {
+  private let model: FloatModel
+  private let options: CalibrationOptions
+  private let samples: SampleSet
+  private var observing: CalibrationPass
+  private var measuring: CalibrationPass
+
+  init(_ model: FloatModel, samples: SampleSet, options: CalibrationOptions) {
+    self.model = model
+    self.samples = samples
+    self.options = options
+    let reference = FloatReference(model.foldedFrame())
+    let searchesClipping = Self.searchesClipping(samples, options)
+    observing = CalibrationPass(
+      reference, samples: samples,
+      scope: ObservationScope(
+        ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0,
+        sampledLayers: FloatBlock.smoothedLayers),
+      options: options)
+    measuring = CalibrationPass(
+      reference, samples: samples,
+      scope: ObservationScope(
+        ranges: options.activations == .static ? options.observer ?? .minmax : nil,
+        sampledRows: options.rounding == .calibrated || searchesClipping ? RowSampler.roundingRows : 0),
+      options: options)
+  }
+
+  private static func searchesClipping(_ samples: SampleSet, _ options: CalibrationOptions) -> Bool {
+    options.activations == .static && options.observer == nil && samples.count > 1
+  }
+
+  mutating func run(
+    preprocessing: Preprocessing?, progress: (CalibrationProgress) -> Void
+  ) throws(CalibrationError) -> CalibratedBlocks {
+    let depth = model.configuration.depth
+    func step(_ phase: CalibrationProgress.Phase, _ done: Int, _ total: Int) {
+      progress(CalibrationProgress(phase: phase, done: done, total: total))
+    }
+    let patches = try measuring.embed(preprocessing: preprocessing) { step(.observing, $0, samples.count) }
+    observing.start(from: measuring)
+    var blocks = CalibratedBlocks(
+      readout: ReadoutObservation(measuring.scope), patches: options.rounding == .calibrated ? patches : nil)
+    for index in 0..<depth {
+      let folded = model.foldedBlock(index)
+      let observed = try observing.run(folded, at: index, parts: [0..<samples.count]) {
+        step(.observing, $0, samples.count)
+      }
+      let block = folded.smoothed(observed[0], options: options)
+      step(.smoothing, index + 1, depth)
+      let halves = try measuring.run(block, at: index, parts: samples.halves) { step(.measuring, $0, samples.count) }
+      quantize(block, at: index, seen: halves, into: &blocks)
+      step(.quantizing, index + 1, depth)
+    }
+    blocks.readout = try measuring.readOut()
+    blocks.residual.merge(blocks.readout.residual)
+    return blocks
+  }
+
+  private func quantize(
+    _ block: FloatBlock, at index: Int, seen halves: consuming [BlockObservation], into blocks: inout CalibratedBlocks
+  ) {
+    var factors = ClippingFactors()
+    if Self.searchesClipping(samples, options) {
+      factors = ClippingSearch(block: block, halves: halves.map { ($0.seen, $0.rows) }).factors(
+        threads: options.threads)
+    }
+    var observation = halves.removeFirst()
+    while !halves.isEmpty { observation.merge(halves.removeFirst()) }
+    blocks.residual.merge(observation.residual)
+
+    let quantizer = BlockQuantizer(configuration: model.configuration, options: options)
+    var none: BlockLayers<[Float]>?
+    var wide = quantizer.quantize(block, observation.seen, factors, &none, isWide: true)
+    let mayWidenAll = options.ranksLayers || options.targetSQNR != nil
+    wide.dropWeights { mayWidenAll || options.wideLayers.contains(.block(index, $0)) }
+    blocks.wide.append(wide)
+    var rows: BlockLayers<[Float]>?
+    if options.rounding == .calibrated { rows = observation.takeRows() }
+    blocks.narrow.append(quantizer.quantize(block, observation.seen, factors, &rows, isWide: false))
+  }
+}
+
+extension SampleSet {
+  /// The first half and the rest, not every other sample, so that neighbours such as crops of one photo are in the same
+  /// half. One range for a single sample.
+  fileprivate var halves: [Range<Int>] {
+    count > 1 ? [0..<count / 2, count / 2..<count] : [0..<count]
+  }
+}

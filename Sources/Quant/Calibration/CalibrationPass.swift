@@ -1,0 +1,167 @@
+import Int8Kernels
+import ViTLite
+
+/// All samples on their way through a float model, block by block: of the activations there are only the residual
+/// streams between two blocks, and the weights of one block at a time.
+struct CalibrationPass {
+  /// The model without its blocks.
+  let reference: FloatReference
+  let samples: SampleSet
+  let scope: ObservationScope
+  let threads: Int
+  /// Of each sample: `tokens x width`.
+  private(set) var residuals: [FloatBuffer] = []
+  private var samplers: [RowSampler]
+
+  init(
+    _ reference: FloatReference, samples: SampleSet, scope: ObservationScope, options: CalibrationOptions
+  ) {
+    self.reference = reference
+    self.samples = samples
+    self.scope = scope
+    threads = options.threads
+    let rows = scope.rowsPerImage(samples.count)
+    samplers = (0..<samples.count).map { RowSampler(rowsPerImage: rows, seed: options.seed &+ UInt64($0)) }
+  }
+
+  /// Starts the residual streams.
+  ///
+  /// - Returns: sampled patches, `rows x patch inputs`.
+  mutating func embed(preprocessing: Preprocessing?, progress: (Int) -> Void) throws(CalibrationError) -> [Float] {
+    let (reference, samples, samplers) = (reference, samples, samplers)
+    let configuration = reference.configuration
+    var patches: [Float] = []
+    try forEachInOrder(count: samples.count, threads: threads) { () throws(CalibrationError) in
+      FloatWorkspace(configuration)
+    } body: { (workspace, index) throws(CalibrationError) in
+      let values = samples.values(of: index, preprocessing: preprocessing)
+      guard values.allSatisfy(\.isFinite) else {
+        throw .notFinite(what: "the input", sample: samples.names[index])
+      }
+      workspace.residual = FloatBuffer(count: configuration.tokens * configuration.width)
+      var tap = PatchTap(sampler: samplers[index])
+      reference.embed(values.span, workspace, &tap)
+      return (residual: workspace.residual, tap: tap)
+    } consume: { (index, result) throws(CalibrationError) in
+      residuals.append(result.residual)
+      self.samplers[index] = result.tap.sampler
+      patches += result.tap.rows
+      progress(index + 1)
+      return true
+    }
+    return patches
+  }
+
+  /// Starts with copies of another pass's residual streams, which that pass has just made of the same embedding.
+  mutating func start(from other: CalibrationPass) {
+    residuals = other.residuals.map { FloatBuffer(copying: $0) }
+    for index in samplers.indices { _ = samplers[index].choose(of: reference.configuration.patches) }
+  }
+
+  /// Takes all samples through one block.
+  ///
+  /// - Returns: what was seen of each of these ranges of samples, the same for any number of threads.
+  mutating func run(
+    _ block: FloatBlock, at index: Int, parts: [Range<Int>], progress: (Int) -> Void
+  ) throws(CalibrationError) -> [BlockObservation] {
+    let reference = reference.having(PackedBlock(block))
+    let configuration = reference.configuration
+    var observations: [BlockObservation] = []
+    for part in parts {
+      var total = BlockObservation(configuration, scope)
+      // The first part takes the others in.
+      total.reserveRows(images: observations.isEmpty ? samples.count : part.count, of: samples.count)
+      try run(reference, at: index, part, into: &total, progress)
+      observations.append(total)
+    }
+    return observations
+  }
+
+  private mutating func run(
+    _ reference: FloatReference, at index: Int, _ part: Range<Int>, into total: inout BlockObservation,
+    _ progress: (Int) -> Void
+  ) throws(CalibrationError) {
+    let (scope, residuals, samplers) = (scope, residuals, samplers)
+    try forEachInOrder(count: part.count, threads: threads) { () throws(CalibrationError) in
+      FloatWorkspace(reference.configuration)
+    } body: { (workspace, offset) throws(CalibrationError) in
+      let sample = part.lowerBound + offset
+      workspace.residual = residuals[sample]
+      var observation = BlockObservation(reference.configuration, scope, sampler: samplers[sample])
+      reference.attention(index, workspace, &observation)
+      reference.mlp(index, workspace, &observation)
+      observation.observeLeaving(workspace.residual)
+      return observation
+    } consume: { (offset, observation) throws(CalibrationError) in
+      let sample = part.lowerBound + offset
+      try check(observation.residual, sample)
+      try check(observation.leaving, sample)
+      self.samplers[sample] = observation.sampler
+      total.merge(observation)
+      progress(sample + 1)
+      return true
+    }
+  }
+
+  /// What the model's end reads: the residual streams, and the rows of the head.
+  func readOut() throws(CalibrationError) -> ReadoutObservation {
+    let (reference, residuals) = (reference, residuals)
+    let scope = scope
+    var total = ReadoutObservation(scope)
+    try forEachInOrder(count: samples.count, threads: threads) { () throws(CalibrationError) in
+      FloatWorkspace(reference.configuration)
+    } body: { (workspace, index) throws(CalibrationError) in
+      workspace.residual = residuals[index]
+      var observation = ReadoutObservation(scope)
+      _ = reference.readOut(workspace, [], &observation)
+      return observation
+    } consume: { (index, observation) throws(CalibrationError) in
+      try check(observation.residual, index)
+      total.merge(observation)
+      return true
+    }
+    return total
+  }
+
+  private func check(_ residual: MagnitudeObserver, _ sample: Int) throws(CalibrationError) {
+    guard residual.isFinite else {
+      throw .notFinite(what: "the float model's activations", sample: samples.names[sample])
+    }
+  }
+}
+
+/// Samples the patches of an image.
+private struct PatchTap: ActivationTap, Sendable {
+  var sampler: RowSampler
+  var rows: [Float] = []
+
+  mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
+    guard site == .patches else { return }
+    RowSampler.append(sampler.choose(of: rows), of: values, columns: columns, to: &self.rows)
+  }
+}
+
+/// What calibration sees after the last block. Two halves of the data can be merged.
+struct ReadoutObservation: Sendable, ActivationTap {
+  /// Largest magnitude of the residual stream that leaves the last block.
+  private(set) var residual = MagnitudeObserver()
+  private(set) var headInput = HistogramObserver()
+  private let counting: Bool
+
+  init(_ scope: ObservationScope) {
+    counting = scope.ranges?.readsCounts ?? false
+  }
+
+  mutating func merge(_ other: ReadoutObservation) {
+    residual.merge(other.residual)
+    headInput.merge(other.headInput)
+  }
+
+  mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
+    switch site {
+    case .finalNormInput: residual.observe(values)
+    case .headInput: headInput.observe(values, counting: counting)
+    default: break
+    }
+  }
+}

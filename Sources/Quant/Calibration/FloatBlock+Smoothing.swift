@@ -1,0 +1,132 @@
+import Int8Kernels
+import ViTLite
+
+extension FloatBlock {
+  /// The layers whose input is smoothed.
+  static let smoothedLayers: [BlockLayer] = [.attnQKV, .attnOut, .ffnUp]
+
+  /// The same function with ranges that quantize better:
+  /// - the outputs of both norms and of attention smoothed, with the strength that drifts least on sampled rows;
+  /// - queries and keys brought to equal ranges, channel by channel;
+  /// - keys without their mean: it adds the same number to all scores of a query, which does not change the softmax;
+  /// - values without the middle of their range, which is added to the projection's output by its bias instead.
+  func smoothed(_ observation: BlockObservation, options: CalibrationOptions) -> FloatBlock {
+    var block = self
+    block.center(observation.seen.qkv)
+    if options.smoothing {
+      block.balance(observation.seen.qkv)
+      block.smooth(observation, options)
+    }
+    return block
+  }
+
+  /// Subtracts the keys' mean and the middle of the values' range.
+  private mutating func center(_ seen: ChannelObserver) {
+    let width = layers.attnOut.outputs
+    let means = seen.mean
+    let centers = seen.center
+    for channel in width..<2 * width { layers.attnQKV.bias[channel] -= means[channel] }
+    for channel in 0..<width {
+      let center = centers[2 * width + channel]
+      layers.attnQKV.bias[2 * width + channel] -= center
+      for output in 0..<width {
+        layers.attnOut.bias[output] += layers.attnOut.weight[output * width + channel] * center
+      }
+    }
+  }
+
+  /// Gives each channel's query and (centered) key the same range; their product stays.
+  private mutating func balance(_ seen: ChannelObserver) {
+    let width = layers.attnOut.outputs
+    let means = seen.mean
+    let factors = (0..<width).map { channel -> Float in
+      let key = width + channel
+      let query = max(seen.maximum[channel], -seen.minimum[channel])
+      let centered = max(seen.maximum[key] - means[key], means[key] - seen.minimum[key])
+      return query > 0 && centered > 0 ? (centered / query).squareRoot() : 1
+    }
+    layers.attnQKV.scaleOutputs(0..<width) { factors[$0] }
+    layers.attnQKV.scaleOutputs(width..<2 * width) { 1 / factors[$0] }
+  }
+
+  /// Smooths the norms' and the attention's outputs; values must have been centered.
+  private mutating func smooth(_ observation: BlockObservation, _ options: CalibrationOptions) {
+    let width = layers.attnOut.outputs
+    let factors = SmoothingSearch(self, observation, options).factors()
+    for (layer, factors) in zip(Self.smoothedLayers, factors) {
+      layers[layer].scaleInputs(by: factors)
+      switch layer {
+      case .attnQKV: ln1.divide(by: factors)
+      case .attnOut: layers.attnQKV.scaleOutputs(2 * width..<3 * width) { 1 / factors[$0] }
+      case .ffnUp: ln2.divide(by: factors)
+      case .ffnDown: break
+      }
+    }
+  }
+}
+
+/// Searches the strength of smoothing for the inputs of a block's layers.
+private struct SmoothingSearch {
+  /// Strengths that are tried for each layer; no smoothing at all is tried first.
+  private static let alphas: [Float] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+
+  private struct Site: Sendable {
+    let drift: LayerDrift
+    /// One for each candidate.
+    let factors: [[Float]]
+
+    init(_ layer: FloatLinear, rows: [Float], magnitudes: [Float], groups: [Range<Int>]) {
+      drift = LayerDrift(rows: rows, layer: layer, groups: groups)
+      let weights = layer.inputMagnitudes(0..<layer.outputs)
+      factors =
+        [[Float](repeating: 1, count: layer.inputs)]
+        + SmoothingSearch.alphas.map { Smoothing.factors(activation: magnitudes, weight: weights, alpha: $0) }
+    }
+  }
+
+  private let sites: [Site]
+  private let options: CalibrationOptions
+
+  /// - Parameter block: with its values centered; `observation` is of the block before that.
+  init(_ block: FloatBlock, _ observation: BlockObservation, _ options: CalibrationOptions) {
+    self.options = options
+    sites = concurrentMap(count: FloatBlock.smoothedLayers.count, threads: options.threads) { index in
+      let name = FloatBlock.smoothedLayers[index]
+      let layer = block.layers[name]
+      let seen = observation.seen
+      var rows = observation.rows[name]
+      var magnitudes = seen.inputs[name].magnitude
+      if name == .attnOut {
+        // Because the softmax's weights add up to 1, attention's output is shifted by what was subtracted from the
+        // values.
+        let width = layer.inputs
+        let centers = Array(seen.qkv.center[(2 * width)...])
+        for start in stride(from: 0, to: rows.count, by: width) {
+          for channel in 0..<width { rows[start + channel] -= centers[channel] }
+        }
+        magnitudes = (0..<width).map { channel in
+          max(
+            seen.inputs.attnOut.maximum[channel] - centers[channel],
+            centers[channel] - seen.inputs.attnOut.minimum[channel])
+        }
+      }
+      return Site(layer, rows: rows, magnitudes: magnitudes, groups: name.outputGroups(layer.outputs))
+    }
+  }
+
+  /// The factors of each layer that make its output drift least on the sampled rows.
+  func factors() -> [[Float]] {
+    let candidates = Self.alphas.count + 1
+    let activations = options.activations
+    let errors = concurrentMap(count: sites.count * candidates, threads: options.threads) { [sites] index in
+      let site = sites[index / candidates]
+      return site.drift.error(factors: site.factors[index % candidates], activations: activations)
+    }
+    return sites.indices.map { site in
+      var best = 0
+      for candidate in 1..<candidates
+      where errors[site * candidates + candidate] < errors[site * candidates + best] { best = candidate }
+      return sites[site].factors[best]
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import Int8Kernels
+import ViTLite
+
+/// The largest magnitude of values, and whether all are finite.
+struct MagnitudeObserver: Sendable, Equatable {
+  /// The bits of the largest magnitude: without the sign, floats and their bits have the same order, NaN beyond infinity.
+  private var largest: UInt32 = 0
+
+  var magnitude: Float { Float(bitPattern: largest) }
+  var isFinite: Bool { magnitude.isFinite }
+
+  mutating func observe(_ values: Span<Float>) {
+    var largest = largest
+    for index in values.indices { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }
+    self.largest = largest
+  }
+
+  mutating func merge(_ other: MagnitudeObserver) { largest = max(largest, other.largest) }
+}
