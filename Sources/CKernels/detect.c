@@ -39,16 +39,18 @@ static int may_use_tiles(void) {
 static uint32_t detect(void) {
   uint32_t eax, ebx, ecx, edx;
   uint32_t found = 0;
-  const uint32_t osxsave = 1u << 27, avx = 1u << 28, fma = 1u << 12;
-  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !has(ecx, osxsave | avx)) return 0;
+  const uint32_t osxsave = 1u << 27, avx = 1u << 28, fma = 1u << 12, pclmulqdq = 1u << 1;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return 0;
+  if (has(ecx, pclmulqdq)) found |= vq_isa_carryless;
+  if (!has(ecx, osxsave | avx)) return found;
   const int has_fma = has(ecx, fma);
   const uint64_t states = enabled_states();
-  if ((states & 0x6) != 0x6) return 0;
-  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
+  if ((states & 0x6) != 0x6) return found;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return found;
   const uint32_t subleaves = eax;
 
   const uint32_t avx2 = 1u << 5;
-  if (!has(ebx, avx2)) return 0;
+  if (!has(ebx, avx2)) return found;
   found |= vq_isa_avx2;
   if (has_fma) found |= vq_isa_avx2_fma;
 
@@ -83,15 +85,20 @@ static int feature(const char *name) {
 static uint32_t detect(void) {
   uint32_t found = vq_isa_neon;
 #if defined(__linux__)
-  const unsigned long asimddp = 1ul << 20;  // in AT_HWCAP
+  const unsigned long pmull = 1ul << 4, asimddp = 1ul << 20;  // in AT_HWCAP
   const unsigned long i8mm = 1ul << 13;     // in AT_HWCAP2
+  if (getauxval(AT_HWCAP) & pmull) found |= vq_isa_carryless;
   if (getauxval(AT_HWCAP) & asimddp) found |= vq_isa_dotprod;
   if (getauxval(AT_HWCAP2) & i8mm) found |= vq_isa_i8mm;
 #elif defined(__APPLE__)
+  if (feature("hw.optional.arm.FEAT_PMULL")) found |= vq_isa_carryless;
   if (feature("hw.optional.arm.FEAT_DotProd")) found |= vq_isa_dotprod;
   if (feature("hw.optional.arm.FEAT_I8MM")) found |= vq_isa_i8mm;
 #else
   // There is no operating system to ask: the features that the compiler was told to assume.
+#if defined(__ARM_FEATURE_AES)
+  found |= vq_isa_carryless;
+#endif
 #if defined(__ARM_FEATURE_DOTPROD)
   found |= vq_isa_dotprod;
 #endif

@@ -17,7 +17,7 @@ struct Failure: Error {
   init(_ error: IntegerModelError) {
     switch error {
     case .file: self.init(VITQUANT_ERROR_READ, error.description)
-    case .format, .invalid, .checksum: self.init(VITQUANT_ERROR_MODEL, error.description)
+    case .format, .invalid, .checksum, .headerChecksum: self.init(VITQUANT_ERROR_MODEL, error.description)
     }
   }
 

@@ -88,7 +88,7 @@ public func modelClose(handle: OpaquePointer?) {
 public func modelVerify(handle: OpaquePointer?, error: UnsafeMutablePointer<vitquant_error>?) -> vitquant_status {
   unsafe report(to: error) { () throws(Failure) in
     let model = try unsafe model(of: handle)
-    do throws(IntegerModelError) { try model.verifyChecksums() } catch { throw Failure(error) }
+    do throws(IntegerModelError) { try model.verify() } catch { throw Failure(error) }
   }
 }
 

@@ -22,8 +22,23 @@ struct Arm64Kernels {
       print("\(set.name) \(comparison.cases) comparisons")
       allAgree = allAgree && set.verdict == .equal
     }
+    allAgree = checksumsAgree() && allAgree
     if !allAgree { exit_with_failure() }
     print("all kernels equal, \(InstructionSet.fastest.name) is the fastest")
+  }
+
+  /// Compares the checksum that the processor's instructions give with the definition.
+  static func checksumsAgree() -> Bool {
+    let bytes = (0..<1500).map { UInt8(truncatingIfNeeded: $0 &* 151 &+ $0 &>> 3) }
+    var agree = true
+    for length in [0, 63, 127, 128, 129, 191, 192, 1023, 1400] {
+      for first in 0..<17 {
+        let part = bytes.span.bytes.extracting(first..<first + length)
+        agree = agree && CRC32.checksum(of: part) == CRC32.portableChecksum(of: part)
+      }
+    }
+    print("checksums \(agree ? "equal" : "DIFFERENT")\(vq_find_crc32_fold() == nil ? ", portable" : "")")
+    return agree
   }
 
   /// Whether the table has kernels for this architecture.

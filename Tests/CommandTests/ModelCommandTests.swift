@@ -63,6 +63,27 @@ struct VerifyTests {
     }
   }
 
+  @Test("A damaged model runs only when asked not to verify it, and only where its structure is whole")
+  func damagedRun() throws {
+    let scratch = try Scratch()
+    let whole = try Data(contentsOf: URL(filePath: TestModels.fashionInt8))
+    let path = scratch.path("damaged.gguf")
+    let photo = TestModels.fashionSamples + "/00-ankle-boot.png"
+    var damaged = whole
+    damaged[whole.count / 2] ^= 4
+    try damaged.write(to: scratch.url("damaged.gguf"))
+    try Program.expectRefusal(["run", path, photo], status: 3, naming: ["damaged.gguf", "checksum"])
+    try Program.expectRefusal(
+      ["run", path, photo, "--memory-limit", "64M"], status: 3, naming: ["damaged.gguf", "checksum"])
+    #expect(try Program.run("run", path, photo, "--no-verify").status == 0)
+    #expect(try Program.run("inspect", path).status == 0)
+    try Program.expectRefusal(["bench", path], status: 3, naming: ["damaged.gguf"])
+    try whole.dropLast().write(to: scratch.url("damaged.gguf"))
+    try Program.expectRefusal(["run", path, photo, "--no-verify"], status: 3, naming: ["damaged.gguf"])
+    try Program.expectRefusal(
+      ["run", TestModels.fashion, photo, "--no-verify"], status: 2, naming: ["--no-verify", "int8"])
+  }
+
   @Test("A file that cannot be read is bad input")
   func unreadableFile() throws {
     try Program.expectRefusal(["verify", "/nowhere.gguf"], status: 3, naming: ["/nowhere.gguf"])

@@ -29,7 +29,7 @@ struct IntegerModelFileTests {
   private func expectRoundTrip(_ quantized: QuantizedModel) throws {
     let bytes = quantized.bytes
     let model = try IntegerModel(bytes)
-    try model.verifyChecksums()
+    try model.verify()
     #expect(model.byteCount == bytes.count)
     #expect(model.configuration == quantized.configuration)
     #expect(model.preprocessing == quantized.preprocessing)

@@ -100,8 +100,16 @@ enum {
   // For the float reference only:
   vq_isa_avx2_fma = 1 << 16,
   vq_isa_avx512f = 1 << 17,
+  // For checksums: carry-less products of 64 bits.
+  vq_isa_carryless = 1 << 18,
 };
 uint32_t vq_detect_isas(void);
+
+// Reduces bytes to 16 whose CRC-32, continued from a state of 0, is that of all of them continued from `state`.
+// `count` is a multiple of 64, at least 64.
+typedef void vq_crc32_fold(const uint8_t *bytes, size_t count, uint32_t state, uint8_t *rest);
+// NULL where this processor has no such instructions.
+vq_crc32_fold *_Nullable vq_find_crc32_fold(void);
 
 // One row of the table in instruction_sets.c.
 typedef struct vq_instruction_set {

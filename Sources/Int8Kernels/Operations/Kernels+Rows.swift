@@ -136,6 +136,7 @@ extension Kernels {
       var cValue = rowQuantizer.cValue
       unsafe table.row_quantize_u8(values, Int32(truncatingIfNeeded: x.columns), &cValue, high)
     }
+    out.clearTail(ofRow: index)
     unsafe out.multiplier[index] = rowQuantizer.multiplier
     unsafe out.zeroPoint[index] = rowQuantizer.zeroPoint
   }

@@ -63,8 +63,20 @@ package struct QuantizedRows: @unchecked Sendable {
   package func setExact(row: Int, column: Int, _ source: Vector<UInt8>) {
     precondition(row >= 0 && row < rows && column >= 0 && column + source.count <= columns, "a place in the row")
     unsafe (high + row * stride + column).update(from: source.base, count: source.count)
+    clearTail(ofRow: row)
     unsafe multiplier[row] = 1
     unsafe zeroPoint[row] = 0
+  }
+
+  /// Sets what the kernels read of a row beyond its columns, up to a whole group of 4, to 0. The weights there are 0
+  /// too, so a result does not depend on it; this way none can, whatever the weights are.
+  @inline(__always)
+  func clearTail(ofRow index: Int) {
+    precondition(index >= 0 && index < rows, "a row of the activations")
+    for column in columns..<WeightLayout.paddedInputs(columns) {
+      unsafe high[index * stride + column] = 0
+      if let low = unsafe low { unsafe low[index * stride + column] = 0 }
+    }
   }
 
   /// The first byte of a row of the high plane.

@@ -20,6 +20,7 @@ package struct GGUFWriter: Sendable {
   private var metadata: [(key: String, value: GGUFValue)] = []
   private var tensors: [Tensor] = []
   private var dataSize = 0
+  private var headerChecksumKey: String?
 
   /// A writer whose tensors begin at multiples of `alignment`, a power of two; the file's first key says so.
   package init(alignment: Int = 64) {
@@ -67,9 +68,16 @@ package struct GGUFWriter: Sendable {
 
   private func aligned(_ size: Int) -> Int { (size + alignment - 1) & ~(alignment - 1) }
 
+  /// Adds a key whose value is the CRC-32 of everything before the tensors' data but the value's own four bytes.
+  package mutating func setHeaderChecksum(_ key: String) {
+    set(key, .uint32(0))
+    headerChecksumKey = key
+  }
+
   /// Everything before the tensors' data, padding included.
   private var header: [UInt8] {
     var bytes = GGUFBytes()
+    var checksumEnd: Int?
     bytes.append(GGUF.magic)
     bytes.append(GGUF.version)
     bytes.append(UInt64(tensors.count))
@@ -77,6 +85,7 @@ package struct GGUFWriter: Sendable {
     for (key, value) in metadata {
       bytes.append(key)
       bytes.append(value)
+      if key == headerChecksumKey { checksumEnd = bytes.content.count }
     }
     for tensor in tensors {
       bytes.append(tensor.name)
@@ -86,7 +95,18 @@ package struct GGUFWriter: Sendable {
       bytes.append(UInt64(tensor.offset))
     }
     let padding = aligned(bytes.content.count) - bytes.content.count
-    return bytes.content + [UInt8](repeating: 0, count: padding)
+    var header = bytes.content + [UInt8](repeating: 0, count: padding)
+    guard let checksumEnd else { return header }
+    let checksum = Self.checksum(of: header, without: checksumEnd - 4..<checksumEnd)
+    header.replaceSubrange(checksumEnd - 4..<checksumEnd, with: LittleEndian.bytes(of: [checksum]))
+    return header
+  }
+
+  private static func checksum(of bytes: [UInt8], without place: Range<Int>) -> UInt32 {
+    var checksum = CRC32()
+    unsafe checksum.update(bytes.span.bytes.extracting(0..<place.lowerBound))
+    unsafe checksum.update(bytes.span.bytes.extracting(place.upperBound..<bytes.count))
+    return checksum.value
   }
 
   private func padding(after tensor: Tensor) -> [UInt8] {

@@ -13,6 +13,7 @@ extension QuantizedModel {
     if let head { encoder.add(LayerName.output.description, head) }
     if let pooler { encoder.add(LayerName.pooler.description, pooler) }
     encoder.writer.set(ModelKey.checksums, .uint32s(encoder.writer.tensorChecksums))
+    encoder.writer.setHeaderChecksum(ModelKey.headerChecksum)
     return encoder.writer
   }
 
@@ -41,7 +42,7 @@ extension QuantizedModel {
       mapped = try file.mapped()
     } catch { throw .file(error) }
     let model = try IntegerModel(mapping: mapped)
-    try model.verifyChecksums()
+    try model.verify()
     do throws(FileError) { try file.commit() } catch { throw .file(error) }
     return model
   }
@@ -157,8 +158,13 @@ private struct ModelEncoder {
     add("\(name).column_sum", linear.columnSum)
     add("\(name).bias", linear.bias)
     set("\(name).shift", .int32(linear.shift))
-    set("\(name).accumulator_bound", .int64(linear.accumulatorBound))
-    set("\(name).output_bound", .int64(linear.outputBound))
+    let low = linear.low ?? []
+    let reach = LayerReach(
+      weights: linear.weights.span, low: low.span, multiplier: linear.multiplier.span, bias: linear.bias.span,
+      outputs: linear.outputs, inputs: linear.inputs, shift: linear.shift,
+      rowMultiplier: LayerReach.rowMultiplier(readsPixels: name == LayerName.patchEmbedding.description))
+    set("\(name).accumulator_bound", .int64(reach.accumulator))
+    set("\(name).output_bound", .int64(reach.output))
   }
 
   mutating func add(_ block: QuantizedBlock, index: Int) {

@@ -8,7 +8,8 @@ package enum GGUF {
   /// Limits on what a reader accepts, far above any real model: malicious files are refused before memory is allocated.
   package static let maximumTensors = 1 << 16
   package static let maximumKeys = 1 << 16
-  package static let maximumKeyLength = 1 << 16
+  /// Bytes of a key or a tensor's name. Keys may have 65,535 by the specification; no file has such.
+  package static let maximumNameLength = 1024
   package static let maximumAlignment = 1 << 20
   package static let maximumDimensions = 4
 

@@ -7,6 +7,7 @@ public enum GGUFError: Error, Equatable, Sendable {
   /// A number of things, or a length, beyond what is accepted.
   case limit(what: String, found: UInt64, maximum: Int, offset: Int)
   case notUTF8(what: String, offset: Int)
+  case notASCII(what: String, offset: Int)
   case unknownValueType(UInt32, key: String)
   /// A metadata value that the format forbids, or that this reader does not support.
   case malformedValue(key: String, problem: String)
@@ -27,6 +28,7 @@ extension GGUFError: CustomStringConvertible {
     case .limit(let what, let found, let maximum, let offset):
       "\(found) as \(what) at offset \(offset), expected at most \(maximum)"
     case .notUTF8(let what, let offset): "\(what) that is not UTF-8 at offset \(offset)"
+    case .notASCII(let what, let offset): "\(what) at offset \(offset), expected printable ASCII characters"
     case .unknownValueType(let type, let key): "metadata type \(type), key \"\(key)\", expected 0 to 12"
     case .malformedValue(let key, let problem): "\(problem), key \"\(key)\""
     case .duplicate(let what, let name): "\(what) \"\(name)\" twice in the GGUF file, expected it once"

@@ -8,6 +8,8 @@ package struct GGUFReader: Sendable {
   package let alignment: Int
   /// Offset in the file where the tensors' data begin.
   package let dataOffset: Int
+  /// Offset in the file behind each value, in the order of `metadata`.
+  private let valueEnds: [Int]
   private let indexByKey: [String: Int]
   private let indexByTensor: [String: Int]
 
@@ -24,12 +26,15 @@ package struct GGUFReader: Sendable {
 
     var metadata: [(key: String, value: GGUFValue)] = []
     var indexByKey: [String: Int] = [:]
+    var valueEnds: [Int] = []
     for index in 0..<keyCount {
-      let key = try cursor.string(in: file, "a metadata key", maximum: GGUF.maximumKeyLength)
+      let key = try cursor.name(in: file, "a metadata key")
       guard indexByKey.updateValue(index, forKey: key) == nil else { throw .duplicate(what: "key", name: key) }
       metadata.append((key, try cursor.value(in: file, key: key)))
+      valueEnds.append(cursor.offset)
     }
     self.metadata = metadata
+    self.valueEnds = valueEnds
     self.indexByKey = indexByKey
     alignment = try Self.alignment(indexByKey["general.alignment"].map { metadata[$0].value })
 
@@ -109,6 +114,13 @@ package struct GGUFReader: Sendable {
   package subscript(key: String) -> GGUFValue? {
     indexByKey[key].map { metadata[$0].value }
   }
+
+  /// Where the file has the bytes of a single number of 32 bits; nil where the key is absent or has another value.
+  package func placeOfUInt32(_ key: String) -> Range<Int>? {
+    guard let index = indexByKey[key], metadata[index].value.elementType == .uint32, !metadata[index].value.isArray
+    else { return nil }
+    return valueEnds[index] - 4..<valueEnds[index]
+  }
 }
 
 /// A tensor as the file's table describes it.
@@ -152,6 +164,19 @@ struct GGUFCursor {
     guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8(what: what, offset: offset) }
     offset += length
     return text
+  }
+
+  /// A key or a tensor's name: ASCII without control characters, as the format asks of keys, so that comparing two is
+  /// comparing bytes, and that a message can quote it.
+  mutating func name(in file: RawSpan, _ what: String) throws(GGUFError) -> String {
+    let start = offset
+    let length = try count(in: file, "the length of \(what)", maximum: GGUF.maximumNameLength)
+    guard length <= file.byteCount - offset, let bytes = file.slice(offset..<offset + length) else {
+      throw .truncated(reading: what, offset: file.byteCount)
+    }
+    guard bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) else { throw .notASCII(what: what, offset: start) }
+    offset += length
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   mutating func value(in file: RawSpan, key: String) throws(GGUFError) -> GGUFValue {
@@ -217,7 +242,7 @@ struct GGUFCursor {
   }
 
   mutating func tensorRecord(in file: RawSpan) throws(GGUFError) -> TensorRecord {
-    let name = try string(in: file, "a tensor's name", maximum: GGUF.maximumKeyLength)
+    let name = try name(in: file, "a tensor's name")
     let rank: UInt32 = try integer(in: file, "the rank of tensor \"\(name)\"")
     guard (1...UInt32(GGUF.maximumDimensions)).contains(rank) else {
       throw .malformedTensor(name: name, problem: "\(rank) dimensions, expected 1 to \(GGUF.maximumDimensions)")
@@ -230,6 +255,7 @@ struct GGUFCursor {
       guard let extent = Int(exactly: extent), !overflow else {
         throw .malformedTensor(name: name, problem: "dimensions whose product is beyond \(Int.bitWidth) bits")
       }
+      guard extent > 0 else { throw .malformedTensor(name: name, problem: "a dimension of 0, expected at least 1") }
       dimensions.append(extent)
       elements = product
     }

@@ -12,6 +12,7 @@ struct ModelDecoder {
     do throws(GGUFError) {
       file = try unsafe GGUFReader(parsing: bytes.buffer.bytes)
     } catch { throw .format(error) }
+    try Self.checkLength(of: file, bytes.count)
     configuration = try Self.configuration(in: file)
     activations = try Self.choice("activations", in: file)
     let readout = configuration.readout
@@ -19,6 +20,16 @@ struct ModelDecoder {
       throw .invalid(
         what: "\(configuration.prefixTokens) prefix tokens", where: "key \(ModelKey.metadata("prefix_tokens"))",
         expected: "at least 2, which the readout \(readout.rawValue) reads")
+    }
+  }
+
+  /// A file ends where the last tensor does, rounded up to the alignment.
+  private static func checkLength(of file: GGUFReader, _ count: Int) throws(IntegerModelError) {
+    let end = file.tensors.reduce(file.dataOffset) { max($0, $1.range.upperBound) }
+    let (rest, alignment) = (end % file.alignment, file.alignment)
+    let expected = rest == 0 ? end : end - rest + alignment
+    guard count == expected else {
+      throw .invalid(what: "a file of \(count) bytes", where: "the last tensor ends at \(end)", expected: "\(expected)")
     }
   }
 
@@ -118,10 +129,13 @@ struct ModelDecoder {
   func pixelMapping() throws(IntegerModelError) -> PixelMapping {
     let scale = try floats("pixel_scale", count: configuration.channels)
     let offset = try floats("pixel_offset", count: configuration.channels)
-    guard scale.allSatisfy({ $0.isFinite && $0 > 0 }), offset.allSatisfy({ $0.isFinite }) else {
+    let range = ModelLimits.pixelValue
+    guard scale.allSatisfy({ $0 >= range.lowerBound && $0 <= range.upperBound }),
+      offset.allSatisfy({ $0.magnitude <= range.upperBound })
+    else {
       throw .invalid(
-        what: "a pixel scale or offset that is no number", where: "keys vit.pixel_scale, vit.pixel_offset",
-        expected: "positive scales and finite offsets")
+        what: "pixel scales \(scale) and offsets \(offset)", where: "keys vit.pixel_scale, vit.pixel_offset",
+        expected: "scales from \(range.lowerBound) to \(range.upperBound), offsets to ±\(range.upperBound)")
     }
     return PixelMapping(scale: scale.map { Float($0) }, offset: offset.map { Float($0) })
   }
@@ -172,11 +186,26 @@ struct ModelDecoder {
     let rounding = try Self.value { () throws(GGUFError) in
       try file.string(ModelKey.metadata("preprocessing.crop_rounding"))
     }
-    return Preprocessing(
+    guard let cropRounding = Preprocessing.CropRounding(rawValue: rounding) else {
+      throw .invalid(
+        what: "\"\(rounding)\"", where: "key vit.preprocessing.crop_rounding", expected: "down or half_to_even")
+    }
+    let preprocessing = Preprocessing(
       resize: resize, filter: Preprocessing.Filter(rawValue: filter) ?? .bicubic, crop: crop,
-      cropRounding: Preprocessing.CropRounding(rawValue: rounding) ?? .down, rescaleFactor: factor,
+      cropRounding: cropRounding, rescaleFactor: factor,
       mean: try floats("preprocessing.mean", count: configuration.channels),
       standardDeviation: try floats("preprocessing.standard_deviation", count: configuration.channels))
+    let range = ModelLimits.pixelValue
+    guard range.contains(factor), preprocessing.standardDeviation.allSatisfy({ range.contains($0) }),
+      preprocessing.mean.allSatisfy({ $0.magnitude <= range.upperBound })
+    else {
+      throw .invalid(
+        what: "factor \(factor), means \(preprocessing.mean), deviations \(preprocessing.standardDeviation)",
+        where: "keys vit.preprocessing.*",
+        expected: "factor and deviations from \(range.lowerBound) to \(range.upperBound), means to "
+          + "±\(range.upperBound)")
+    }
+    return preprocessing
   }
 
   private func imageSize(_ name: String, count: Int) throws(IntegerModelError) -> [Int] {
@@ -267,6 +296,13 @@ extension ModelDecoder {
   /// `tokens x width`
   func positions() throws(IntegerModelError) -> Matrix<Int32> {
     let values = try int32s("position_embd", count: configuration.tokens * configuration.width)
+    let limit = FixedPoint.residualLimit
+    for index in 0..<values.count where !(-limit...limit).contains(values[index]) {
+      throw .invalid(
+        what: "\(values[index])", where: "tensor \"position_embd\", element \(index)",
+        expected: "-\(limit) to \(limit)")
+    }
+    bytes.memory?.release()
     return unsafe Matrix(reading: values, rows: configuration.tokens, columns: configuration.width)
   }
 
@@ -288,11 +324,20 @@ extension ModelDecoder {
     let lowSum = isWide ? try int32s("\(name).column_sum_low", count: columns) : nil
     let weights = try unsafe int8s("\(name).weight", count: byteCount)
     let low = isWide ? try unsafe int8s("\(name).weight_low", count: byteCount) : nil
-    return unsafe LinearLayer(
-      layer,
-      PackedMatrix(
-        weights: weights, low: low, multiplier: multiplier, columnSum: columnSum, lowColumnSum: lowSum, bias: bias,
-        outputs: outputs, inputs: inputs, shift: Int32(shift)))
+    let matrix = unsafe PackedMatrix(
+      weights: weights, low: low, multiplier: multiplier, columnSum: columnSum, lowColumnSum: lowSum, bias: bias,
+      outputs: outputs, inputs: inputs, shift: Int32(shift))
+    if let output = matrix.firstImpossibleOutput {
+      throw .invalid(
+        what: "an impossible column sum, or padding that is not 0, of output \(output)", where: "layer \(name)",
+        expected: "sums of \(inputs) weights, and zeros from output \(outputs) on")
+    }
+    guard matrix.hasZeroPadding else {
+      throw .invalid(
+        what: "padding of the weights that is not 0", where: "layer \(name)",
+        expected: "zeros beyond \(outputs) outputs and \(inputs) inputs")
+    }
+    return LinearLayer(layer, matrix)
   }
 
   func norm(_ name: String) throws(IntegerModelError) -> IntegerNorm {

@@ -18,4 +18,6 @@ package enum ModelKey {
   }
   /// CRC-32 of each tensor's bytes, in the order of the tensors.
   package static let checksums = metadata("tensor_crc32")
+  /// CRC-32 of all bytes before the tensors' data but the four of this value.
+  package static let headerChecksum = metadata("header_crc32")
 }

@@ -30,6 +30,8 @@ package enum ModelLimits {
   package static let activations = 1...(Int.bitWidth > 32 ? 134_217_728 : 16_777_216)
   /// Added to the variance in every LayerNorm.
   package static let layerNormEpsilon = 1e-30...1.0
+  /// Scales, deviations and, up to their sign, offsets and means between pixels and normalised values.
+  package static let pixelValue = 1e-9...1e9
 }
 
 /// A model configuration beyond the limits, or with a variant that nothing computes.

@@ -41,7 +41,7 @@ enum InspectCommand {
       case .float: return try Inspection(checkpoint: path)
       case .integer:
         return try Inspection(
-          ModelFile.loadInteger(path), path: path, plan: arguments[ExecutionOptions.plan] ?? .fast)
+          ModelFile.loadInteger(path, verifies: false), path: path, plan: arguments[ExecutionOptions.plan] ?? .fast)
       }
     }
   }

@@ -11,6 +11,9 @@ enum RunCommand {
   private static let hiddenStates = Flag(
     "--hidden-states", help: "with --output, also the residual stream around every block")
 
+  private static let noVerify = Flag(
+    "--no-verify", help: "skip the checksums of an int8 model, under 0.1 ms for each MB; its structure is always checked")
+
   static let command = Command(
     specification: CommandSpecification(
       name: "run", summary: "Runs an int8 model, or a float one as the fp32 reference, on images.",
@@ -24,7 +27,8 @@ enum RunCommand {
       options: [
         OptionDeclaration(topK), OptionDeclaration(SharedOptions.threads),
       ] + ExecutionOptions.declarations + [
-        OptionDeclaration(output), OptionDeclaration(hiddenStates), OptionDeclaration(SharedOptions.maximumPixels),
+        OptionDeclaration(output), OptionDeclaration(hiddenStates), OptionDeclaration(noVerify),
+        OptionDeclaration(SharedOptions.maximumPixels),
         OptionDeclaration(SharedOptions.json),
       ],
       example: "vit-quant run model.gguf photo.jpg --top-k 3",
@@ -40,7 +44,9 @@ enum RunCommand {
     }
     let execution = try ExecutionOptions.execution(arguments)
     if try ModelFile.kind(of: arguments.operands[0]) == .float {
-      let name = execution.memoryLimit != nil ? "--memory-limit" : execution.plan != nil ? "--plan" : nil
+      let name =
+        execution.memoryLimit != nil
+        ? "--memory-limit" : execution.plan != nil ? "--plan" : arguments[noVerify] ? "--no-verify" : nil
       if let name { throw .usage("\(name) with a float model, in \"run\", expected an int8 model (.gguf)") }
     }
     var items: [InputItem] = []
@@ -49,7 +55,8 @@ enum RunCommand {
       throw .usage("- is given twice, in \"run\", expected at most one image on standard input")
     }
     let model = try InferenceModel.load(
-      path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, execution)
+      path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, execution,
+      verifies: !arguments[noVerify])
     try classify(items, with: model, arguments, console)
   }
 

@@ -6,7 +6,7 @@ import ViTLite
 enum VerifyCommand {
   static let command = Command(
     specification: CommandSpecification(
-      name: "verify", summary: "Checks an int8 model file end to end: structure, bounds, checksums.",
+      name: "verify", summary: "Checks an int8 model file end to end: every byte, structure, bounds recomputed.",
       operands: [.init("MODEL", help: "int8 model (.gguf)")],
       example: "vit-quant verify model.gguf && vit-quant run model.gguf photo.jpg",
       notes: ["Exit status 1 when the file is damaged, 3 when there is no such file or it cannot be read."]),
@@ -19,12 +19,12 @@ enum VerifyCommand {
     let model: IntegerModel
     do {
       model = try IntegerModel(path: path)
-      try model.verifyChecksums()
+      try model.verify()
     } catch {
       throw .gate(ModelFile.located(error.description, path))
     }
     try console.print(
       "\(path): \(console.styled("valid", .green)), \(model.contents.tensors.count) tensors, "
-        + "\(NumberText.bytes(model.byteCount)), every checksum as recorded")
+        + "\(NumberText.bytes(model.byteCount)), every byte as written")
   }
 }

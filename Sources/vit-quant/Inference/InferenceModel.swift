@@ -26,13 +26,18 @@ struct InferenceModel: Sendable {
   }
 
   /// Loads a model of either kind.
-  /// - Parameter size: what a float model is to run at; nil for its own.
+  ///
+  /// - Parameters:
+  ///   - size: what a float model is to run at; nil for its own.
+  ///   - verifies: whether an int8 model's checksums are checked.
   static func load(
-    path: String, size: (height: Int, width: Int)?, _ execution: Execution
+    path: String, size: (height: Int, width: Int)?, _ execution: Execution, verifies: Bool = true
   ) throws(CommandError) -> InferenceModel {
     switch try ModelFile.kind(of: path) {
     case .float: InferenceModel(try ModelFile.loadFloat(path, size: size))
-    case .integer: InferenceModel(try ModelFile.loadInteger(path), execution)
+    case .integer:
+      InferenceModel(
+        try ModelFile.loadInteger(path, verifies: verifies, keepsPages: execution.memoryLimit == nil), execution)
     }
   }
 

@@ -43,11 +43,22 @@ enum ModelFile {
     }
   }
 
-  static func loadInteger(_ path: String) throws(CommandError) -> IntegerModel {
+  /// Loads an int8 model, and checks every byte of its file.
+  ///
+  /// - Parameters:
+  ///   - verifies: whether the checksums are checked; the structure always is.
+  ///   - keepsPages: whether the file may stay in memory.
+  static func loadInteger(
+    _ path: String, verifies: Bool = true, keepsPages: Bool = true
+  ) throws(CommandError) -> IntegerModel {
     guard try kind(of: path) == .integer else {
       throw .input("a float model, \(path), expected an int8 .gguf; \"vit-quant calibrate\" makes one")
     }
-    do { return try IntegerModel(path: path) } catch {
+    do {
+      let model = try IntegerModel(path: path)
+      if verifies { try model.verifyChecksums(keepsPages: keepsPages) }
+      return model
+    } catch {
       throw .input(located(error.description, path))
     }
   }

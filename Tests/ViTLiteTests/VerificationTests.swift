@@ -1,0 +1,159 @@
+import TestSupport
+import Testing
+
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
+
+/// `verify` finds what is not as it was written, and what a careful liar wrote with the right checksums.
+@Suite("Verification of model files")
+struct VerificationTests {
+  /// As small as a model with every part can be, so that all of its bits can be tried.
+  private static func smallest() throws -> QuantizedModel {
+    let configuration = IntegerModelCase.configuration {
+      ($0.imageHeight, $0.imageWidth, $0.width, $0.heads, $0.mlpWidth, $0.classes) = (3, 3, 3, 1, 2, 2)
+    }
+    return try IntegerModelCase.random(configuration).quantized()
+  }
+
+  private func isFound(_ bytes: [UInt8]) -> Bool {
+    do throws(IntegerModelError) {
+      try IntegerModel(bytes).verify()
+      return false
+    } catch { return true }
+  }
+
+  @Test("Any single bit that is not as it was written is found", arguments: 0..<8)
+  func everyBit(_ bit: UInt8) throws {
+    var bytes = try Self.smallest().bytes
+    try IntegerModel(bytes).verify()
+    for index in bytes.indices {
+      bytes[index] ^= 1 << bit
+      if !isFound(bytes) { Issue.record("bit \(bit) of byte \(index)") }
+      bytes[index] ^= 1 << bit
+    }
+  }
+
+  @Test("A byte that is missing or added anywhere is found")
+  func length() throws {
+    let bytes = try Self.smallest().bytes
+    for index in bytes.indices {
+      var damaged = bytes
+      damaged.remove(at: index)
+      if !isFound(damaged) { Issue.record("byte \(index) missing") }
+      damaged = bytes
+      damaged.insert(bytes[index], at: index)
+      if !isFound(damaged) { Issue.record("byte \(index) twice") }
+    }
+    #expect(isFound(bytes + [0]))
+    #expect(isFound(bytes + [UInt8](repeating: 0, count: 64)))
+  }
+
+  @Test("A file without the checksum of its header is refused")
+  func noHeaderChecksum() throws {
+    var bytes = try Self.smallest().bytes
+    let model = try IntegerModel(bytes)
+    let place = try #require(model.contents.placeOfUInt32(ModelKey.headerChecksum))
+    // The last letter of the key, before the value's type and the value.
+    bytes[place.lowerBound - 5] = UInt8(ascii: "3")
+    let renamed = try IntegerModel(bytes)
+    #expect(
+      throws: IntegerModelError.format(
+        .missingKey("vit.header_crc32", expected: "a checksum; \"vit-quant calibrate\" writes one"))
+    ) {
+      try renamed.verifyChecksums()
+    }
+  }
+
+  /// A model whose checksums are right and whose numbers are changed.
+  private func lie(_ change: (inout QuantizedModel) -> Void) throws -> [UInt8] {
+    var model = try Self.smallest()
+    change(&model)
+    return model.bytes
+  }
+
+  @Test("Column sums that are not those of the weights are found")
+  func columnSums() throws {
+    let close = try lie { $0.blocks[0].layers.ffnUp.columnSum[1] += 1 }
+    #expect(
+      throws: IntegerModelError.invalid(
+        what: "a wrong column sum of output 1", where: "layer blk.0.ffn_up", expected: "the sum of its weights")
+    ) { try IntegerModel(close).verify() }
+    // Sums that no weights give are refused when the model is loaded.
+    let far = try lie { $0.blocks[0].layers.ffnUp.columnSum[1] = .max }
+    #expect(throws: IntegerModelError.self) { try IntegerModel(far) }
+    let padded = try lie { $0.blocks[0].layers.ffnUp.bias[15] = 1 }
+    #expect(throws: IntegerModelError.self) { try IntegerModel(padded) }
+  }
+
+  @Test("Bounds that are not those of the weights are found", arguments: ["accumulator_bound", "output_bound"])
+  func bounds(_ bound: String) throws {
+    var writer = try Self.smallest().encoded()
+    let key = "vit.blk.0.attn_qkv.\(bound)"
+    writer.set(key, .int64(0))
+    let model = try IntegerModel(writer.serialized())
+    try model.verifyChecksums()
+    do throws(IntegerModelError) {
+      try model.verify()
+      Issue.record("a bound of 0 was not found out")
+    } catch {
+      #expect(error.description.hasPrefix("0, key \(key), expected "))
+    }
+  }
+
+  @Test("Padding of the weights that is not 0 is refused when the model is loaded")
+  func weightPadding() throws {
+    // 3 inputs and 2 outputs: the fourth input of output 0, and the third output.
+    for index in [3, 8] {
+      let bytes = try lie { $0.blocks[0].layers.ffnUp.weights[index] = 1 }
+      #expect(
+        throws: IntegerModelError.invalid(
+          what: "padding of the weights that is not 0", where: "layer blk.0.ffn_up",
+          expected: "zeros beyond 2 outputs and 3 inputs")
+      ) { try IntegerModel(bytes) }
+    }
+  }
+
+  @Test("Positions beyond the residual stream's range are refused when the model is loaded")
+  func positions() throws {
+    let bytes = try lie { $0.positions[4] = 1 << 30 }
+    #expect(
+      throws: IntegerModelError.invalid(
+        what: "1073741824", where: "tensor \"position_embd\", element 4", expected: "-1073741823 to 1073741823")
+    ) { try IntegerModel(bytes) }
+  }
+
+  @Test("Numbers of the preprocessing that no image could be prepared with are refused")
+  func preprocessing() throws {
+    func bytes(_ change: (inout Preprocessing) -> Void) throws -> [UInt8] {
+      var preprocessing = Preprocessing(
+        resize: .none, filter: .bilinear, crop: nil, mean: [0.5], standardDeviation: [0.5])
+      change(&preprocessing)
+      return try lie { $0.preprocessing = preprocessing }
+    }
+    _ = try IntegerModel(bytes { _ in })
+    for value in [0, -1, .nan, .infinity, .leastNonzeroMagnitude, 1e300] {
+      #expect(throws: IntegerModelError.self, "\(value)") {
+        try IntegerModel(bytes { $0.standardDeviation = [value] })
+      }
+      #expect(throws: IntegerModelError.self, "\(value)") { try IntegerModel(bytes { $0.rescaleFactor = value }) }
+    }
+    for value in [Double.nan, -.infinity, 1e300] {
+      #expect(throws: IntegerModelError.self, "\(value)") { try IntegerModel(bytes { $0.mean = [value] }) }
+    }
+    for value in [0, -1, Float.nan, .infinity, .leastNonzeroMagnitude] {
+      let bytes = try lie { $0.pixelMapping = PixelMapping(scale: [value], offset: [0]) }
+      #expect(throws: IntegerModelError.self, "\(value)") { try IntegerModel(bytes) }
+    }
+  }
+
+  @Test("A tensor without elements is refused")
+  func emptyTensor() throws {
+    var writer = try Self.smallest().encoded()
+    writer.add("empty", .int8, dimensions: [0, 1 << 40], bytes: [])
+    #expect(
+      throws: IntegerModelError.format(
+        .malformedTensor(name: "empty", problem: "a dimension of 0, expected at least 1"))
+    ) { try IntegerModel(writer.serialized()) }
+  }
+}
