@@ -72,7 +72,8 @@ let package = Package(
       dependencies: ["Quant", "ViTLite", "Int8Kernels", "CKernels", "CFloatKernels", "LibC", "TestSupport"]),
     .testTarget(name: "Int8KernelsTests", dependencies: ["Int8Kernels", "CEmulation", "LibC"]),
     .testTarget(
-      name: "ViTLiteTests", dependencies: ["ViTLite", "Quant", "Int8Kernels", "LibC", "TestSupport"]),
+      name: "ViTLiteTests",
+      dependencies: ["ViTLite", "Quant", "Int8Kernels", "CKernels", "CEmulation", "LibC", "TestSupport"]),
     .testTarget(name: "ResamplingTests", dependencies: ["Resampling"]),
     .testTarget(
       name: "ViTImagesTests", dependencies: ["ViTImages", "ViTLite", "Quant", "LibC", "TestSupport"],

@@ -21,8 +21,15 @@
       let format = pixelFormat(header.colorSpace)
       // As many samples a pixel as libjpeg writes.
       let channels = format == TJPF_GRAY ? 1 : format == TJPF_CMYK ? 4 : 3
+      try checkScans(size)
       var samples = [UInt8](repeating: 0, count: size.pixelCount * channels)
-      try check(decompressor.decompress(file, into: &samples, size, format: format))
+      // What is found out early costs no decoding of the rest. A picture with a harmless warning is decoded again.
+      if decompressor.decompress(file, into: &samples, size, format: format, stopsOnWarning: true) != 0 {
+        guard isHarmless(decompressor.errorText) else {
+          throw .undecodable(.jpeg, reason: decompressor.errorText)
+        }
+        try check(decompressor.decompress(file, into: &samples, size, format: format, stopsOnWarning: false))
+      }
       return try Image(
         size: size, channels: channels == 1 ? 1 : 3,
         pixels: channels == 4 ? rgb(fromInvertedCMYK: samples) : samples)
@@ -45,12 +52,37 @@
     private func check(_ status: Int32) throws(ImageError) {
       guard status != 0 else { return }
       let reason = decompressor.errorText
+      guard isHarmless(reason), hasEndOfImage else { throw .undecodable(.jpeg, reason: reason) }
+    }
+
+    private func isHarmless(_ reason: String) -> Bool {
       let harmless = [
         "extraneous bytes before marker", "unknown JFIF revision number", "Unknown Adobe color transform code",
       ]
-      guard harmless.contains(where: { reason.contains($0) }), hasEndOfImage else {
-        throw .undecodable(.jpeg, reason: reason)
+      return harmless.contains { reason.contains($0) }
+    }
+
+    /// Each scan of a progressive picture goes over all of it, however few bytes it has. Cameras and encoders write up
+    /// to a dozen.
+    private func checkScans(_ size: ImageSize) throws(ImageError) {
+      let limit = max(Self.freeScans, Self.scannedPixels / size.pixelCount)
+      let scans = scanCount
+      guard scans <= limit else {
+        throw .undecodable(.jpeg, reason: "\(scans) scans of \(size.width) x \(size.height) pixels, more than \(limit)")
       }
+    }
+
+    /// Pixels times scans that take a few seconds.
+    private static let scannedPixels = 2_000_000_000
+    /// For any size.
+    private static let freeScans = 20
+
+    /// Start-of-scan markers, wherever they are: coded data contains none.
+    private var scanCount: Int {
+      var count = 0
+      let bytes = file.span
+      for offset in 1..<max(1, bytes.count) where bytes[offset] == 0xDA && bytes[offset - 1] == 0xFF { count += 1 }
+      return count
     }
 
     /// Whether an end-of-image marker follows the last scan's header; coded data cannot contain either.
@@ -102,10 +134,12 @@
 
     /// Decodes all samples of a whole file.
     /// - Precondition: `samples` are as many as the size and the format have.
-    func decompress(_ file: [UInt8], into samples: inout [UInt8], _ size: ImageSize, format: TJPF) -> Int32 {
+    func decompress(
+      _ file: [UInt8], into samples: inout [UInt8], _ size: ImageSize, format: TJPF, stopsOnWarning: Bool
+    ) -> Int32 {
       // Pillow's settings: the exact inverse transform, and smooth upsampling of color (the default). The limit on
       // scans stops files made to take hours.
-      let flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS
+      let flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS | (stopsOnWarning ? TJFLAG_STOPONWARNING : 0)
       return unsafe file.withUnsafeBufferPointer { file in
         unsafe samples.withUnsafeMutableBufferPointer { samples in
           // A pitch of 0 is the width in samples.

@@ -18,12 +18,15 @@
         pixels: header.hasAlpha ? withoutAlpha(samples, channels: header.channels) : samples)
     }
 
-    private static func withoutAlpha(_ samples: [UInt8], channels: Int) -> [UInt8] {
-      var pixels = [UInt8]()
-      pixels.reserveCapacity(samples.count / (channels + 1) * channels)
-      for pixel in stride(from: 0, to: samples.count, by: channels + 1) {
-        pixels.append(contentsOf: samples[pixel..<(pixel + channels)])
+    /// Moves the samples together, in place: no pixel comes to lie behind where it was.
+    private static func withoutAlpha(_ samples: consuming [UInt8], channels: Int) -> [UInt8] {
+      var pixels = samples
+      let count = pixels.count / (channels + 1)
+      var span = pixels.mutableSpan
+      for pixel in 0..<count {
+        for channel in 0..<channels { span[pixel * channels + channel] = span[pixel * (channels + 1) + channel] }
       }
+      pixels.removeLast(count)
       return pixels
     }
 

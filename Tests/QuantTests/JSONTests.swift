@@ -50,6 +50,29 @@ struct JSONTests {
     #expect(throws: JSONError.self) { try JSON(parsing: [0xFF]) }
   }
 
+  /// Bringing a run of combining marks to a normal form takes time that grows with its square.
+  @Test("Names are the same when their bytes are, and long ones are refused")
+  func names() throws {
+    let composed = "\u{E9}"
+    let decomposed = "e\u{301}"
+    let object = try parse("{\"\(composed)\":1,\"\(decomposed)\":2}")
+    #expect(object[composed] == 1)
+    #expect(object[decomposed] == 2)
+    #expect(throws: JSONError.self) { try parse("{\"\(decomposed)\":1,\"\(decomposed)\":2}") }
+    #expect(
+      throws: JSONError(message: "a name of 200000 bytes in a JSON object, expected at most 4096", offset: 1)
+    ) { try parse("{\"\(String(repeating: "\u{301}", count: 100_000))\":1}") }
+  }
+
+  @Test("Many names of combining marks are read in a moment")
+  func combiningMarks() throws {
+    let marks = String(repeating: "\u{301}\u{323}", count: 1000)
+    let members = (0..<400).map { "\"\(marks)\($0)\":0" }
+    let start = ContinuousClock.now
+    #expect(try parse("{\(members.joined(separator: ","))}").members?.count == 400)
+    #expect(ContinuousClock.now - start < .seconds(10))
+  }
+
   @Test("Nesting beyond the limit is refused")
   func nesting() throws {
     let deepest = JSON.maximumDepth

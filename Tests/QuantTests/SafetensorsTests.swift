@@ -65,6 +65,23 @@ struct SafetensorsTests {
     #expect(throws: SafetensorsError.self) { try parse(bytes) }
   }
 
+  @Test("Names, dimensions and numbers of tensors have limits, and a message quotes the beginning of a long name")
+  func limits() {
+    let entry = #""dtype":"F32","shape":[1],"data_offsets":[0,4]"#
+    let name = String(repeating: "n", count: 1025)
+    do throws(SafetensorsError) {
+      _ = try parse(file("{\"\(name)\":{\(entry)}}", data: 4))
+      Issue.record("a name of 1025 bytes was read")
+    } catch {
+      #expect(error.description.hasPrefix("a name of 1025 bytes, expected at most 1024, tensor \"nnn"))
+      #expect(error.description.utf8.count < 200)
+    }
+    let ones = (0..<17).map { _ in "1" }.joined(separator: ",")
+    #expect(throws: SafetensorsError.malformedTensor(name: "x", "17 dimensions, expected at most 16")) {
+      try parse(file(#"{"x":{"dtype":"F32","shape":[\#(ones)],"data_offsets":[0,4]}}"#, data: 4))
+    }
+  }
+
   @Test("A type that cannot be read is named")
   func unsupportedType() throws {
     let path = try temporaryFile(file(#"{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}"#, data: 2))

@@ -4,6 +4,24 @@ import Testing
 
 @Suite("Damaged images")
 struct DamagedImageTests {
+  /// A few bytes make a decoder go over all pixels of a progressive picture once more.
+  @Test("A large picture of many scans is refused before it is decoded")
+  func manyScans() throws {
+    var bytes = try Fixture.bytes("images/progressive.jpg")
+    // The frame header of progressive pictures: marker, length, 8 bits, height, width.
+    let frame = try #require(bytes.indices.dropLast().first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC2 })
+    bytes.replaceSubrange(frame + 5..<frame + 9, with: [0x27, 0x10, 0x27, 0x10])
+    bytes.removeLast(2)
+    for _ in 0..<30 { bytes += [0xFF, 0xDA] }
+    bytes += [0xFF, 0xD9]
+    do throws(ImageError) {
+      _ = try Image(decoding: bytes)
+      Issue.record("the picture was decoded")
+    } catch {
+      #expect(error.description.contains("scans of 10000 x 10000 pixels, more than 20"), "\(error)")
+    }
+  }
+
   @Test(
     "Changed bytes give a picture or an error, never a trap",
     arguments: [

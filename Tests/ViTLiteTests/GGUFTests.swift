@@ -79,6 +79,34 @@ struct GGUFTests {
     #expect(throws: GGUFError.missingTensor("head")) { try file.tensor("head") }
   }
 
+  @Test("Keys and names that are long, or not printable ASCII, are refused", arguments: ["\u{301}", "a\nb", ""])
+  func names(_ text: String) throws {
+    let name = text.isEmpty ? String(repeating: "k", count: 1025) : text
+    var writer = sample()
+    writer.set(name, .uint32(1))
+    let withKey = writer.serialized()
+    #expect(throws: GGUFError.self) { try read(withKey) }
+    writer = sample()
+    writer.add(name, dimensions: [1], values: [Int8(1)])
+    let withTensor = writer.serialized()
+    #expect(throws: GGUFError.self) { try read(withTensor) }
+  }
+
+  @Test("An array of more elements than any model has is refused before it is read")
+  func longArray() throws {
+    var writer = sample()
+    writer.set("long", .strings([String](repeating: "", count: GGUF.maximumElements + 1)))
+    let bytes = writer.serialized()
+    do throws(GGUFError) {
+      _ = try read(bytes)
+      Issue.record("the array was read")
+    } catch {
+      guard case .limit(_, let found, let maximum, _) = error else { throw error }
+      #expect(found == UInt64(GGUF.maximumElements) + 1)
+      #expect(maximum == GGUF.maximumElements)
+    }
+  }
+
   @Test("Every truncation is refused")
   func truncation() {
     let bytes = sample().serialized()

@@ -78,7 +78,7 @@ struct IntegerModelDamageTests {
     for model in Self.models {
       for _ in 0..<1000 {
         var bytes = model.bytes
-        for _ in 0..<Int.random(in: 1...64, using: &generator) {
+        for _ in 0..<Int.random(in: 1...8, using: &generator) {
           let index = Int.random(in: model.dataOffset..<bytes.count, using: &generator)
           bytes[index] = UInt8.random(in: 0...255, using: &generator)
         }

@@ -20,11 +20,11 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
     case .safetensors(let error, let path): "\(error), \(path)"
     case .index(let problem, let path): "\(problem), \(path)"
     case .missingTensor(let name, let path):
-      "no tensor \"\(name)\", \(path), expected it in a model of its configuration"
+      "no tensor \(Quotation(name)), \(path), expected it in a model of its configuration"
     case .wrongShape(let name, let found, let expected, let path):
-      "shape \(found) of tensor \"\(name)\", \(path), expected \(expected)"
+      "shape \(found) of tensor \(Quotation(name)), \(path), expected \(expected)"
     case .unexpectedTensor(let name, let family, let path):
-      "unexpected tensor \"\(name)\", \(path), expected only those of a plain Vision Transformer (\(family))"
+      "unexpected tensor \(Quotation(name)), \(path), expected only those of a plain Vision Transformer (\(family))"
     case .unsupported(let what, let path): "\(what), \(path)"
     case .limit(let error, let path): "\(error.found), \(path), expected \(error.expected)"
     case .imageSize(let height, let width, let expected): "an image size of \(height) x \(width), expected \(expected)"

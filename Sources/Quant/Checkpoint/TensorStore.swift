@@ -6,8 +6,9 @@ struct TensorStore {
   /// The file, or the index of the files: what messages name.
   let path: String
   private let files: [SafetensorsFile]
-  private let fileByTensor: [String: Int]
-  private var used: Set<String> = []
+  /// By the bytes of the tensors' names: those of hostile files take long to compare as strings.
+  private let fileByTensor: [[UInt8]: Int]
+  private var used: Set<[UInt8]> = []
 
   /// One file.
   init(file path: String) throws(CheckpointError) {
@@ -22,26 +23,30 @@ struct TensorStore {
       throw .index("no \"weight_map\" object with the files of the tensors", path: path)
     }
     var names: [String] = []
+    var known: Set<[UInt8]> = []
     for member in members {
-      guard let name = member.value.string, !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), name != ".." else {
-        throw .index("a file for tensor \"\(member.key)\" that is no name of a file beside the index", path: path)
+      guard let name = member.value.string, (1...255).contains(name.utf8.count),
+        !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.elementsEqual("..".utf8)
+      else {
+        throw .index(
+          "a file for tensor \(Quotation(member.key)) that is no name of a file beside the index", path: path)
       }
-      if !names.contains(name) { names.append(name) }
+      if known.insert(Array(name.utf8)).inserted { names.append(name) }
       guard names.count <= 1024 else { throw .index("more than 1024 files in \"weight_map\"", path: path) }
     }
     var files: [SafetensorsFile] = []
     for name in names { files.append(try Self.open("\(folder)/\(name)")) }
     try self.init(path: path, files: files)
-    for member in members where fileByTensor[member.key] == nil {
+    for member in members where !contains(member.key) {
       throw .missingTensor(name: member.key, path: path)
     }
   }
 
   private init(path: String, files: [SafetensorsFile]) throws(CheckpointError) {
-    var fileByTensor: [String: Int] = [:]
+    var fileByTensor: [[UInt8]: Int] = [:]
     for (index, file) in files.enumerated() {
-      for tensor in file.header.tensors where fileByTensor.updateValue(index, forKey: tensor.name) != nil {
-        throw .index("tensor \"\(tensor.name)\" in two files, expected it in one", path: path)
+      for tensor in file.header.tensors where fileByTensor.updateValue(index, forKey: Array(tensor.name.utf8)) != nil {
+        throw .index("tensor \(Quotation(tensor.name)) in two files, expected it in one", path: path)
       }
     }
     self.path = path
@@ -59,20 +64,20 @@ struct TensorStore {
   }
 
   func shape(_ name: String) -> [Int]? {
-    fileByTensor[name].flatMap { files[$0][name]?.shape }
+    fileByTensor[Array(name.utf8)].flatMap { files[$0][name]?.shape }
   }
 
-  func contains(_ name: String) -> Bool { fileByTensor[name] != nil }
+  func contains(_ name: String) -> Bool { fileByTensor[Array(name.utf8)] != nil }
 
   /// The elements of a tensor that must have one of these shapes; all finite.
   mutating func floats(_ name: String, shape: [Int]...) throws(CheckpointError) -> [Float] {
-    guard let index = fileByTensor[name], let found = files[index][name]?.shape else {
+    guard let index = fileByTensor[Array(name.utf8)], let found = files[index][name]?.shape else {
       throw .missingTensor(name: name, path: path)
     }
     guard shape.contains(found) else {
       throw .wrongShape(name: name, found: found, expected: shape.first ?? [], path: files[index].path)
     }
-    used.insert(name)
+    used.insert(Array(name.utf8))
     do {
       return try files[index].finiteFloats(name)
     } catch {
@@ -82,6 +87,7 @@ struct TensorStore {
 
   /// The first tensor, by name, that nothing has read and that `isIgnored` does not excuse.
   func firstUnused(isIgnored: (String) -> Bool) -> String? {
-    fileByTensor.keys.filter { !used.contains($0) && !isIgnored($0) }.min()
+    let unused = fileByTensor.keys.filter { !used.contains($0) }.sorted { $0.lexicographicallyPrecedes($1) }
+    return unused.lazy.map { String(decoding: $0, as: UTF8.self) }.first { !isIgnored($0) }
   }
 }

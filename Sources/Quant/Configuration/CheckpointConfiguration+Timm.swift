@@ -86,6 +86,11 @@ extension CheckpointConfiguration {
   ) throws(ConfigurationError) -> [String] {
     guard let names = (file["label_names"] ?? pretrained["label_names"])?.array else { return [] }
     let labels = names.compactMap(\.string)
+    guard labels.allSatisfy({ $0.utf8.count <= ModelLimits.labelBytes }) else {
+      throw .invalid(
+        key: "label_names", found: "a longer name", expected: "at most \(ModelLimits.labelBytes) bytes", path: file.path
+      )
+    }
     return labels.count == names.count ? labels : []
   }
 

@@ -120,10 +120,13 @@ extension CheckpointConfiguration {
     guard let members = value.members else { throw file.invalid("id2label", value, expected: "an object") }
     var labels = [String?](repeating: nil, count: members.count)
     for member in members {
-      guard let index = Int(member.key), labels.indices.contains(index), let label = member.value.string else {
+      guard let index = Int(member.key), labels.indices.contains(index), let label = member.value.string,
+        label.utf8.count <= ModelLimits.labelBytes
+      else {
         throw .invalid(
-          key: "id2label", found: "\"\(member.key)\": \(member.value.kind)",
-          expected: "a string for each index from 0 to \(members.count - 1)", path: file.path)
+          key: "id2label", found: "\(Quotation(member.key)): \(member.value.kind)",
+          expected: "a string of at most \(ModelLimits.labelBytes) bytes for each index from 0 to \(members.count - 1)",
+          path: file.path)
       }
       labels[index] = label
     }

@@ -18,9 +18,9 @@ public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConverti
     case .json(let error, let path): "not JSON: \(error), \(path)"
     case .missing(let key, let expected, let path): "no key \"\(key)\", \(path), expected \(expected)"
     case .invalid(let key, let found, let expected, let path):
-      "\(found) for \"\(key)\", \(path), expected \(expected)"
+      "\(Quotation.shortened(found)) for \"\(key)\", \(path), expected \(expected)"
     case .unsupported(let key, let found, let supported, let path):
-      "unsupported \(found) for \"\(key)\", \(path), supported: \(supported)"
+      "unsupported \(Quotation.shortened(found)) for \"\(key)\", \(path), supported: \(supported)"
     }
   }
 }

@@ -33,7 +33,7 @@ extension JSON {
   /// The value of an object's member; nil where there is none or where this is no object. Time grows with the members.
   package subscript(key: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
-    return members.first { $0.key == key }?.value
+    return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
   package var isNull: Bool { self == .null }

@@ -16,6 +16,8 @@ extension JSON {
   package static let maximumDepth = 64
   /// How many values a text may hold, so that hostile text cannot take a hundred times its own size in memory.
   package static let maximumValues = 4_000_000
+  /// Bytes of an object's names, far more than any tensor or configuration key has.
+  package static let maximumNameBytes = 4096
 
   /// Parses one JSON text, strictly by RFC 8259: UTF-8, no comments, no trailing commas, nothing after the value but
   /// white space. Beyond the RFC, an object must not name a member twice, and numbers must fit a `Double`.
@@ -105,7 +107,9 @@ private struct JSONParser {
     guard depth < JSON.maximumDepth else { throw error("JSON nested deeper than \(JSON.maximumDepth)") }
     position += 1
     var members: [JSON.Member] = []
-    var keys: Set<String> = []
+    // Names are the same when their bytes are. Comparing strings would first bring each to a normal form of Unicode,
+    // which takes seconds for some.
+    var names: Set<[UInt8]> = []
     skipWhitespace()
     if consume(UInt8(ascii: "}")) { return .object(members) }
     while true {
@@ -113,8 +117,13 @@ private struct JSONParser {
       guard current == UInt8(ascii: "\"") else { throw unexpected(expected: "a member's name in quotes") }
       let start = position
       let key = try parseString()
-      guard keys.insert(key).inserted else {
-        throw JSONError(message: "the name \"\(key)\" appears twice in one JSON object", offset: start)
+      guard key.utf8.count <= JSON.maximumNameBytes else {
+        throw JSONError(
+          message: "a name of \(key.utf8.count) bytes in a JSON object, expected at most \(JSON.maximumNameBytes)",
+          offset: start)
+      }
+      guard names.insert(Array(key.utf8)).inserted else {
+        throw JSONError(message: "the name \(Quotation(key)) appears twice in one JSON object", offset: start)
       }
       skipWhitespace()
       guard consume(UInt8(ascii: ":")) else { throw unexpected(expected: "':'") }

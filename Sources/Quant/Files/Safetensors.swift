@@ -56,11 +56,12 @@ extension SafetensorsError: CustomStringConvertible {
       "a safetensors header of \(byteCount) bytes at offset 0, expected at most \(SafetensorsHeader.maximumBytes)"
     case .json(let error): "the safetensors header is not JSON: \(error)"
     case .malformed(let problem): "a malformed safetensors header: \(problem)"
-    case .malformedTensor(let name, let problem): "\(problem), tensor \"\(name)\""
-    case .missingTensor(let name): "no tensor \"\(name)\" in the file"
-    case .unsupportedType(let name, let found, let valid): "type \(found), tensor \"\(name)\", expected \(valid)"
+    case .malformedTensor(let name, let problem): "\(problem), tensor \(Quotation(name))"
+    case .missingTensor(let name): "no tensor \(Quotation(name)) in the file"
+    case .unsupportedType(let name, let found, let valid):
+      "type \(Quotation.shortened(found)), tensor \(Quotation(name)), expected \(valid)"
     case .notFinite(let name, let element, let value):
-      "\(value) at element \(element), tensor \"\(name)\", expected finite numbers"
+      "\(value) at element \(element), tensor \(Quotation(name)), expected finite numbers"
     }
   }
 }

@@ -5,13 +5,18 @@ import ViTLite
 package struct SafetensorsHeader: Sendable {
   /// The longest header that the format allows.
   package static let maximumBytes = 100_000_000
+  /// Far above any real checkpoint.
+  package static let maximumTensors = 1 << 17
+  package static let maximumNameBytes = 1024
+  package static let maximumDimensions = 16
 
   /// In the order of their bytes.
   package let tensors: [SafetensorsEntry]
-  private let indexByName: [String: Int]
+  /// By the bytes of the name.
+  private let indexByName: [[UInt8]: Int]
 
   package subscript(name: String) -> SafetensorsEntry? {
-    indexByName[name].map { tensors[$0] }
+    indexByName[Array(name.utf8)].map { tensors[$0] }
   }
 
   /// Reads the header of a whole file and checks that every tensor lies within the file, takes just the bytes that its
@@ -29,10 +34,13 @@ package struct SafetensorsHeader: Sendable {
     do { header = try JSON(parsing: text) } catch { throw .json(error) }
     guard let members = header.members else { throw .malformed("\(header.kind) at its top, expected an object") }
 
+    guard members.count <= Self.maximumTensors else {
+      throw .malformed("\(members.count) tensors, expected at most \(Self.maximumTensors)")
+    }
     var tensors: [SafetensorsEntry] = []
     tensors.reserveCapacity(members.count)
     for member in members {
-      if member.key == "__metadata__" {
+      if member.key.utf8.elementsEqual("__metadata__".utf8) {
         try Self.checkMetadata(member.value)
       } else {
         tensors.append(try Self.parseEntry(member, dataStart: dataStart, dataSize: file.byteCount - dataStart))
@@ -41,8 +49,8 @@ package struct SafetensorsHeader: Sendable {
     tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     try Self.checkContiguous(tensors, dataStart: dataStart, fileSize: file.byteCount)
     self.tensors = tensors
-    var indexByName: [String: Int] = [:]
-    for (index, tensor) in tensors.enumerated() { indexByName[tensor.name] = index }
+    var indexByName: [[UInt8]: Int] = [:]
+    for (index, tensor) in tensors.enumerated() { indexByName[Array(tensor.name.utf8)] = index }
     self.indexByName = indexByName
   }
 
@@ -50,7 +58,7 @@ package struct SafetensorsHeader: Sendable {
   private static func checkMetadata(_ value: JSON) throws(SafetensorsError) {
     guard let members = value.members else { throw .malformed("__metadata__ is \(value.kind), expected an object") }
     for member in members where member.value.string == nil {
-      throw .malformed("__metadata__ \"\(member.key)\" is \(member.value.kind), expected a string")
+      throw .malformed("__metadata__ \(Quotation(member.key)) is \(member.value.kind), expected a string")
     }
   }
 
@@ -58,17 +66,23 @@ package struct SafetensorsHeader: Sendable {
     _ member: JSON.Member, dataStart: Int, dataSize: Int
   ) throws(SafetensorsError) -> SafetensorsEntry {
     let name = member.key
+    guard name.utf8.count <= maximumNameBytes else {
+      throw .malformedTensor(name: name, "a name of \(name.utf8.count) bytes, expected at most \(maximumNameBytes)")
+    }
     guard let type = member.value["dtype"]?.string else {
       throw .malformedTensor(name: name, "no \"dtype\" string")
     }
     guard let dimensions = member.value["shape"]?.array else {
       throw .malformedTensor(name: name, "no \"shape\" array")
     }
+    guard dimensions.count <= maximumDimensions else {
+      throw .malformedTensor(name: name, "\(dimensions.count) dimensions, expected at most \(maximumDimensions)")
+    }
     var shape: [Int] = []
     var elements = 1
     for dimension in dimensions {
       guard case .integer(let extent) = dimension, extent >= 0 else {
-        throw .malformedTensor(name: name, "\(dimension.serialized()) in \"shape\", expected integers of at least 0")
+        throw .malformedTensor(name: name, "\(dimension.kind) in \"shape\", expected integers of at least 0")
       }
       let (product, overflow) = elements.multipliedReportingOverflow(by: extent)
       guard !overflow else { throw .malformedTensor(name: name, "a shape of more elements than 64 bits can count") }

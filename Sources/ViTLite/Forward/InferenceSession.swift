@@ -65,11 +65,19 @@ public final class InferenceSession {
       model, instructionSet, threads: threads, plan, memory: arena, weightBytes: weightBytes, measuresPhases: false)
   }
 
+  /// A session with kernels that no instruction set of this machine has, such as emulated ones; for tests.
+  convenience init(
+    model: IntegerModel, kernels: Kernels, threads: Int, plan: PlanKind = .fast
+  ) throws(InferenceError) {
+    try unsafe self.init(
+      model, .portable, kernels: kernels, threads: threads, plan, memory: nil, weightBytes: nil, measuresPhases: false)
+  }
+
   private init(
-    _ model: IntegerModel, _ instructionSet: InstructionSet, threads: Int, _ plan: PlanKind,
+    _ model: IntegerModel, _ instructionSet: InstructionSet, kernels: Kernels? = nil, threads: Int, _ plan: PlanKind,
     memory: UnsafeMutableRawBufferPointer?, weightBytes: Int?, measuresPhases: Bool
   ) throws(InferenceError) {
-    guard let kernels = instructionSet.kernels else {
+    guard let kernels = kernels ?? instructionSet.kernels else {
       throw .unavailable(instructionSet, available: InstructionSet.available)
     }
     self.model = model

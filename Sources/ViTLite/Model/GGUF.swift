@@ -10,6 +10,10 @@ package enum GGUF {
   package static let maximumKeys = 1 << 16
   /// Bytes of a key or a tensor's name. Keys may have 65,535 by the specification; no file has such.
   package static let maximumNameLength = 1024
+  /// Of an array in the metadata.
+  package static let maximumElements = 1 << 22
+  /// A name for each of a million classes fits.
+  package static let maximumMetadataBytes = 64 << 20
   package static let maximumAlignment = 1 << 20
   package static let maximumDimensions = 4
 

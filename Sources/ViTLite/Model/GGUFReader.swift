@@ -32,6 +32,11 @@ package struct GGUFReader: Sendable {
       guard indexByKey.updateValue(index, forKey: key) == nil else { throw .duplicate(what: "key", name: key) }
       metadata.append((key, try cursor.value(in: file, key: key)))
       valueEnds.append(cursor.offset)
+      guard cursor.offset <= GGUF.maximumMetadataBytes else {
+        throw .limit(
+          what: "bytes of metadata", found: UInt64(cursor.offset), maximum: GGUF.maximumMetadataBytes,
+          offset: cursor.offset)
+      }
     }
     self.metadata = metadata
     self.valueEnds = valueEnds
@@ -110,6 +115,8 @@ package struct GGUFReader: Sendable {
     return tensors[index]
   }
 
+  package func hasTensor(_ name: String) -> Bool { indexByTensor[name] != nil }
+
   /// The metadata value of a key; nil when there is none.
   package subscript(key: String) -> GGUFValue? {
     indexByKey[key].map { metadata[$0].value }
@@ -157,7 +164,7 @@ struct GGUFCursor {
   }
 
   mutating func string(in file: RawSpan, _ what: String, maximum: Int? = nil) throws(GGUFError) -> String {
-    let length = try count(in: file, "the length of \(what)", maximum: maximum ?? file.byteCount)
+    let length = try count(in: file, "the length of \(what)", maximum: maximum ?? GGUF.maximumMetadataBytes)
     guard length <= file.byteCount - offset, let bytes = file.slice(offset..<offset + length) else {
       throw .truncated(reading: what, offset: file.byteCount)
     }
@@ -191,7 +198,7 @@ struct GGUFCursor {
     }
     // Every element takes at least one byte, so a count that the file cannot hold is refused before memory is
     // allocated.
-    let maximum = (file.byteCount - offset) / elementType.minimumSize
+    let maximum = min((file.byteCount - offset) / elementType.minimumSize, GGUF.maximumElements)
     let count = try count(in: file, "the length of array \"\(key)\"", maximum: maximum)
     let storage = try elements(of: elementType, count: count, in: file, key: key)
     return GGUFValue(elementType: elementType, isArray: true, storage: storage)
@@ -235,9 +242,17 @@ struct GGUFCursor {
   private mutating func integers<Stored: FixedWidthInteger & BitwiseCopyable, Result>(
     _ count: Int, _ type: Stored.Type, in file: RawSpan, key: String, _ convert: (Stored) -> Result
   ) throws(GGUFError) -> [Result] {
+    let size = MemoryLayout<Stored>.size
+    // No overflow: an array has at most 2^22 elements.
+    guard count * size <= file.byteCount - offset else {
+      throw .truncated(reading: "the value of \"\(key)\"", offset: file.byteCount)
+    }
     var values: [Result] = []
     values.reserveCapacity(count)
-    for _ in 0..<count { values.append(convert(try integer(in: file, "the value of \"\(key)\""))) }
+    while values.count < count, let stored = file.littleEndian(at: offset, as: Stored.self) {
+      values.append(convert(stored))
+      offset += size
+    }
     return values
   }
 

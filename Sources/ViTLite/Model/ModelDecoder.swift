@@ -33,7 +33,7 @@ struct ModelDecoder {
     }
   }
 
-  func hasTensor(_ name: String) -> Bool { file.tensors.contains { $0.name == name } }
+  func hasTensor(_ name: String) -> Bool { file.hasTensor(name) }
 
   // MARK: Metadata
 
@@ -52,7 +52,7 @@ struct ModelDecoder {
     let text = try value { () throws(GGUFError) in try file.string(key) }
     guard let choice = Choice(rawValue: text) else {
       let valid = Choice.allCases.map { $0.rawValue }.joined(separator: ", ")
-      throw .invalid(what: "\"\(text)\"", where: "key \(key)", expected: "one of \(valid)")
+      throw .invalid(what: "\(Quotation(text))", where: "key \(key)", expected: "one of \(valid)")
     }
     return choice
   }
@@ -92,12 +92,17 @@ struct ModelDecoder {
     let architecture = try value { () throws(GGUFError) in try file.string("general.architecture") }
     guard architecture == ModelKey.architecture else {
       throw .invalid(
-        what: "architecture \"\(architecture)\"", where: "key general.architecture", expected: "\"vit\"")
+        what: "architecture \(Quotation(architecture))", where: "key general.architecture", expected: "\"vit\"")
     }
     let epsilon = try value { () throws(GGUFError) in try file.float(ModelKey.metadata("layer_norm_epsilon")) }
     var labels: [String] = []
     if file[ModelKey.metadata("labels")] != nil {
       labels = try value { () throws(GGUFError) in try file.strings(ModelKey.metadata("labels")) }
+      guard labels.allSatisfy({ $0.utf8.count <= ModelLimits.labelBytes }) else {
+        throw .invalid(
+          what: "a longer name of a class", where: "key \(ModelKey.metadata("labels"))",
+          expected: "at most \(ModelLimits.labelBytes) bytes")
+      }
     }
     let configuration = ModelConfiguration(
       family: try value { () throws(GGUFError) in try file.string(ModelKey.metadata("family")) },
@@ -172,7 +177,7 @@ struct ModelDecoder {
     case "shortest_edge": resize = .shortestEdge(try imageSize("preprocessing.resize_size", count: 1)[0])
     default:
       throw .invalid(
-        what: "\"\(kind)\"", where: "key vit.preprocessing.resize", expected: "none, exact or shortest_edge")
+        what: "\(Quotation(kind))", where: "key vit.preprocessing.resize", expected: "none, exact or shortest_edge")
     }
     var crop: (height: Int, width: Int)?
     if file[ModelKey.metadata("preprocessing.crop")] != nil {
@@ -188,7 +193,7 @@ struct ModelDecoder {
     }
     guard let cropRounding = Preprocessing.CropRounding(rawValue: rounding) else {
       throw .invalid(
-        what: "\"\(rounding)\"", where: "key vit.preprocessing.crop_rounding", expected: "down or half_to_even")
+        what: "\(Quotation(rounding))", where: "key vit.preprocessing.crop_rounding", expected: "down or half_to_even")
     }
     let preprocessing = Preprocessing(
       resize: resize, filter: Preprocessing.Filter(rawValue: filter) ?? .bicubic, crop: crop,

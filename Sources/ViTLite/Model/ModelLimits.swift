@@ -31,7 +31,9 @@ package enum ModelLimits {
   /// Added to the variance in every LayerNorm.
   package static let layerNormEpsilon = 1e-30...1.0
   /// Scales, deviations and, up to their sign, offsets and means between pixels and normalised values.
-  package static let pixelValue = 1e-9...1e9
+  package static let pixelValue = 1e-15...1e15
+  /// Bytes of a class's name.
+  package static let labelBytes = 1024
 }
 
 /// A model configuration beyond the limits, or with a variant that nothing computes.

@@ -32,7 +32,7 @@ struct Benchmark {
     self.name = name
     self.plan = plan
     let start = Clock.seconds
-    let model = try ModelFile.loadInteger(path)
+    let model = try ModelFile.loadInteger(path, keepsPages: plan.execution.memoryLimit == nil)
     let session = try plan.execution.session(model)
     do throws(InferenceError) {
       loadTime = (Clock.seconds - start) * 1000

@@ -12,7 +12,7 @@ enum RunCommand {
     "--hidden-states", help: "with --output, also the residual stream around every block")
 
   private static let noVerify = Flag(
-    "--no-verify", help: "skip the checksums of an int8 model, under 0.1 ms for each MB; its structure is always checked")
+    "--no-verify", help: "skip the checksums of an int8 model (0.1 ms for each MB); its structure is always checked")
 
   static let command = Command(
     specification: CommandSpecification(

@@ -7,15 +7,15 @@ struct ClassNames {
   let count: Int
   /// Empty or one for each.
   let labels: [String]
-  /// Nil for a name that two classes share.
-  private let indexByName: [String: Int?]
+  /// By the bytes of the normalized name; nil for one that two classes share.
+  private let indexByName: [[UInt8]: Int?]
 
   init(_ configuration: ModelConfiguration) {
     count = configuration.classes
     labels = configuration.labels
-    var indexByName: [String: Int?] = [:]
+    var indexByName: [[UInt8]: Int?] = [:]
     for (index, label) in labels.enumerated() {
-      let name = Self.normalized(label)
+      let name = Array(Self.normalized(label).utf8)
       indexByName[name] = indexByName[name] == nil ? .some(index) : .some(nil)
     }
     self.indexByName = indexByName
@@ -29,7 +29,7 @@ struct ClassNames {
   }
 
   /// The class of that name; nil when there is none, or more than one.
-  func index(named name: String) -> Int? { (indexByName[Self.normalized(name)] ?? nil) ?? nil }
+  func index(named name: String) -> Int? { (indexByName[Array(Self.normalized(name).utf8)] ?? nil) ?? nil }
 
   /// What to call a class.
   subscript(index: Int) -> String { Classification.label(of: index, in: labels) }
