@@ -4,8 +4,6 @@
 // bytes, which the portable definition in Sources/Int8Kernels/Arithmetic/CRC32.swift finishes.
 #include "CKernels.h"
 
-#include <string.h>
-
 // Powers of x modulo the polynomial, bits reflected: over four steps of 128 bits, and over one.
 #if defined(__x86_64__) || defined(__aarch64__)
 static const uint64_t over_four[2] = {0x154442BD4, 0x1C6E41596}, over_one[2] = {0x1751997D0, 0x0CCAA009E};
@@ -52,9 +50,8 @@ __attribute__((target("aes"))) static inline uint8x16_t fold(uint8x16_t x, const
 
 __attribute__((target("aes"))) static void fold_bytes(const uint8_t *bytes, size_t count, uint32_t state,
                                                       uint8_t *rest) {
-  uint8_t first[16] = {0};
-  memcpy(first, &state, sizeof state);
-  uint8x16_t a = veorq_u8(vld1q_u8(bytes), vld1q_u8(first));
+  const uint8x16_t first = vreinterpretq_u8_u32(vsetq_lane_u32(state, vdupq_n_u32(0), 0));
+  uint8x16_t a = veorq_u8(vld1q_u8(bytes), first);
   uint8x16_t b = vld1q_u8(bytes + 16), c = vld1q_u8(bytes + 32), d = vld1q_u8(bytes + 48);
   for (size_t left = count / 64; left > 1; --left) {
     bytes += 64;
