@@ -18,8 +18,8 @@ func start(_ stack: UnsafePointer<Int>) -> Never {
   do throws(RunnerError) {
     let model = try map(model)
     let runner = try Runner(
-      model: model, System.weightMemory(model), instructionSet: text(arguments, 3) ?? "auto", plan: plan)
-    let checksums = try runner.checksums(map(pixels))
+      model: model.bytes, model.weightSource, instructionSet: text(arguments, 3) ?? "auto", plan: plan)
+    let checksums = try runner.checksums(map(pixels).bytes)
     System.exit(
       0,
       runner.line(
@@ -35,7 +35,7 @@ private func text(_ arguments: [UnsafePointer<CChar>?], _ index: Int) -> String?
   index < arguments.count ? arguments[index].map { String(cString: $0) } : nil
 }
 
-private func map(_ path: UnsafePointer<CChar>) throws(RunnerError) -> UnsafeRawBufferPointer {
-  guard let bytes = System.map(path) else { throw RunnerError("cannot read \(String(cString: path))") }
-  return bytes
+private func map(_ path: UnsafePointer<CChar>) throws(RunnerError) -> System.File {
+  guard let file = System.map(path) else { throw RunnerError("cannot read \(String(cString: path))") }
+  return file
 }

@@ -9,7 +9,9 @@ enum SystemCall: Int {
     case close = 3
     case lseek = 8
     case mmap = 9
+    case pread = 17
     case madvise = 28
+    case fadvise = 221
     case exitGroup = 231
     case openat = 257
     case getrandom = 318
@@ -20,8 +22,10 @@ enum SystemCall: Int {
     case lseek = 62
     case read = 63
     case write = 64
+    case pread = 67
     case exitGroup = 94
     case mmap = 222
+    case fadvise = 223
     case madvise = 233
     case getrandom = 278
   #endif
@@ -42,27 +46,39 @@ enum System {
     return descriptor >= 0 ? descriptor : nil
   }
 
-  /// A whole file's bytes, mapped for as long as the program runs; nil where that is refused or the file is empty.
-  static func map(_ path: UnsafePointer<CChar>) -> UnsafeRawBufferPointer? {
+  /// A whole file, open and mapped for as long as the program runs.
+  struct File: Sendable {
+    let bytes: UnsafeRawBufferPointer
+    let descriptor: Int
+
+    /// How the weights of a model in this file are read as they are used.
+    var weightSource: WeightSource {
+      let (willNeed, dontNeed) = (3, 4)
+      let start = Int(bitPattern: bytes.baseAddress)
+      return WeightSource(
+        copy: { part, target in
+          let offset = Int(bitPattern: part.baseAddress) - start
+          var done = 0
+          while done < part.count {
+            let count = SystemCall.pread(descriptor, Int(bitPattern: target) + done, part.count - done, offset + done)
+            guard count > 0 else { return false }
+            done += count
+          }
+          return true
+        },
+        expect: { part in
+          SystemCall.fadvise(descriptor, Int(bitPattern: part.baseAddress) - start, part.count, willNeed)
+        }, release: { SystemCall.madvise(start, bytes.count, dontNeed) })
+    }
+  }
+
+  /// Maps a file; nil where that is refused or the file is empty.
+  static func map(_ path: UnsafePointer<CChar>) -> File? {
     guard let descriptor = open(path) else { return nil }
-    defer { SystemCall.close(descriptor) }
     let (toTheEnd, readable, privately) = (2, 1, 2)
     let size = SystemCall.lseek(descriptor, 0, toTheEnd)
     guard size > 0, let address = mapped(SystemCall.mmap(0, size, readable, privately, descriptor)) else { return nil }
-    return UnsafeRawBufferPointer(start: address, count: size)
-  }
-
-  /// How the weights of a mapped model come into memory and go.
-  static func weightMemory(_ file: UnsafeRawBufferPointer) -> WeightMemory {
-    let (start, count, page) = (Int(bitPattern: file.baseAddress), file.count, 4096)
-    let (dontNeed, populateRead) = (4, 22)
-    return WeightMemory(
-      prepare: { part in
-        let first = Int(bitPattern: part.baseAddress) / page * page
-        // Since Linux 5.14; before, each page is read when it is first touched.
-        SystemCall.madvise(first, Int(bitPattern: part.baseAddress) + part.count - first, populateRead)
-      },
-      release: { SystemCall.madvise(start, count, dontNeed) })
+    return File(bytes: UnsafeRawBufferPointer(start: address, count: size), descriptor: descriptor)
   }
 
   /// Addresses that get memory where they are first touched; nil where that is refused.

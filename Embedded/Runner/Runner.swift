@@ -8,11 +8,11 @@ struct Runner {
 
   /// - Parameters:
   ///   - bytes: the model file, read in place.
-  ///   - memory: how parts of the file come into memory and go; nil where it is all there.
+  ///   - source: where parts of the file can be read from again; nil where it is all in memory.
   ///   - instructionSet: what `vit-quant --isa` takes.
   ///   - plan: the lean one has as few weights in memory as it can.
   init(
-    model bytes: UnsafeRawBufferPointer, _ memory: WeightMemory? = nil, instructionSet name: String = "auto",
+    model bytes: UnsafeRawBufferPointer, _ source: WeightSource? = nil, instructionSet name: String = "auto",
     plan: PlanKind = .lean
   ) throws(RunnerError) {
     guard let set = name == "auto" ? .fastest : InstructionSet(name: name) else {
@@ -20,10 +20,11 @@ struct Runner {
     }
     do throws(IntegerModelError) {
       model = try makingModel { () throws(IntegerModelError) in
-        if let memory { try IntegerModel(borrowing: bytes, memory) } else { try IntegerModel(borrowing: bytes) }
+        if let source { try IntegerModel(borrowing: bytes, source) } else { try IntegerModel(borrowing: bytes) }
       }
     } catch { throw RunnerError("\(error)") }
-    let weightBytes = plan == .lean ? InferenceSession.minimumWeightBytes(model, threads: 1) : nil
+    // A product of four panels is the smallest that kernels are made for.
+    let weightBytes = plan == .lean ? 4 * InferenceSession.minimumWeightBytes(model, threads: 1) : nil
     do throws(InferenceError) {
       session = try InferenceSession(model: model, instructionSet: set, plan: plan, weightBytes: weightBytes)
     } catch { throw RunnerError("\(error)") }

@@ -24,6 +24,8 @@ struct Failure: Error {
   init(_ error: InferenceError) {
     switch error {
     case .unavailable: self.init(VITQUANT_ERROR_UNAVAILABLE, error.description)
+    case .weightsUnreadable: self.init(VITQUANT_ERROR_READ, error.description)
+    case .memory: self.init(VITQUANT_ERROR_MEMORY, error.description)
     case .weightBytes: self.init(VITQUANT_ERROR_LIMIT, error.description)
     case .pixelCount, .arenaBytes, .arenaAlignment: self.init(VITQUANT_ERROR_ARGUMENT, error.description)
     }

@@ -26,16 +26,33 @@ private func requireTokens(_ result: ResultView, _ name: StaticString) throws(Fa
   }
 }
 
+/// Fills the caller's array from a result.
+///
+/// - Parameters:
+///   - name: what the elements are, as errors name them.
+///   - expected: how many elements the result gives.
+private func fill<Element>(
+  _ target: UnsafeMutablePointer<Element>?, _ name: StaticString, count: Int, from handle: OpaquePointer?,
+  _ error: UnsafeMutablePointer<vitquant_error>?, expected: (ResultView) throws(Failure) -> Int,
+  _ body: (ResultView, inout MutableSpan<Element>) -> Void
+) -> vitquant_status {
+  unsafe report(to: error) { () throws(Failure) in
+    let result = try unsafe result(of: handle)
+    let target = try unsafe array(target, name, count: count, expected: expected(result))
+    var span = unsafe target.mutableSpan
+    body(result, &span)
+  }
+}
+
 @_cdecl("vitquant_session_logits")
 public func sessionLogits(
   handle: OpaquePointer?, target: UnsafeMutablePointer<Int32>?, count: Int, scale: UnsafeMutablePointer<Float>?,
   error: UnsafeMutablePointer<vitquant_error>?
 ) -> vitquant_status {
-  unsafe report(to: error) { () throws(Failure) in
-    let result = try unsafe result(of: handle)
-    let logits = try logits(of: result)
-    let target = try unsafe array(target, "logits", count: count, expected: logits.columns)
-    for index in 0..<count { unsafe target[index] = logits[0, index] }
+  unsafe fill(target, "logits", count: count, from: handle, error) { (result) throws(Failure) in
+    try logits(of: result).columns
+  } _: { result, target in
+    for index in target.indices { target[index] = result.logits?[0, index] ?? 0 }
     if let scale = unsafe scale { unsafe scale.pointee = result.logitScale }
   }
 }
@@ -45,12 +62,10 @@ public func sessionFloatLogits(
   handle: OpaquePointer?, target: UnsafeMutablePointer<Float>?, count: Int,
   error: UnsafeMutablePointer<vitquant_error>?
 ) -> vitquant_status {
-  unsafe report(to: error) { () throws(Failure) in
-    let result = try unsafe result(of: handle)
-    let logits = try logits(of: result)
-    let target = try unsafe array(target, "logits", count: count, expected: logits.columns)
-    let scale = result.logitScale
-    for index in 0..<count { unsafe target[index] = Float(logits[0, index]) * scale }
+  unsafe fill(target, "logits", count: count, from: handle, error) { (result) throws(Failure) in
+    try logits(of: result).columns
+  } _: { result, target in
+    for index in target.indices { target[index] = Float(result.logits?[0, index] ?? 0) * result.logitScale }
   }
 }
 
@@ -59,12 +74,10 @@ public func sessionProbabilities(
   handle: OpaquePointer?, target: UnsafeMutablePointer<Float>?, count: Int,
   error: UnsafeMutablePointer<vitquant_error>?
 ) -> vitquant_status {
-  unsafe report(to: error) { () throws(Failure) in
-    let result = try unsafe result(of: handle)
-    let classes = try logits(of: result).columns
-    let target = try unsafe array(target, "probabilities", count: count, expected: classes)
-    var span = unsafe target.mutableSpan
-    result.writeProbabilities(to: &span)
+  unsafe fill(target, "probabilities", count: count, from: handle, error) { (result) throws(Failure) in
+    try logits(of: result).columns
+  } _: { result, target in
+    result.writeProbabilities(to: &target)
   }
 }
 
@@ -73,13 +86,11 @@ public func sessionEmbedding(
   handle: OpaquePointer?, target: UnsafeMutablePointer<Float>?, count: Int,
   error: UnsafeMutablePointer<vitquant_error>?
 ) -> vitquant_status {
-  unsafe report(to: error) { () throws(Failure) in
-    let result = try unsafe result(of: handle)
+  unsafe fill(target, "numbers of the embedding", count: count, from: handle, error) { (result) throws(Failure) in
     try requireTokens(result, "embedding")
-    let target = try unsafe array(
-      target, "numbers of the embedding", count: count, expected: result.finalTokens.columns)
-    var span = unsafe target.mutableSpan
-    result.writeEmbedding(to: &span)
+    return result.finalTokens.columns
+  } _: { result, target in
+    result.writeEmbedding(to: &target)
   }
 }
 
@@ -88,17 +99,13 @@ public func sessionTokens(
   handle: OpaquePointer?, target: UnsafeMutablePointer<Float>?, count: Int,
   error: UnsafeMutablePointer<vitquant_error>?
 ) -> vitquant_status {
-  unsafe report(to: error) { () throws(Failure) in
-    let result = try unsafe result(of: handle)
+  unsafe fill(target, "numbers of the tokens", count: count, from: handle, error) { (result) throws(Failure) in
     try requireTokens(result, "tokens")
+    return result.finalTokens.rows * result.finalTokens.columns
+  } _: { result, target in
     let tokens = result.finalTokens
-    let target = try unsafe array(
-      target, "numbers of the tokens", count: count, expected: tokens.rows * tokens.columns)
-    let scale = result.finalTokenScale
-    for row in 0..<tokens.rows {
-      for column in 0..<tokens.columns {
-        unsafe target[row * tokens.columns + column] = Float(tokens[row, column]) * scale
-      }
+    for index in target.indices {
+      target[index] = Float(tokens[index / tokens.columns, index % tokens.columns]) * result.finalTokenScale
     }
   }
 }

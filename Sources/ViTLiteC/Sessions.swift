@@ -65,7 +65,7 @@ private struct SessionOptions {
 
   static func threads(_ found: UInt32) throws(Failure) -> Int {
     guard found <= 256 else { throw .argument("\(found) threads, expected 1 to 256") }
-    return max(1, Int(found))
+    return ForwardPlan.workers(forThreads: Int(found))
   }
 
   func plan(_ model: IntegerModel) -> ForwardPlan { ForwardPlan(model, kind: plan, workers: threads) }
@@ -112,7 +112,9 @@ public func sessionCreate(
     var memory = unsafe UnsafeMutableRawBufferPointer(start: arena, count: max(arenaSize, 0))
     var owned: AlignedMemory?
     if unsafe arena == nil {
-      let own = try AlignedMemory(byteCount: options.plan(model).arenaByteCount, for: "the arena")
+      let plan = options.plan(model)
+      do throws(InferenceError) { try plan.checkMemory() } catch { throw Failure(error) }
+      let own = try AlignedMemory(byteCount: plan.arenaByteCount, for: "the arena")
       owned = own
       unsafe memory = unsafe own.bytes
     }

@@ -1,3 +1,4 @@
+import LibC
 import TestSupport
 import Testing
 
@@ -50,32 +51,21 @@ struct WeightWindowTests {
     }
   }
 
-  @Test("What is read is never more than the window before older weights are let go")
-  func capacity() throws {
-    final class Log: @unchecked Sendable {
-      var held = 0
-      var most = 0
-      var releases = 0
-    }
-    let (path, _) = try Self.largeModel(isWide: true)
+  @Test("A file that has become shorter is an error, not other results")
+  func truncated() throws {
+    let (path, pixels) = try Self.largeModel(isWide: false)
     defer { removeFile(path) }
     let model = try IntegerModel(path: path)
-    let log = Log()
-    let memory = WeightMemory(
-      prepare: { part in
-        log.held += part.count
-        log.most = max(log.most, log.held)
-      },
-      release: { (log.held, log.releases) = (0, log.releases + 1) })
-    let capacity = InferenceSession.minimumWeightBytes(model, threads: 1)
-    let window = WeightWindow(memory, capacity: capacity, now: nil)
-    for layer in model.layerNames.compactMap({ model.layer($0) }) {
-      let size = window.outputsAtATime(layer)
-      for first in stride(from: 0, to: layer.outputs, by: size) {
-        window.read(layer.panels(first..<min(first + size, layer.outputs)))
-      }
-    }
-    #expect(log.releases > 5)
-    #expect(log.most <= capacity)
+    let session = try InferenceSession(
+      model: model, threads: 2, weightBytes: InferenceSession.minimumWeightBytes(model, threads: 2))
+    let expected = try session.run(pixels).crc32
+    let bytes = try MappedFile.contents(of: path, limit: 1 << 30)
+    #expect(unsafe truncate(path, off_t(bytes.count / 2)) == 0)
+    #expect(throws: InferenceError.weightsUnreadable) { try session.run(pixels) }
+    // The session is none the worse for it.
+    let descriptor = unsafe open(path, O_WRONLY)
+    defer { close(descriptor) }
+    #expect(unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) } == bytes.count)
+    #expect(try session.run(pixels).crc32 == expected)
   }
 }

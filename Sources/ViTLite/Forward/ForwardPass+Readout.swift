@@ -4,21 +4,23 @@ import Int8Kernels
 extension ForwardPass {
   /// The readout's tokens, normed and averaged, as the head's input.
   ///
-  /// - Parameter finalTokens: all tokens after the final norm, where the readout averages them.
-  func pool(_ finalTokens: Matrix<Int32>) {
+  /// - Parameters:
+  ///   - finalTokens: all tokens after the final norm, where the readout averages them.
+  ///   - norm: the final one.
+  func pool(_ finalTokens: Matrix<Int32>, _ norm: IntegerNorm) {
     let configuration = model.configuration
     let patches = configuration.prefixTokens..<configuration.tokens
     switch model.configuration.readout {
-    case .tokenMeanThenNorm: normalizeMean(of: 0..<configuration.tokens)
-    case .patchMeanThenNorm: normalizeMean(of: patches)
-    case .classToken: normalizeToken(0, segment: 0)
+    case .tokenMeanThenNorm: normalizeMean(of: 0..<configuration.tokens, norm)
+    case .patchMeanThenNorm: normalizeMean(of: patches, norm)
+    case .classToken: normalizeToken(0, norm, segment: 0)
     case .normThenPatchMean: average(finalTokens, patches, segment: 0)
     case .classTokenAndPatchMean:
-      normalizeToken(0, segment: 0)
+      normalizeToken(0, norm, segment: 0)
       average(finalTokens, patches, segment: 1)
     case .classAndDistillationToken:
-      normalizeToken(0, segment: 0)
-      normalizeToken(1, segment: 1)
+      normalizeToken(0, norm, segment: 0)
+      normalizeToken(1, norm, segment: 1)
     }
   }
 
@@ -34,15 +36,15 @@ extension ForwardPass {
   }
 
   /// One token through the final norm, as a segment of the head's input.
-  private func normalizeToken(_ token: Int, segment: Int) {
-    kernels.normalize(arena.residual, row: token, model.finalNorm, into: arena.readoutRows, at: 1)
+  private func normalizeToken(_ token: Int, _ norm: IntegerNorm, segment: Int) {
+    kernels.normalize(arena.residual, row: token, norm, into: arena.readoutRows, at: 1)
     setHeadInput(arena.readoutRows, row: 1, segment: segment)
   }
 
   /// The final norm of a mean of tokens.
-  private func normalizeMean(of tokens: Range<Int>) {
+  private func normalizeMean(of tokens: Range<Int>, _ norm: IntegerNorm) {
     setMean(of: arena.residual, tokens)
-    kernels.normalize(arena.readoutRows, row: 0, model.finalNorm, into: arena.readoutRows, at: 1)
+    kernels.normalize(arena.readoutRows, row: 0, norm, into: arena.readoutRows, at: 1)
     setHeadInput(arena.readoutRows, row: 1, segment: 0)
   }
 

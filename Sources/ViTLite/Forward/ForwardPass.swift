@@ -10,7 +10,7 @@ struct ForwardPass<Observer: PhaseObserver> {
   let arena: InferenceArena
   let kernels: Kernels
   let worker: Worker
-  /// Where the model's weights do not all stay in memory: those that this worker has there.
+  /// Where the model's weights do not stay in memory: what this worker reads them into.
   var window: WeightWindow?
   let observer: Observer
 
@@ -31,8 +31,9 @@ struct ForwardPass<Observer: PhaseObserver> {
   /// residual (tokens x width) = positions with prefix tokens, plus patches (patches x inputs) times the embedding.
   private func embed(_ pixels: Vector<UInt8>) {
     phase(.positions, rows: model.configuration.tokens) { tokens in
-      window?.read(model.positions.rows(tokens))
-      arena.residual.copyRows(tokens, from: model.positions)
+      withRows(of: model.positions, tokens) { positions, tokens in
+        arena.residual.rows(tokens).copyRows(0..<tokens.count, from: positions)
+      }
     }
     plan.forEachRows(of: model.configuration.patches) { rows in
       phase(.patches, rows: rows.count) { patches in gather(patches, from: rows.lowerBound, of: pixels) }
@@ -72,12 +73,15 @@ struct ForwardPass<Observer: PhaseObserver> {
 
   /// attention (rows x width) = softmax(queries x keys) x values, for each head and block of query rows.
   private func attend(_ block: IntegerBlock, _ tokens: Range<Int>) {
-    work(.attnScores, rows: tokens.count) { units in for unit in units { attend(block, tokens.count, unit) } }
+    work(.attnScores, rows: tokens.count) { units in
+      let valueScales = window?.read(block.valueScales) ?? block.valueScales
+      for unit in units { attend(block, valueScales, tokens.count, unit) }
+    }
     finish(.attnCombine, work: .attnScores, rows: tokens.count)
   }
 
   /// One head and block of query rows.
-  private func attend(_ block: IntegerBlock, _ rowCount: Int, _ unit: Int) {
+  private func attend(_ block: IntegerBlock, _ valueScales: ChannelScales, _ rowCount: Int, _ unit: Int) {
     let headWidth = model.configuration.headWidth
     let (head, rows) = queryBlock(unit, of: rowCount)
     let channels = head * headWidth..<(head + 1) * headWidth
@@ -96,7 +100,7 @@ struct ForwardPass<Observer: PhaseObserver> {
     kernels.sumProducts(probabilities, with: arena.values(head).matrix(shift: 0), into: weighted)
     observer.finish(.attnValues)
     kernels.combine(
-      weighted, sums: scratch.rowSums, block.valueScales.dropFirst(channels.lowerBound),
+      weighted, sums: scratch.rowSums, valueScales.dropFirst(channels.lowerBound),
       into: arena.attention.rows(rows).columns(channels))
     observer.finish(.attnCombine)
   }
@@ -125,12 +129,13 @@ struct ForwardPass<Observer: PhaseObserver> {
   private func readOut(_ states: HiddenStates?) {
     let finalTokens = states?.finalTokens ?? arena.finalTokens
     phase(.finalNorm, rows: model.configuration.tokens) { tokens in
+      let norm = window?.read(model.finalNorm) ?? model.finalNorm
       for token in tokens where token < finalTokens.rows {
-        kernels.normalize(arena.residual, row: token, model.finalNorm, into: finalTokens, at: token)
+        kernels.normalize(arena.residual, row: token, norm, into: finalTokens, at: token)
       }
     }
     phase(.output, rows: 1) { _ in
-      pool(finalTokens)
+      pool(finalTokens, window?.read(model.finalNorm) ?? model.finalNorm)
       if let layer = model.head ?? model.pooler { applyHead(layer) }
     }
   }
@@ -179,6 +184,7 @@ extension ForwardPass {
   ) {
     let (residual, input) = (arena.residual.rows(rows), arena.input(of: layer).rows(0..<rows.count))
     phase(current, rows: rows.count) { tokens in
+      let norm = window?.read(norm) ?? norm
       kernels.normalize(residual, rows: tokens, norm, quantizer, through: scratch.normalized, into: input)
     }
   }
@@ -251,8 +257,17 @@ extension ForwardPass {
     for low in stride(from: columns.lowerBound, to: columns.upperBound, by: size) {
       let part = low..<min(low + size, columns.upperBound)
       let panels = layer.panels(first + part.lowerBound..<first + part.upperBound)
-      window.read(panels)
-      body(panels, part)
+      body(window.read(panels), part)
+    }
+  }
+
+  /// Some rows of a matrix of the model: all at once or, where they do not stay in memory, as many as fit.
+  private func withRows(of matrix: Matrix<Int32>, _ rows: Range<Int>, _ body: (Matrix<Int32>, Range<Int>) -> Void) {
+    guard let window else { return body(matrix.rows(rows), rows) }
+    let size = window.rowsAtATime(matrix)
+    for low in stride(from: rows.lowerBound, to: rows.upperBound, by: size) {
+      let part = low..<min(low + size, rows.upperBound)
+      body(window.read(matrix.rows(part)), part)
     }
   }
 

@@ -6,6 +6,10 @@ public enum InferenceError: Error, Equatable, Sendable {
   case pixelCount(found: Int, expected: Int)
   /// Fewer bytes for weights than a session needs.
   case weightBytes(found: Int, expected: Int)
+  /// Weights that cannot be read again: the file has become shorter, or its disk has failed.
+  case weightsUnreadable
+  /// A plan whose arena takes more memory than the machine, or a limit of the process, has.
+  case memory(needed: Int, available: Int)
   /// Fewer bytes of lent memory than the plan's arena.
   case arenaBytes(found: Int, expected: Int)
   /// Lent memory that does not begin at a multiple of `expected`; `found` is the remainder.
@@ -20,6 +24,9 @@ extension InferenceError: CustomStringConvertible {
         + available.map { $0.name }.joined(separator: ", ")
     case .pixelCount(let found, let expected): "\(found) pixels as input, expected \(expected)"
     case .weightBytes(let found, let expected): "\(found) bytes for weights in memory, expected at least \(expected)"
+    case .weightsUnreadable: "weights that cannot be read from the model file, expected the file as it was opened"
+    case .memory(let needed, let available):
+      "an arena of \(needed) bytes, expected at most the \(available) bytes of memory that this process can have"
     case .arenaBytes(let found, let expected): "an arena of \(found) bytes, expected at least \(expected)"
     case .arenaAlignment(let found, let expected):
       "an arena \(found) bytes after a multiple of \(expected), expected at a multiple"
@@ -40,8 +47,9 @@ public final class InferenceSession {
   /// - Parameters:
   ///   - threads: workers on one image, at least 1.
   ///   - plan: whether to save time or memory; the results are the same.
-  ///   - weightBytes: how many bytes of a mapped model's weights may be in memory at a time, at least
-  ///     `minimumWeightBytes`; nil for all. The others are read again from the file for each image.
+  ///   - weightBytes: how many bytes of weights of a model that was opened by its path may be in memory at a time, at
+  ///     least `minimumWeightBytes`; nil for all. Where that is less than the model, each weight is read again from the
+  ///     file for each image.
   ///   - measuresPhases: whether each run is timed phase by phase, for `nanoseconds(of:)`.
   public convenience init(
     model: IntegerModel, instructionSet: InstructionSet = .fastest, threads: Int = 1, plan: PlanKind = .fast,
@@ -86,22 +94,23 @@ public final class InferenceSession {
       // No threads, and no clock that would be known here.
       let (workers, now) = (1, (() -> UInt64)?.none)
     #else
-      let workers = max(1, min(threads, 256))
+      let workers = ForwardPlan.workers(forThreads: threads)
       let now: (() -> UInt64)? = measuresPhases ? { MonotonicClock.nanoseconds } : nil
     #endif
+    let least = Self.minimumWeightBytes(model, threads: workers)
+    if let weightBytes, weightBytes < least { throw .weightBytes(found: weightBytes, expected: least) }
     let plan = ForwardPlan(model.outline, kind: plan, workers: workers)
     let arena: InferenceArena
     if let memory = unsafe memory {
       arena = try unsafe InferenceArena(plan, borrowing: memory)
     } else {
-      arena = InferenceArena(plan)
+      arena = try InferenceArena(plan)
     }
     var windows: [WeightWindow] = []
-    if let weightBytes, let memory = model.weightMemory {
-      let least = Self.minimumWeightBytes(model, threads: workers)
-      guard weightBytes >= least else { throw .weightBytes(found: weightBytes, expected: least) }
-      windows = (0..<workers).map { _ in WeightWindow(memory, capacity: weightBytes / workers, now: now) }
-      memory.release()
+    if let weightBytes, weightBytes < model.byteCount, let source = model.weightSource {
+      let capacity = min(weightBytes / workers, WeightWindow.useful)
+      windows = (0..<workers).map { _ in WeightWindow(source, capacity: max(capacity, least / workers), now: now) }
+      source.release()
     }
     let task = InferenceTask(
       model: model, arena: arena, kernels: kernels, windows: windows, timer: now.map { PhaseTimer(now: $0) })
@@ -109,11 +118,14 @@ public final class InferenceSession {
     pool = WorkerPool(count: workers) { worker, input in task.run(worker, input) }
   }
 
-  /// The fewest bytes of weights with which a session can run.
+  /// The fewest bytes of weights with which a session can run: room for the weights of 16 outputs for each thread.
   public static func minimumWeightBytes(_ model: IntegerModel, threads: Int) -> Int {
-    let least = model.layerNames.compactMap { model.layer($0) }
-      .map { WeightWindow.minimum(inputs: $0.inputs, isWide: $0.isWide) }.max()
-    return max(1, min(threads, 256)) * (least ?? 0)
+    ForwardPlan.workers(forThreads: threads) * WeightWindow.minimum(model)
+  }
+
+  /// As many bytes of weights as take no more time than any larger number that is smaller than the model.
+  package static func usefulWeightBytes(threads: Int) -> Int {
+    ForwardPlan.workers(forThreads: threads) * WeightWindow.useful
   }
 
   /// Nanoseconds that the last run spent waiting for weights, on the calling thread; 0 when phases are not measured.
@@ -141,18 +153,13 @@ public final class InferenceSession {
   /// - Parameter pixels: as above.
   public func run(_ pixels: Span<UInt8>, keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
     let configuration = model.configuration
-    guard pixels.count == configuration.imageElements else {
-      throw .pixelCount(found: pixels.count, expected: configuration.imageElements)
-    }
     var states = [Int32](repeating: 0, count: keepingHiddenStates ? HiddenStates.count(configuration) : 0)
-    unsafe pixels.withUnsafeBufferPointer { pixels in
-      unsafe states.withUnsafeMutableBufferPointer { states in
-        guard let base = pixels.baseAddress else { return }
-        var input = unsafe InferenceInput(pixels: Vector(base: base, count: pixels.count), states: nil)
-        if keepingHiddenStates, let base = states.baseAddress {
-          input.states = unsafe HiddenStates(base: base, configuration)
+    try unsafe pixels.withUnsafeBufferPointer { (pixels) throws(InferenceError) in
+      try unsafe states.withUnsafeMutableBufferPointer { (states) throws(InferenceError) in
+        let kept = unsafe states.baseAddress.flatMap { base in
+          keepingHiddenStates ? unsafe HiddenStates(base: base, configuration) : nil
         }
-        pool.run(input)
+        try unsafe run(inPlace: pixels, states: kept)
       }
     }
     return IntegerOutput(result, hiddenStates: states)
@@ -163,10 +170,17 @@ public final class InferenceSession {
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
   @unsafe
   package func run(inPlace pixels: UnsafeBufferPointer<UInt8>) throws(InferenceError) {
-    guard let base = pixels.baseAddress, pixels.count == model.configuration.imageElements else {
-      throw .pixelCount(found: pixels.count, expected: model.configuration.imageElements)
+    try unsafe run(inPlace: pixels, states: nil)
+  }
+
+  private func run(inPlace pixels: UnsafeBufferPointer<UInt8>, states: HiddenStates?) throws(InferenceError) {
+    let expected = model.configuration.imageElements
+    guard let base = pixels.baseAddress, pixels.count == expected else {
+      throw .pixelCount(found: pixels.count, expected: expected)
     }
-    unsafe pool.run(InferenceInput(pixels: Vector(base: base, count: pixels.count), states: nil))
+    for window in task.windows { window.start() }
+    unsafe pool.run(InferenceInput(pixels: Vector(base: base, count: pixels.count), states: states))
+    guard !task.windows.contains(where: { $0.hasFailed }) else { throw .weightsUnreadable }
   }
 
   /// The result of the last run, until the next one begins.
@@ -176,7 +190,7 @@ public final class InferenceSession {
 /// What one inference reads and, where it is asked to, writes beside the arena.
 private struct InferenceInput: Sendable {
   let pixels: Vector<UInt8>
-  var states: HiddenStates?
+  let states: HiddenStates?
 }
 
 /// What the workers of a session run.
@@ -214,7 +228,6 @@ private final class InferenceTask: @unchecked Sendable {
 
   private func run(_ worker: Worker, _ input: InferenceInput, _ observer: some PhaseObserver) {
     let window = windows.isEmpty ? nil : windows[worker.index]
-    window?.start()
     ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, window: window, observer: observer)
       .run(pixels: input.pixels, states: input.states)
   }

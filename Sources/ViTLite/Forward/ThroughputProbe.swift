@@ -18,13 +18,13 @@ package final class ThroughputProbe {
   package func run() { pool.run(()) }
 
   /// The products of all linear layers that see every token, in the order of the forward pass, on whatever the buffers
-  /// hold. Nil where the instruction set cannot be used.
+  /// hold. Nil where the instruction set cannot be used, or where memory is short.
   package static func products(
     of model: IntegerModel, on instructionSet: InstructionSet, threads: Int, plan kind: PlanKind = .fast
   ) -> ThroughputProbe? {
     guard let kernels = instructionSet.kernels else { return nil }
-    let plan = ForwardPlan(model.outline, kind: kind, workers: max(1, min(threads, 256)))
-    let arena = InferenceArena(plan)
+    let plan = ForwardPlan(model.outline, kind: kind, workers: ForwardPlan.workers(forThreads: threads))
+    guard let arena = try? InferenceArena(plan) else { return nil }
     let pool = WorkerPool<Void>(count: plan.workers) { worker, _ in
       ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: NoObserver()).runProducts()
     }
@@ -36,7 +36,7 @@ package final class ThroughputProbe {
   /// - Parameter rounds: at least 1; a million take some milliseconds.
   package static func peak(of instructionSet: InstructionSet, threads: Int, rounds: Int64) -> ThroughputProbe? {
     guard let operations = instructionSet.runPeakLoop(rounds: rounds) else { return nil }
-    let count = max(1, min(threads, 256))
+    let count = ForwardPlan.workers(forThreads: threads)
     let pool = WorkerPool<Void>(count: count) { worker, _ in
       worker.take(worker.count, unit: 1) { loops in
         for _ in loops { _ = instructionSet.runPeakLoop(rounds: rounds) }

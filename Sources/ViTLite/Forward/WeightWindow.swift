@@ -1,83 +1,113 @@
 import Int8Kernels
 
-/// What a window needs of the memory that weights lie in.
+/// How the parts of a model come from its file, where they do not stay in memory. Parts are named by the addresses at
+/// which the file is mapped.
 @safe
-package struct WeightMemory: Sendable {
-  /// Brings bytes into memory, and asks for those behind them.
-  let prepare: @Sendable (UnsafeRawBufferPointer) -> Void
-  /// Takes all weights out of memory; they are read anew when they are used again.
+package struct WeightSource: Sendable {
+  /// Copies a part; false where it cannot be read.
+  let copy: @Sendable (UnsafeRawBufferPointer, UnsafeMutableRawPointer) -> Bool
+  /// Asks for a part that will be copied soon, so that the disk reads while the processor computes.
+  let expect: @Sendable (UnsafeRawBufferPointer) -> Void
+  /// Takes all that the mapping has in memory out of it; it is read anew when it is used again.
   let release: @Sendable () -> Void
 
   @unsafe
-  package init(prepare: @escaping @Sendable (UnsafeRawBufferPointer) -> Void, release: @escaping @Sendable () -> Void) {
-    unsafe self.prepare = prepare
+  package init(
+    copy: @escaping @Sendable (UnsafeRawBufferPointer, UnsafeMutableRawPointer) -> Bool,
+    expect: @escaping @Sendable (UnsafeRawBufferPointer) -> Void, release: @escaping @Sendable () -> Void
+  ) {
+    unsafe self.copy = copy
+    unsafe self.expect = expect
     self.release = release
   }
 }
 
-/// The weights that one worker has in memory, where not all of a model's may stay there.
+/// The memory that a worker copies weights to just before it uses them, where a model's do not stay in memory.
 ///
-/// Before a product the weights of its outputs are brought into memory, those that follow in the file are asked for, and
-/// when the window is full everything before is let go. What is let go too early is read again: only time depends on it.
-final class WeightWindow {
-  private let memory: WeightMemory
-  /// Bytes that may be in memory.
-  private let capacity: Int
-  private var used = 0
+/// What a read gives is valid until the worker's next read.
+@safe
+final class WeightWindow: @unchecked Sendable {
+  /// A capacity beyond which more does not help: nothing is used again before it would be replaced, and so much stays in
+  /// a processor's cache.
+  static let useful = 1 << 19
+
+  /// Bytes of a part behind which more is asked for.
+  private static let worthExpecting = 32 << 10
+
+  private let source: WeightSource
+  private let memory: UnsafeMutableRawBufferPointer
   private let now: (() -> UInt64)?
-  /// Nanoseconds spent waiting for weights since `start`; 0 without a clock.
+  /// Nanoseconds spent reading since `start`; 0 without a clock.
   private(set) var stall: UInt64 = 0
+  /// Whether something could not be read since `start`.
+  private(set) var hasFailed = false
 
   /// - Parameters:
-  ///   - capacity: at least `minimum` of the model's outline.
+  ///   - capacity: bytes, at least the model's `minimum`.
   ///   - now: nanoseconds of a clock that is never set back; nil when nothing is measured.
-  init(_ memory: WeightMemory, capacity: Int, now: (() -> UInt64)?) {
-    self.memory = memory
-    self.capacity = capacity
+  init(_ source: WeightSource, capacity: Int, now: (() -> UInt64)?) {
+    self.source = source
+    unsafe memory = .allocate(byteCount: capacity, alignment: MemoryPlan.alignment)
     self.now = now
   }
 
-  /// Begins an inference: no waiting yet.
-  func start() { stall = 0 }
+  deinit { unsafe memory.deallocate() }
 
-  /// Linux maps up to 64 KB of a file around a page that is touched: at both ends of what is read.
-  private static let surroundings = 128 << 10
-
-  /// Bytes of the weights of one output, low plane included.
-  private static func bytesPerOutput(_ layer: LinearLayer) -> Int {
-    WeightLayout.paddedInputs(layer.inputs) * (layer.isWide ? 2 : 1)
+  /// Bytes of a panel of a layer: the weights of 16 outputs, and what else is theirs.
+  private static func panelByteCount(inputs: Int, isWide: Bool) -> Int {
+    PackedMatrix.byteCount(outputs: WeightLayout.panelColumns, inputs: inputs, isWide: isWide)
   }
 
-  /// The smallest capacity with which a worker can run layers of so many inputs: two panels, and
-  /// what is mapped around them and their scales.
-  static func minimum(inputs: Int, isWide: Bool) -> Int {
-    2 * WeightLayout.paddedInputs(inputs) * WeightLayout.panelColumns * (isWide ? 2 : 1) + 2 * surroundings
+  /// The smallest capacity with which a worker can run a model: room for a panel of each layer, and for a norm.
+  static func minimum(_ model: IntegerModel) -> Int {
+    let norm = 2 * MemoryPlan.aligned(model.configuration.width * MemoryLayout<Int32>.size)
+    return model.layerNames.reduce(norm) { most, name in
+      guard let layer = model.layer(name) else { return most }
+      return max(most, panelByteCount(inputs: layer.inputs, isWide: layer.isWide))
+    }
   }
 
-  /// Outputs that are read at a time: whole panels, at most half of the window.
+  /// Begins an inference.
+  func start() { (stall, hasFailed) = (0, false) }
+
+  /// Outputs of a layer that can be read at a time: whole panels.
   func outputsAtATime(_ layer: LinearLayer) -> Int {
-    let panel = Self.bytesPerOutput(layer) * WeightLayout.panelColumns
-    let room = max(0, capacity / 2 - Self.surroundings)
-    return max(1, room / max(panel, 1)) * WeightLayout.panelColumns
+    let panel = Self.panelByteCount(inputs: layer.inputs, isWide: layer.isWide)
+    return max(1, unsafe memory.count / max(panel, 1)) * WeightLayout.panelColumns
   }
 
-  /// Brings the weights of some outputs into memory.
-  func read(_ panels: PackedMatrix) {
-    // Beside the weights: multiplier, column sum and bias, and what the system maps around the first page of each that
-    // is touched.
-    makeRoom(for: panels.weightByteCount + 12 * panels.outputs + Self.surroundings)
+  /// Rows of a matrix that can be read at a time.
+  func rowsAtATime(_ matrix: Matrix<Int32>) -> Int {
+    max(1, unsafe memory.count / max(matrix.stride * MemoryLayout<Int32>.size, 1))
+  }
+
+  /// The weights of some outputs, of which there are at most `outputsAtATime`.
+  func read(_ panels: PackedMatrix) -> PackedMatrix {
+    unsafe read { copy in unsafe panels.copied(to: memory, copy) }
+  }
+
+  /// Other numbers, such as positions: at most `rowsAtATime`.
+  func read(_ rows: Matrix<Int32>) -> Matrix<Int32> {
+    unsafe read { copy in unsafe rows.copied(to: memory, copy) }
+  }
+
+  func read(_ norm: IntegerNorm) -> IntegerNorm {
+    unsafe read { copy in unsafe norm.copied(to: memory, copy) }
+  }
+
+  func read(_ scales: ChannelScales) -> ChannelScales {
+    unsafe read { copy in unsafe scales.copied(to: memory, copy) }
+  }
+
+  private func read<Result>(_ body: (ByteCopy) -> Result) -> Result {
     let begin = now?() ?? 0
-    unsafe panels.forEachPlane { unsafe memory.prepare($0) }
+    let result = unsafe body { part, target in
+      if unsafe !source.copy(part, target) { hasFailed = true }
+      // As much again, of weights: of small parts the disk reads more than they are, in any case.
+      guard let start = part.baseAddress, part.count >= Self.worthExpecting else { return }
+      unsafe source.expect(UnsafeRawBufferPointer(start: start + part.count, count: part.count))
+    }
     if let now { stall &+= now() &- begin }
-  }
-
-  /// Counts other numbers that are about to be read, such as positions.
-  func read(_ rows: Matrix<Int32>) { makeRoom(for: rows.rows * rows.stride * MemoryLayout<Int32>.size) }
-
-  private func makeRoom(for bytes: Int) {
-    used += bytes
-    guard used > capacity else { return }
-    memory.release()
-    used = bytes
+    return result
   }
 }

@@ -9,8 +9,10 @@
 
     /// A model from a file that is mapped already.
     package convenience init(mapping file: MappedFile) throws(IntegerModelError) {
-      let memory = unsafe WeightMemory(prepare: { part in unsafe file.prepare(part) }, release: { file.releasePages() })
-      try unsafe self.init(ModelBytes(file.unsafeBytes, keptBy: file, memory: memory))
+      let source = unsafe WeightSource(
+        copy: { part, target in unsafe file.copy(part, to: target) }, expect: { part in unsafe file.expect(part) },
+        release: { file.releasePages() })
+      try unsafe self.init(ModelBytes(file.unsafeBytes, keptBy: file, source: source))
     }
   }
 #endif

@@ -10,6 +10,7 @@
     package let path: String
     /// The whole file.
     private let buffer: UnsafeRawBufferPointer
+    private let descriptor: Int32
 
     /// - Throws: `FileError` when there is no such file, when it cannot be read, or when it is not a regular file.
     package convenience init(path: String) throws(FileError) {
@@ -20,7 +21,7 @@
       try self.init(descriptor: descriptor, path: path)
     }
 
-    /// Maps an open file, which may be closed afterwards.
+    /// Maps an open file, whose descriptor may be closed afterwards.
     ///
     /// - Parameter path: what to call it in errors.
     package init(descriptor: Int32, path: String) throws(FileError) {
@@ -33,7 +34,10 @@
       guard let size = Int(exactly: status.st_size) else {
         throw FileError(message: "a file too large for the address space", path: path)
       }
+      let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+      guard copy >= 0 else { throw FileError(failed: "keep open", path: path) }
       self.path = path
+      self.descriptor = copy
       guard size > 0 else {
         unsafe buffer = UnsafeRawBufferPointer(start: nil, count: 0)
         return
@@ -46,6 +50,7 @@
     }
 
     deinit {
+      close(descriptor)
       if let address = unsafe buffer.baseAddress {
         unsafe munmap(UnsafeMutableRawPointer(mutating: address), buffer.count)
       }
@@ -64,24 +69,32 @@
     /// The file's bytes, valid while this object lives. For consumers that keep pointers into the mapping.
     @unsafe package var unsafeBytes: UnsafeRawBufferPointer { unsafe buffer }
 
-    /// Brings a part of the mapping into memory, and asks the system to read on behind it, as much again.
+    /// Copies a part of the file as it is now, without bringing more of the mapping into memory.
     ///
-    /// - Parameter part: within the file's bytes.
-    @unsafe func prepare(_ part: UnsafeRawBufferPointer) {
-      guard let base = unsafe buffer.baseAddress, let start = part.baseAddress else { return }
-      let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-      let offset = unsafe start - base
-      let first = offset / page * page
-      let count = min(offset + part.count, self.count) - first
-      guard first >= 0, count > 0 else { return }
-      let address = unsafe UnsafeMutableRawPointer(mutating: base + first)
+    /// - Parameters:
+    ///   - part: within the file's bytes.
+    ///   - target: as many bytes.
+    /// - Returns: false where the file is shorter now, or its disk fails.
+    @unsafe func copy(_ part: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) -> Bool {
+      guard let base = unsafe buffer.baseAddress, let start = part.baseAddress else { return false }
+      var done = 0
+      while done < part.count {
+        let offset = unsafe start - base + done
+        let count = unsafe pread(descriptor, target + done, part.count - done, off_t(offset))
+        guard count > 0 || (count < 0 && errno == EINTR) else { return false }
+        done += max(count, 0)
+      }
+      return true
+    }
+
+    /// Asks the system to read a part of the file soon, without waiting for it.
+    ///
+    /// - Parameter part: may go beyond the file.
+    @unsafe func expect(_ part: UnsafeRawBufferPointer) {
       #if os(Linux)
-        // MADV_POPULATE_READ, Linux 5.14. Where there is no such call, each page is read when it is first touched.
-        unsafe madvise(address, count, 22)
+        guard let base = unsafe buffer.baseAddress, let start = part.baseAddress else { return }
+        posix_fadvise(descriptor, unsafe off_t(start - base), off_t(part.count), POSIX_FADV_WILLNEED)
       #endif
-      let next = (count + page - 1) / page * page
-      let behind = min(count, self.count - first - next)
-      if behind > 0 { unsafe madvise(address + next, behind, Int32(MADV_WILLNEED)) }
     }
 
     /// Takes all pages of the mapping out of this process's memory; they are mapped again when they are touched.

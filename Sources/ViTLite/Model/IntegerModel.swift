@@ -65,12 +65,12 @@ public final class IntegerModel: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - bytes: as above.
-  ///   - memory: how parts of them come into memory and go.
+  ///   - source: where parts of them can be read from again.
   @unsafe
   package convenience init(
-    borrowing bytes: UnsafeRawBufferPointer, _ memory: WeightMemory
+    borrowing bytes: UnsafeRawBufferPointer, _ source: WeightSource
   ) throws(IntegerModelError) {
-    try unsafe self.init(ModelBytes(borrowing: bytes, memory: memory))
+    try unsafe self.init(ModelBytes(borrowing: bytes, source: source))
   }
 
   /// A model that reads the bytes of its file in memory that another object keeps.
@@ -187,13 +187,13 @@ public final class IntegerModel: @unchecked Sendable {
   }
 
   /// Whether weights can be let go and read again, as those of a mapped file can.
-  package var canReleaseWeights: Bool { weightMemory != nil }
+  package var canReleaseWeights: Bool { weightSource != nil }
 
-  /// How to bring the weights into memory and out of it; nil where they are there for good.
-  var weightMemory: WeightMemory? { bytes.count == 1 ? bytes[0].memory : nil }
+  /// Where the weights can be read from again; nil where they are in memory for good.
+  var weightSource: WeightSource? { bytes.count == 1 ? bytes[0].source : nil }
 
   /// Takes a mapped model's pages out of memory; they are read again when they are used.
-  package func releaseWeights() { weightMemory?.release() }
+  package func releaseWeights() { weightSource?.release() }
 
   /// Size of the file.
   public var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }

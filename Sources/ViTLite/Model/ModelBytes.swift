@@ -10,31 +10,31 @@ import Int8Kernels
 
   var count: Int { unsafe buffer.count }
 
-  /// How to bring parts into memory and out of it; nil for bytes that are there for good.
-  let memory: WeightMemory?
+  /// Where parts can be read from again; nil for bytes that are in memory for good.
+  let source: WeightSource?
 
   /// Uses bytes that an object keeps alive, such as a mapped file.
   @unsafe
-  init(_ bytes: UnsafeRawBufferPointer, keptBy owner: AnyObject, memory: WeightMemory? = nil) {
+  init(_ bytes: UnsafeRawBufferPointer, keptBy owner: AnyObject, source: WeightSource? = nil) {
     unsafe buffer = bytes
     self.owner = owner
-    self.memory = memory
+    self.source = source
     isCopy = false
   }
 
   /// Uses bytes that the caller keeps alive.
   @unsafe
-  init(borrowing bytes: UnsafeRawBufferPointer, memory: WeightMemory? = nil) {
+  init(borrowing bytes: UnsafeRawBufferPointer, source: WeightSource? = nil) {
     unsafe buffer = bytes
     owner = nil
-    self.memory = memory
+    self.source = source
     isCopy = false
   }
 
   /// Copies bytes to an address that is aligned as the kernels need it.
   init(copying bytes: [UInt8]) {
     owner = nil
-    memory = nil
+    source = nil
     isCopy = true
     let copy = UnsafeMutableRawBufferPointer.allocate(
       byteCount: max(bytes.count, 1), alignment: MemoryPlan.alignment)

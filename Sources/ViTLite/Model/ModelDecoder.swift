@@ -295,6 +295,9 @@ extension ModelDecoder {
         what: "multiplier \(values[index])", where: "tensor \"\(name)\", element \(index)",
         expected: "-32767 to 32767")
     }
+    // What was checked is not read again before the model runs. It does not stay, with all that the system read with it,
+    // because under a memory limit there is no room for it.
+    bytes.source?.release()
     return values
   }
 
@@ -382,8 +385,6 @@ extension ModelDecoder {
               ModelKey.block(index, "attn_v.multiplier"), count: WeightLayout.paddedOutputs(configuration.width)),
             shift: valueShifts[index]),
           geluFractionBits: geluFractionBits[index]))
-      // What was checked is not read again before the block runs; under a memory limit it may not stay.
-      bytes.memory?.release()
     }
     return blocks
   }

@@ -68,10 +68,13 @@ public struct ForwardPlan: Sendable {
 
   /// The plan of a model.
   ///
-  /// - Parameter workers: threads on one image, at least 1.
+  /// - Parameter workers: threads on one image, 1 to 256.
   public init(_ model: IntegerModel, kind: PlanKind = .fast, workers: Int = 1) {
-    self.init(model.outline, kind: kind, workers: max(1, workers))
+    self.init(model.outline, kind: kind, workers: Self.workers(forThreads: workers))
   }
+
+  /// The workers on one image that a number of threads stands for: 1 to 256.
+  package static func workers(forThreads threads: Int) -> Int { max(1, min(threads, 256)) }
 
   /// - Parameter workers: at least 1.
   package init(_ outline: ModelOutline, kind: PlanKind, workers: Int) {

@@ -40,9 +40,17 @@ final class InferenceArena: @unchecked Sendable {
   private let values: [PackedActivations]
 
   /// An arena in memory of its own.
-  convenience init(_ plan: ForwardPlan) {
-    let memory = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: plan.memory.byteCount, alignment: MemoryPlan.alignment)
+  ///
+  /// - Throws: when the process cannot have so much memory; none has been taken then.
+  convenience init(_ plan: ForwardPlan) throws(InferenceError) {
+    let size = plan.memory.byteCount
+    #if hasFeature(Embedded)
+      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: MemoryPlan.alignment)
+    #else
+      try plan.checkMemory()
+      let allocated = unsafe MemoryCapacity.allocate(byteCount: size, alignment: MemoryPlan.alignment)
+      guard let memory = unsafe allocated else { throw .memory(needed: size, available: MemoryCapacity.bytes) }
+    #endif
     unsafe self.init(plan, memory, isOwned: true)
   }
 
@@ -88,7 +96,12 @@ final class InferenceArena: @unchecked Sendable {
   }
 
   deinit {
-    if isOwned { unsafe memory.deallocate() }
+    guard isOwned else { return }
+    #if hasFeature(Embedded)
+      unsafe memory.deallocate()
+    #else
+      unsafe MemoryCapacity.deallocate(memory)
+    #endif
   }
 
   /// Where the input of a layer of a block goes, in the precision that the layer reads.

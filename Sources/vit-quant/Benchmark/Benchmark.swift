@@ -37,6 +37,7 @@ struct Benchmark {
     do throws(InferenceError) {
       loadTime = (Clock.seconds - start) * 1000
       let pixels = Self.pixels(for: model)
+      if plan.execution.holdsLittle { ResidentMemory.releaseCode() }
       for _ in 0..<plan.warmup { _ = try session.run(pixels) }
       var latencies: [Double] = []
       for _ in 0..<plan.runs {

@@ -24,6 +24,29 @@ enum ResidentMemory {
     #endif
   }
 
+  /// Takes this program's code out of memory, that of shared libraries too; what runs on is read again from the system's
+  /// cache of files. Most of what starts a program and loads a model is not needed once more.
+  ///
+  /// Only pages that can be executed and not written go: those are as they are in the files.
+  static func releaseCode() {
+    #if os(Linux)
+      guard let maps = fopen("/proc/self/maps", "r") else { return }
+      defer { fclose(maps) }
+      var line = [CChar](repeating: 0, count: 4096)
+      while fgets(&line, Int32(line.count), maps) != nil {
+        // "55d0c0a00000-55d0c0b00000 r-xp 00000000 fe:00 1234 /path"
+        var end: UnsafeMutablePointer<CChar>?
+        let first = strtoul(line, &end, 16)
+        guard let dash = end, dash.pointee == CChar(UInt8(ascii: "-")) else { continue }
+        let last = strtoul(dash + 1, &end, 16)
+        guard let rest = end, strncmp(rest, " r-xp ", 6) == 0, strchr(rest, Int32(UInt8(ascii: "/"))) != nil,
+          let start = UnsafeMutableRawPointer(bitPattern: first), last > first
+        else { continue }
+        madvise(start, Int(last - first), Int32(MADV_DONTNEED))
+      }
+    #endif
+  }
+
   #if os(Linux)
     /// A line of the process's status, in kilobytes there.
     private static func status(_ key: String) -> Int? {

@@ -42,7 +42,7 @@ enum RunCommand {
     guard !arguments[hiddenStates] || arguments[output] != nil else {
       throw .usage("--hidden-states without a place for them, in \"run\", expected --output OUT.safetensors as well")
     }
-    let execution = try ExecutionOptions.execution(arguments)
+    var execution = try ExecutionOptions.execution(arguments)
     if try ModelFile.kind(of: arguments.operands[0]) == .float {
       let name =
         execution.memoryLimit != nil
@@ -54,6 +54,7 @@ enum RunCommand {
     guard items.count(where: { if case .standardInput = $0 { true } else { false } }) <= 1 else {
       throw .usage("- is given twice, in \"run\", expected at most one image on standard input")
     }
+    execution.runsOnce = items.count == 1
     let model = try InferenceModel.load(
       path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, execution,
       verifies: !arguments[noVerify])

@@ -9,9 +9,8 @@ struct Execution: Sendable {
   var plan: PlanKind?
   /// Resident memory of the whole process to stay under, in bytes; nil without a limit.
   var memoryLimit: Int?
-
-  /// Bytes for weights below which reading them takes more time than the lean plan does.
-  private static let usefulWindow = 1 << 20
+  /// Whether one image is all that is run: then weights need not stay once they have been used.
+  var runsOnce = false
 
   /// What is left free of a limit, for images, results and the stacks of threads.
   private static let reserve = 3 << 19
@@ -31,17 +30,25 @@ struct Execution: Sendable {
     } catch { throw .limit("\(error)") }
   }
 
+  /// Whether memory is given back as soon as it can be.
+  var holdsLittle: Bool { memoryLimit != nil || runsOnce }
+
   /// The plan, and the bytes that weights may take; nil for all.
   private func memory(
     for model: IntegerModel, threads: Int
   ) throws(CommandError) -> (PlanKind, weightBytes: Int?) {
-    guard let memoryLimit else { return (plan ?? .fast, nil) }
-    model.releaseWeights()
-    let held = (ResidentMemory.current ?? 0) + Self.reserve
     let least = InferenceSession.minimumWeightBytes(model, threads: threads)
+    let useful = max(least, InferenceSession.usefulWeightBytes(threads: threads))
+    if holdsLittle {
+      model.releaseWeights()
+      ResidentMemory.releaseCode()
+    }
+    guard let memoryLimit else { return (plan ?? .fast, runsOnce ? useful : nil) }
+    let held = (ResidentMemory.current ?? 0) + Self.reserve
     func arena(_ plan: PlanKind) -> Int { ForwardPlan(model, kind: plan, workers: threads).arenaByteCount }
-    // The fast plan reads each weight once for an image, the lean one once for each group of tokens.
-    let fits = held + arena(.fast) + max(least, Self.usefulWindow) <= memoryLimit
+    // The fast plan reads each weight once for an image, the lean one once for each group of tokens. With less than a
+    // quarter of what is useful, products are too small.
+    let fits = held + arena(.fast) + max(least, useful / 4) <= memoryLimit
     let plan = plan ?? (fits ? .fast : .lean)
     let smallest = max(held + arena(plan) + least, ResidentMemory.peak ?? 0)
     guard smallest <= memoryLimit else {

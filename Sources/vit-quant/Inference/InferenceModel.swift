@@ -49,7 +49,8 @@ struct InferenceModel: Sendable {
       return InferenceWorker(engine: .float(reference, FloatWorkspace(configuration)), preprocessing: preprocessing)
     case .integer(let model, let execution):
       return InferenceWorker(
-        engine: .integer(try execution.session(model, threads: threads), model), preprocessing: preprocessing)
+        engine: .integer(try execution.session(model, threads: threads), model), preprocessing: preprocessing,
+        holdsLittle: execution.holdsLittle)
     }
   }
 }
@@ -74,6 +75,8 @@ struct InferenceWorker {
 
   let engine: Engine
   let preprocessing: Preprocessing?
+  /// Whether memory is given back as soon as it can be.
+  var holdsLittle = false
 
   func run(_ sample: Sample, keepingHiddenStates: Bool) throws(CommandError) -> Inference {
     switch engine {
@@ -90,12 +93,16 @@ struct InferenceWorker {
         poolerOutput: output.poolerOutput, checksum: nil, seconds: Clock.seconds - start)
     case .integer(let session, let model):
       let pixels = model.pixels(of: sample)
+      // What decoded the image is not needed while it runs.
+      if holdsLittle { ResidentMemory.releaseCode() }
       let start = Clock.seconds
       let output: IntegerOutput
       do { output = try session.run(pixels, keepingHiddenStates: keepingHiddenStates) } catch {
         throw .input("\(error)")
       }
       let seconds = Clock.seconds - start
+      // Nor is what ran it, while the result is written.
+      if holdsLittle { ResidentMemory.releaseCode() }
       return Inference(
         outputs: ModelOutputs(
           logits: output.dequantizedLogits, hiddenStates: output.hiddenStates,

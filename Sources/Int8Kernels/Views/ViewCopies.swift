@@ -1,0 +1,80 @@
+// Copies of views of a model, for memory that is smaller than the model.
+
+/// Copies bytes from wherever they are.
+package typealias ByteCopy = (UnsafeRawBufferPointer, UnsafeMutableRawPointer) -> Void
+
+/// Copies numbers to the start of some memory, and leaves the memory behind them.
+///
+/// - Parameter memory: at a multiple of 64 bytes, large enough; what is left begins at one again.
+@unsafe
+private func place<Element: BitwiseCopyable>(
+  _ numbers: UnsafePointer<Element>, count: Int, in memory: inout UnsafeMutableRawBufferPointer, _ copy: ByteCopy
+) -> UnsafePointer<Element> {
+  let byteCount = count * MemoryLayout<Element>.stride
+  guard let target = memory.baseAddress, byteCount <= memory.count else {
+    preconditionFailure("memory for what is copied")
+  }
+  unsafe copy(UnsafeRawBufferPointer(start: numbers, count: byteCount), target)
+  let taken = min((byteCount + 63) / 64 * 64, memory.count)
+  unsafe memory = UnsafeMutableRawBufferPointer(rebasing: memory[taken...])
+  return unsafe UnsafePointer(target.bindMemory(to: Element.self, capacity: count))
+}
+
+extension PackedMatrix {
+  /// Bytes of a copy.
+  package static func byteCount(outputs: Int, inputs: Int, isWide: Bool) -> Int {
+    let numbers = 4 * WeightLayout.paddedOutputs(outputs)
+    return WeightLayout.byteCount(outputs: outputs, inputs: inputs) * (isWide ? 2 : 1) + numbers * (isWide ? 4 : 3)
+  }
+
+  /// A copy in memory of at least `byteCount` bytes, at a multiple of 64.
+  @unsafe
+  package func copied(to memory: UnsafeMutableRawBufferPointer, _ copy: ByteCopy) -> PackedMatrix {
+    var memory = unsafe memory
+    let byteCount = WeightLayout.byteCount(outputs: outputs, inputs: inputs)
+    let count = WeightLayout.paddedOutputs(outputs)
+    let newWeights = unsafe place(weights, count: byteCount, in: &memory, copy)
+    var plane: LowPlane?
+    if let low = unsafe low {
+      let newLow = unsafe place(low.weights, count: byteCount, in: &memory, copy)
+      unsafe plane = unsafe LowPlane(
+        weights: newLow, columnSum: place(low.columnSum, count: count, in: &memory, copy))
+    }
+    return unsafe PackedMatrix(
+      weights: newWeights, plane: plane, multiplier: place(multiplier, count: count, in: &memory, copy),
+      columnSum: place(columnSum, count: count, in: &memory, copy),
+      bias: place(bias, count: count, in: &memory, copy), outputs: outputs, inputs: inputs, shift: shift)
+  }
+}
+
+extension Matrix {
+  /// A copy of a matrix without gaps between its rows, in memory that is large enough, at a multiple of 64 bytes.
+  @unsafe
+  package func copied(to memory: UnsafeMutableRawBufferPointer, _ copy: ByteCopy) -> Matrix {
+    precondition(stride == columns, "a matrix without gaps between its rows")
+    var memory = unsafe memory
+    let numbers = unsafe place(UnsafePointer(base), count: rows * columns, in: &memory, copy)
+    return unsafe Matrix(reading: Vector(base: numbers, count: rows * columns), rows: rows, columns: columns)
+  }
+}
+
+extension IntegerNorm {
+  /// A copy in memory that is large enough, at a multiple of 64 bytes.
+  @unsafe
+  package func copied(to memory: UnsafeMutableRawBufferPointer, _ copy: ByteCopy) -> IntegerNorm {
+    var memory = unsafe memory
+    let newGain = unsafe Vector(base: place(gain.base, count: width, in: &memory, copy), count: width)
+    let newBias = unsafe Vector(base: place(bias.base, count: width, in: &memory, copy), count: width)
+    return IntegerNorm(gain: newGain, bias: newBias, shift: shift, epsilon: epsilon)
+  }
+}
+
+extension ChannelScales {
+  /// A copy in memory that is large enough, at a multiple of 64 bytes.
+  @unsafe
+  package func copied(to memory: UnsafeMutableRawBufferPointer, _ copy: ByteCopy) -> ChannelScales {
+    var memory = unsafe memory
+    let numbers = unsafe place(multiplier.base, count: multiplier.count, in: &memory, copy)
+    return unsafe ChannelScales(multiplier: Vector(base: numbers, count: multiplier.count), shift: shift)
+  }
+}
