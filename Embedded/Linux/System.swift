@@ -47,14 +47,14 @@ enum System {
   }
 
   /// A whole file, open and mapped for as long as the program runs.
-  struct File: Sendable {
+  struct File {
     let bytes: UnsafeRawBufferPointer
     let descriptor: Int
 
     /// How the weights of a model in this file are read as they are used.
     var weightSource: WeightSource {
       let (willNeed, dontNeed) = (3, 4)
-      let start = Int(bitPattern: bytes.baseAddress)
+      let (start, size, descriptor) = (Int(bitPattern: bytes.baseAddress), bytes.count, descriptor)
       return WeightSource(
         copy: { part, target in
           let offset = Int(bitPattern: part.baseAddress) - start
@@ -68,7 +68,7 @@ enum System {
         },
         expect: { part in
           SystemCall.fadvise(descriptor, Int(bitPattern: part.baseAddress) - start, part.count, willNeed)
-        }, release: { SystemCall.madvise(start, bytes.count, dontNeed) })
+        }, release: { SystemCall.madvise(start, size, dontNeed) })
     }
   }
 

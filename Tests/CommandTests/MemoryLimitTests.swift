@@ -1,5 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
+
+@testable import Quant
+@testable import ViTLite
 
 #if os(Linux)
   /// What the system accounts is read where `/proc` is.
@@ -30,6 +34,25 @@ import Testing
       let accepted = try bench("--memory-limit", "\(smallest)M", "--threads", "1")
       try #require(accepted.status == 0, "\(accepted.errors)")
       #expect(try #require(try accepted.json["peak_rss_bytes"]?.int) <= #require(Int(smallest)) * 1_000_000)
+    }
+
+    @Test("An arena that a limit of the process has no room for is exit 4 with the bytes")
+    func addressSpace() throws {
+      // 30,000 tokens of a small model: an arena of some 500 MB.
+      let example = IntegerModelCase.random(
+        IntegerModelCase.configuration { ($0.width, $0.heads, $0.mlpWidth) = (8, 1, 4096) })
+      var quantized = try example.quantized()
+      quantized.configuration.imageHeight = quantized.configuration.patchSize * 10_000
+      quantized.configuration.imageWidth = quantized.configuration.patchSize * 3
+      quantized.positions = [Int32](repeating: 0, count: quantized.configuration.tokens * 8)
+      let scratch = try Scratch()
+      let path = scratch.url("model.gguf").path(percentEncoded: false)
+      try quantized.write(to: path)
+      // In kilobytes, enough for the program itself.
+      let outcome = try Program.run(
+        ["bench", path, "--runs", "1", "--threads", "1"], environment: [:], addressSpace: 400_000)
+      #expect(outcome.status == 4, "\(outcome.errors)")
+      #expect(outcome.errors.contains("expected at most the 409600000 bytes of memory"))
     }
 
     @Test("A limit, a plan and threads change no result")

@@ -135,6 +135,30 @@ struct InspectTests {
     #expect(json["labels"]?.array?.count == 10)
     #expect(try Program.run("inspect", TestModels.fashionInt8).output.contains("blk.*.ffn_up.weight"))
   }
+
+  @Test("A plan is drawn: every buffer with its name and size, as XML", arguments: ["fast", "lean"])
+  func memoryMap(plan: String) throws {
+    let scratch = try Scratch()
+    let path = scratch.url("map.svg").path(percentEncoded: false)
+    let outcome = try Program.run("inspect", TestModels.fashionInt8, "--plan", plan, "--memory-map", path, "--json")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let svg = try String(contentsOfFile: path, encoding: .utf8)
+    let buffers = try #require(try outcome.json["memory_plan"]?["buffers"]?.array)
+    for buffer in buffers where buffer["bytes"]?.int ?? 0 > 0 {
+      let name = try #require(buffer["name"]?.string)
+      #expect(svg.contains("<title>\(name): \(NumberText.grouped(buffer["bytes"]?.int ?? 0)) bytes at"), "\(name)")
+    }
+    #expect(svg.components(separatedBy: "<rect").count - 1 == buffers.count { $0["bytes"]?.int ?? 0 > 0 })
+    #expect(svg.hasPrefix("<svg ") && svg.hasSuffix("</svg>\n"))
+    #expect(svg.contains("prefers-color-scheme: dark"))
+  }
+
+  @Test("A float model has no plan to draw")
+  func noMemoryMap() throws {
+    let outcome = try Program.run("inspect", TestModels.fashion, "--memory-map", "/nowhere/map.svg")
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("--memory-map"))
+  }
 }
 
 @Suite("vit-quant bench")

@@ -29,12 +29,19 @@ enum Program {
   }()
 
   /// Runs the program to its end.
+  /// - Parameter addressSpace: that it may use, in kilobytes.
   static func run(
-    _ arguments: [String], input: Data? = nil, environment: [String: String] = [:], in folder: URL? = nil
+    _ arguments: [String], input: Data? = nil, environment: [String: String] = [:], in folder: URL? = nil,
+    addressSpace: Int? = nil
   ) throws -> Outcome {
     let process = Process()
     process.executableURL = url
     process.arguments = arguments
+    if let addressSpace {
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments =
+        ["-c", "ulimit -v \(addressSpace) && exec \"$0\" \"$@\"", url.path(percentEncoded: false)] + arguments
+    }
     process.environment = ProcessInfo.processInfo.environment
       .filter { !["VIT_QUANT_ISA", "VIT_QUANT_DATA", "NO_COLOR"].contains($0.key) }
       .merging(environment) { $1 }

@@ -93,6 +93,17 @@ private struct ModelEncoder {
     set("head.input_range", [model.headInputQuantizer])
     if let preprocessing = model.preprocessing { describe(preprocessing) }
     describe(model.blocks)
+    describePlans(model.outline)
+  }
+
+  /// Where the buffers of an inference lie.
+  private mutating func describePlans(_ outline: ModelOutline) {
+    set(ModelKey.planVersion, StoredPlan.version)
+    for kind in PlanKind.allCases {
+      let plan = ForwardPlan(outline, kind: kind, workers: 1).stored
+      if kind == .lean { set(ModelKey.leanPlanRows, plan.rows) }
+      set(ModelKey.planOffsets(kind), .uint32s(plan.offsets.map { UInt32(truncatingIfNeeded: $0) }))
+    }
   }
 
   /// Scalars of all blocks, as arrays with one entry for each.

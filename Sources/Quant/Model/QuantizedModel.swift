@@ -79,6 +79,14 @@ public struct QuantizedModel: Sendable {
 }
 
 extension QuantizedModel {
+  /// What a plan for this model depends on.
+  var outline: ModelOutline {
+    ModelOutline(
+      configuration: configuration, softmaxPlanes: softmaxPlanes,
+      wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].low != nil } },
+      hasWidePatchEmbedding: patchEmbedding.low != nil, hasWideOutput: (head ?? pooler)?.low != nil)
+  }
+
   /// The names of the linear layers, in order.
   package var layerNames: [LayerName] {
     LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)

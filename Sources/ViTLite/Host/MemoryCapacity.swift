@@ -92,8 +92,7 @@
 
   extension ForwardPlan {
     /// Refuses a plan whose arena this process cannot have.
-    package func checkMemory() throws(InferenceError) {
-      let available = MemoryCapacity.bytes
+    package func checkMemory(available: Int = MemoryCapacity.bytes) throws(InferenceError) {
       guard arenaByteCount <= available else { throw .memory(needed: arenaByteCount, available: available) }
     }
   }

@@ -32,6 +32,8 @@ public final class IntegerModel: @unchecked Sendable {
   package let finalFractionBits: Int
   /// Fraction bits of logits and pooler outputs.
   package let outputFractionBits: Int
+  /// The places of an inference's buffers that the file holds.
+  private let storedPlans: StoredPlans
   /// The file's metadata, and the name, shape and place of each tensor.
   package let contents: GGUFReader
 
@@ -107,6 +109,8 @@ public final class IntegerModel: @unchecked Sendable {
     pooler =
       decoder.hasTensor("pooler.weight")
       ? try decoder.linear(.pooler, outputs: configuration.width, inputs: configuration.width) : nil
+    storedPlans = try decoder.storedPlans(
+      for: Self.outline(configuration, softmaxPlanes: softmaxPlanes, patchEmbedding, blocks, output: head ?? pooler))
   }
 
   /// Another model's parts with other linear layers.
@@ -132,6 +136,8 @@ public final class IntegerModel: @unchecked Sendable {
     headInputQuantizer = other.headInputQuantizer
     self.head = head
     self.pooler = pooler
+    // Other layers may be wide, and need other buffers.
+    storedPlans = StoredPlans()
   }
 
   /// A linear layer; nil where the model has none of that name.
@@ -175,10 +181,20 @@ public final class IntegerModel: @unchecked Sendable {
 
   /// What a plan for this model depends on.
   package var outline: ModelOutline {
+    var outline = Self.outline(
+      configuration, softmaxPlanes: softmaxPlanes, patchEmbedding, blocks, output: head ?? pooler)
+    outline.storedPlans = storedPlans
+    return outline
+  }
+
+  private static func outline(
+    _ configuration: ModelConfiguration, softmaxPlanes: Int, _ patchEmbedding: LinearLayer, _ blocks: [IntegerBlock],
+    output: LinearLayer?
+  ) -> ModelOutline {
     ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
       wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
-      hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: (head ?? pooler)?.isWide ?? false)
+      hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: output?.isWide ?? false)
   }
 
   /// The names of the linear layers, in the order of the forward pass.

@@ -224,6 +224,27 @@ struct ModelDecoder {
     return size
   }
 
+  /// The places of buffers that the file holds; none in files that are older than they, or of another version.
+  func storedPlans(for outline: ModelOutline) throws(IntegerModelError) -> StoredPlans {
+    var plans = StoredPlans()
+    guard file[ModelKey.metadata(ModelKey.planVersion)] != nil,
+      try integer(ModelKey.planVersion, in: 0...Int.max) == StoredPlan.version
+    else { return plans }
+    for kind in PlanKind.allCases {
+      let tokens = outline.configuration.tokens
+      let rows = kind == .lean ? try integer(ModelKey.leanPlanRows, in: 1...tokens) : tokens
+      let count = Buffer.allCases.count
+      let stored = StoredPlan(rows: rows, offsets: try integers(ModelKey.planOffsets(kind), count: count...count))
+      do throws(MisplacedBuffer) { _ = try ForwardPlan(outline, kind: kind, checking: stored) } catch {
+        throw .invalid(
+          what: "the place of \"\(error.name)\"", where: "key \(ModelKey.metadata(ModelKey.planOffsets(kind)))",
+          expected: "a place in the arena, and on no other buffer that is needed at the same time")
+      }
+      plans[kind] = stored
+    }
+    return plans
+  }
+
   /// `count` quantizers that a key holds: ranges in static mode, none in dynamic mode.
   func quantizers(_ name: String, count: Int) throws(IntegerModelError) -> [ActivationQuantizer] {
     guard activations == .static, count > 0 else { return Array(repeating: .dynamic, count: count) }

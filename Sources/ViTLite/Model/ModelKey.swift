@@ -16,6 +16,11 @@ package enum ModelKey {
     case .ffnDown: "block.gelu_range"
     }
   }
+  /// Of the stored places of an inference's buffers: which list of buffers they are for, the places, and how many tokens
+  /// a lean plan takes at a time.
+  package static let planVersion = "plan.version"
+  package static let leanPlanRows = "plan.lean.rows"
+  package static func planOffsets(_ kind: PlanKind) -> String { "plan.\(kind.rawValue).offsets" }
   /// CRC-32 of each tensor's bytes, in the order of the tensors.
   package static let checksums = metadata("tensor_crc32")
   /// CRC-32 of all bytes before the tensors' data but the four of this value.

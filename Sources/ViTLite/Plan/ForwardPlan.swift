@@ -19,6 +19,8 @@ package struct ModelOutline: Sendable {
   package var wideLayers: BlockLayers<Int>
   package var hasWidePatchEmbedding: Bool
   package var hasWideOutput: Bool
+  /// Places that were checked.
+  var storedPlans = StoredPlans()
 
   package init(
     configuration: ModelConfiguration, softmaxPlanes: Int = 2,
@@ -78,6 +80,12 @@ public struct ForwardPlan: Sendable {
 
   /// - Parameter workers: at least 1.
   package init(_ outline: ModelOutline, kind: PlanKind, workers: Int) {
+    if workers == 1, let stored = outline.storedPlans[kind],
+      let plan = try? ForwardPlan(outline, kind: kind, checking: stored)
+    {
+      self = plan
+      return
+    }
     switch kind {
     case .fast: self.init(outline, kind: kind, rows: outline.configuration.tokens, workers: workers)
     case .lean:
@@ -93,6 +101,14 @@ public struct ForwardPlan: Sendable {
   }
 
   private init(_ outline: ModelOutline, kind: PlanKind, rows: Int, workers: Int) {
+    self.init(outline, kind: kind, rows: rows, workers: workers) { MemoryPlan($0) }
+  }
+
+  /// - Parameter place: finds places for the buffers.
+  init<Failure: Error>(
+    _ outline: ModelOutline, kind: PlanKind, rows: Int, workers: Int,
+    place: ([MemoryPlan.Request]) throws(Failure) -> MemoryPlan
+  ) throws(Failure) {
     self.outline = outline
     self.kind = kind
     self.workers = workers
@@ -107,12 +123,12 @@ public struct ForwardPlan: Sendable {
     }
     let lifetimes = Self.lifetimes(order, kind, meetings)
     let shapes = BufferShapes(outline, kind: kind, rows: rows, queryRows: queryRows, splitsQKV: splitsQKV)
-    memory = MemoryPlan(
-      Buffer.allCases.map { buffer in
-        let shape = shapes.shape(of: buffer)
-        let bytes = buffer.isPerWorker ? workers * MemoryPlan.aligned(shape.byteCount) : shape.byteCount
-        return MemoryPlan.Request(name: buffer.name, byteCount: bytes, lifetime: lifetimes[buffer.rawValue])
-      })
+    let requests = Buffer.allCases.map { buffer in
+      let shape = shapes.shape(of: buffer)
+      let bytes = buffer.isPerWorker ? workers * MemoryPlan.aligned(shape.byteCount) : shape.byteCount
+      return MemoryPlan.Request(name: buffer.name, byteCount: bytes, lifetime: lifetimes[buffer.rawValue])
+    }
+    memory = try place(requests)
   }
 
   /// Whether the workers meet after a phase, so that each sees what the others wrote.
@@ -120,6 +136,16 @@ public struct ForwardPlan: Sendable {
 
   /// The number of meetings before each phase of the order; buffers' lifetimes are given in these.
   var stages: [Int] { Self.stages(order, meetings) }
+
+  /// The phases of each stage, in order.
+  package var phasesByStage: [[Phase]] {
+    var phases: [[Phase]] = []
+    for (phase, stage) in zip(order.phases, stages) {
+      if phases.count <= stage { phases.append([]) }
+      phases[stage].append(phase)
+    }
+    return phases
+  }
 
   /// How many items the workers share in a phase that takes some rows, and how many belong together.
   func share(of phase: Phase, rows: Int) -> (count: Int, unit: Int) { shares[phase.rawValue].items(rows: rows) }

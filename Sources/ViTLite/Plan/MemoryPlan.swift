@@ -51,8 +51,39 @@ package struct MemoryPlan: Sendable {
     byteCount = buffers.reduce(0) { max($0, $1.offset + Self.aligned($1.byteCount)) }
   }
 
+  /// Takes places that were computed before.
+  ///
+  /// - Parameter places: one for each buffer, in units of the alignment.
+  /// - Throws: where there is not one for each, where one lies beyond what the buffers take without sharing anything, or
+  ///   where two share a byte that are needed at the same time.
+  init(_ requests: [Request], at places: [Int]) throws(MisplacedBuffer) {
+    guard places.count == requests.count else { throw MisplacedBuffer(name: "all buffers") }
+    let most = requests.reduce(0) { $0 + Self.aligned($1.byteCount) }
+    var buffers = requests
+    for (index, place) in places.enumerated() {
+      let size = Self.aligned(requests[index].byteCount)
+      guard place >= 0, place <= (most - size) / Self.alignment else {
+        throw MisplacedBuffer(name: requests[index].name)
+      }
+      let offset = place * Self.alignment
+      for other in buffers[..<index] where other.lifetime.overlaps(requests[index].lifetime) {
+        guard offset + size <= other.offset || other.offset + Self.aligned(other.byteCount) <= offset else {
+          throw MisplacedBuffer(name: "\(requests[index].name)\" on that of \"\(other.name)")
+        }
+      }
+      buffers[index].offset = offset
+    }
+    self.buffers = buffers
+    byteCount = buffers.reduce(0) { max($0, $1.offset + Self.aligned($1.byteCount)) }
+  }
+
   /// Rounded up to the alignment.
   package static func aligned(_ byteCount: Int) -> Int {
     (byteCount + alignment - 1) / alignment * alignment
   }
+}
+
+/// A stored place that a buffer cannot have.
+package struct MisplacedBuffer: Error {
+  package let name: String
 }

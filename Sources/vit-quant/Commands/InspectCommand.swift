@@ -5,6 +5,8 @@ import ViTLite
 /// `vit-quant inspect MODEL`
 enum InspectCommand {
   private static let layers = Flag("--layers", help: "the layer table: type, output shape, parameters, totals")
+  private static let memoryMap = Option<String>.path(
+    "--memory-map", "F.svg", help: "draw the plan of an int8 model: time to the right, addresses upwards")
   static let preset = Option<Preset>.choice("--preset", help: "a model of random weights instead of a file")
 
   static let command = Command(
@@ -13,12 +15,13 @@ enum InspectCommand {
       operands: [.init("MODEL", help: "int8 .gguf, or a float model", isRequired: false)],
       options: [
         OptionDeclaration(layers), OptionDeclaration(preset), OptionDeclaration(ExecutionOptions.plan),
-        OptionDeclaration(SharedOptions.json),
+        OptionDeclaration(memoryMap), OptionDeclaration(SharedOptions.json),
       ], example: "vit-quant inspect --preset seed-vit --layers"),
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
     let inspection = try inspect(arguments)
+    if let path = arguments[memoryMap] { try write(inspection.plan, to: path) }
     if arguments[SharedOptions.json] {
       try console.print(inspection.json(withLayers: arguments[layers]).serialized(pretty: true))
     } else if arguments[layers] {
@@ -26,6 +29,13 @@ enum InspectCommand {
     } else {
       try console.print(inspection.text(console))
     }
+  }
+
+  private static func write(_ plan: ForwardPlan?, to path: String) throws(CommandError) {
+    guard let plan else {
+      throw .usage("--memory-map of a model that has no plan, in \"inspect\", expected an int8 model (.gguf)")
+    }
+    do throws(FileError) { try AtomicFile.save(MemoryMap(plan).svg, to: path) } catch { throw .input("\(error)") }
   }
 
   private static func inspect(_ arguments: ParsedArguments) throws(CommandError) -> Inspection {
