@@ -97,6 +97,14 @@
       #endif
     }
 
+    /// Makes the system forget what it has cached of the file, as far as no process has it mapped and it was written; for
+    /// measurements.
+    package func forgetCachedBytes() {
+      #if os(Linux)
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+      #endif
+    }
+
     /// Takes all pages of the mapping out of this process's memory; they are mapped again when they are touched.
     func releasePages() {
       guard let base = unsafe buffer.baseAddress else { return }

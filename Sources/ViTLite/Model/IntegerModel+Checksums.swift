@@ -7,10 +7,9 @@ extension IntegerModel {
   ///
   /// One pass from the file's beginning to its end, some 10 GB/s where the processor multiplies without carries.
   ///
-  /// - Parameter keepsPages: whether what was read may stay in memory. Otherwise a mapped file's pages are let go after
-  ///   each 256 KB, to be read again when they are used.
+  /// - Parameter keepsPages: whether what was read may stay in memory. Otherwise a file is copied in parts of 256 KB.
   public func verifyChecksums(keepsPages: Bool = true) throws(IntegerModelError) {
-    let release = keepsPages ? nil : weightMemory?.release
+    let source = keepsPages ? nil : weightSource
     try checkHeader()
     let recorded: [Int64]
     do throws(GGUFError) { recorded = try contents.int64s(ModelKey.checksums) } catch { throw .format(error) }
@@ -20,7 +19,7 @@ extension IntegerModel {
         expected: "\(contents.tensors.count), one for each tensor")
     }
     for (tensor, expected) in zip(contents.tensors, recorded) {
-      let found = checksum(of: tensor.range, release)
+      let found = checksum(of: tensor.range, source)
       guard let expected = UInt32(exactly: expected), found == expected else {
         throw .checksum(tensor: tensor.name, found: found, expected: UInt32(truncatingIfNeeded: expected))
       }
@@ -28,10 +27,11 @@ extension IntegerModel {
     var end = contents.dataOffset
     for range in contents.tensors.map({ $0.range }).sorted(by: { $0.lowerBound < $1.lowerBound }) {
       try checkZeros(end..<range.lowerBound)
+      if end < range.lowerBound { source?.release() }
       end = range.upperBound
     }
     try checkZeros(end..<byteCount)
-    release?()
+    source?.release()
   }
 
   /// All checks: `verifyChecksums`, and that column sums and bounds are those of the weights, so that no integer can
@@ -72,12 +72,24 @@ extension IntegerModel {
   }
 
   /// Of bytes of the file; the ranges of tensors lie within it.
-  private func checksum(of range: Range<Int>, _ release: (@Sendable () -> Void)?) -> UInt32 {
-    let piece = 256 << 10
+  ///
+  /// - Parameter source: where to copy them from in parts; nil to read them in place.
+  private func checksum(of range: Range<Int>, _ source: WeightSource?) -> UInt32 {
     var checksum = CRC32()
-    for first in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
-      update(&checksum, first..<min(first + piece, range.upperBound))
-      release?()
+    guard let source else {
+      update(&checksum, range)
+      return checksum.value
+    }
+    let size = min(256 << 10, range.count)
+    unsafe withUnsafeTemporaryAllocation(byteCount: max(size, 1), alignment: MemoryPlan.alignment) { memory in
+      guard let target = memory.baseAddress else { return }
+      for first in stride(from: range.lowerBound, to: range.upperBound, by: max(size, 1)) {
+        let part = unsafe UnsafeRawBufferPointer(
+          rebasing: modelBytes.buffer[first..<min(first + size, range.upperBound)])
+        // A file that cannot be read to the tensor's end has another checksum.
+        guard unsafe source.copy(part, target) else { return }
+        unsafe checksum.update(UnsafeRawBufferPointer(start: target, count: part.count).bytes)
+      }
     }
     return checksum.value
   }

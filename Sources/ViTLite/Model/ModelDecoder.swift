@@ -331,7 +331,7 @@ extension ModelDecoder {
         what: "\(values[index])", where: "tensor \"position_embd\", element \(index)",
         expected: "-\(limit) to \(limit)")
     }
-    bytes.memory?.release()
+    bytes.source?.release()
     return unsafe Matrix(reading: values, rows: configuration.tokens, columns: configuration.width)
   }
 

@@ -10,6 +10,8 @@ struct Benchmark {
     let runs: Int
     let warmup: Int
     let measuresStages: Bool
+    /// Whether the system forgets the model file before each run.
+    let isCold: Bool
   }
 
   private let name: String
@@ -32,8 +34,9 @@ struct Benchmark {
     self.name = name
     self.plan = plan
     let start = Clock.seconds
-    let model = try ModelFile.loadInteger(path, keepsPages: plan.execution.memoryLimit == nil)
+    let model = try ModelFile.loadInteger(path, keepsPages: !plan.execution.holdsLittle)
     let session = try plan.execution.session(model)
+    let coldFile = try plan.isCold ? ModelFile.mapped(path) : nil
     do throws(InferenceError) {
       loadTime = (Clock.seconds - start) * 1000
       let pixels = Self.pixels(for: model)
@@ -41,15 +44,13 @@ struct Benchmark {
       for _ in 0..<plan.warmup { _ = try session.run(pixels) }
       var latencies: [Double] = []
       for _ in 0..<plan.runs {
-        let begin = Clock.seconds
-        _ = try session.run(pixels)
-        latencies.append((Clock.seconds - begin) * 1000)
+        latencies.append(try Self.time(of: session, pixels, coldFile))
       }
       self.latencies = latencies.sorted()
       arenaBytes = session.plan.arenaByteCount
       peakResidentBytes = ResidentMemory.peak
     } catch { throw .limit("\(error)") }
-    stages = plan.measuresStages ? try Self.phaseTimes(of: model, plan) : nil
+    stages = plan.measuresStages ? try Self.phaseTimes(of: model, plan, coldFile) : nil
     weightsBytes = ModelContents(model).byteCount
     // After the peak of memory was read: these have buffers of their own.
     let (instructionSet, threads) = (session.instructionSet, plan.execution.threads)
@@ -59,6 +60,21 @@ struct Benchmark {
     peakRate = peak.map { Self.rate(of: $0, runs: 10) }
   }
 
+  /// Milliseconds of one run.
+  ///
+  /// - Parameter coldFile: the model's file, where the system is to forget it before.
+  private static func time(
+    of session: InferenceSession, _ pixels: [UInt8], _ coldFile: MappedFile?
+  ) throws(InferenceError) -> Double {
+    if let coldFile {
+      session.model.releaseWeights()
+      coldFile.forgetCachedBytes()
+    }
+    let begin = Clock.seconds
+    _ = try session.run(pixels)
+    return (Clock.seconds - begin) * 1000
+  }
+
   private static func pixels(for model: IntegerModel) -> [UInt8] {
     let configuration = model.configuration
     return CalibrationRun.randomPixels(configuration.imageElements, seed: 1)
@@ -66,7 +82,7 @@ struct Benchmark {
 
   /// The median time of each phase. These are runs of their own, because reading the clock takes time.
   private static func phaseTimes(
-    of model: IntegerModel, _ plan: Plan
+    of model: IntegerModel, _ plan: Plan, _ coldFile: MappedFile?
   ) throws(CommandError) -> [(name: String, milliseconds: Double)] {
     let session = try plan.execution.session(model, measuresPhases: true)
     let pixels = pixels(for: model)
@@ -75,7 +91,7 @@ struct Benchmark {
     do throws(InferenceError) {
       _ = try session.run(pixels)
       for _ in 0..<plan.runs {
-        _ = try session.run(pixels)
+        _ = try time(of: session, pixels, coldFile)
         for phase in Phase.allCases { times[phase.rawValue].append(Double(session.nanoseconds(of: phase)) / 1e6) }
         waits.append(Double(session.waitingNanoseconds) / 1e6)
         stalls.append(Double(session.stallNanoseconds) / 1e6)

@@ -8,6 +8,8 @@ enum BenchCommand {
   private static let warmup = Option<Int>.integer(
     "--warmup", in: 0...1_000_000, help: "inferences before them; 3 by default")
   private static let profile = Flag("--profile", help: "time of each stage")
+  private static let cold = Flag(
+    "--cold", help: "before each run the system forgets the model file (Linux): weights come from the disk")
 
   static let command = Command(
     specification: CommandSpecification(
@@ -16,7 +18,9 @@ enum BenchCommand {
       options: [
         OptionDeclaration(InspectCommand.preset), OptionDeclaration(SharedOptions.threads), OptionDeclaration(runs),
         OptionDeclaration(warmup),
-      ] + ExecutionOptions.declarations + [OptionDeclaration(profile), OptionDeclaration(SharedOptions.json)],
+      ] + ExecutionOptions.declarations + [
+        OptionDeclaration(profile), OptionDeclaration(cold), OptionDeclaration(SharedOptions.json),
+      ],
       example: "vit-quant bench --preset vit-base --threads 1",
       notes: [
         "A preset is calibrated by another process, so that the peak of resident memory is that of inference alone.",
@@ -29,7 +33,7 @@ enum BenchCommand {
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
     let plan = Benchmark.Plan(
       execution: try ExecutionOptions.execution(arguments), runs: arguments[runs] ?? 20,
-      warmup: arguments[warmup] ?? 3, measuresStages: arguments[profile])
+      warmup: arguments[warmup] ?? 3, measuresStages: arguments[profile], isCold: arguments[cold])
     let result: Benchmark
     switch (arguments.operands.first, arguments[InspectCommand.preset]) {
     case (nil, nil): throw .usage("MODEL is missing, in \"bench\", expected an int8 model or --preset NAME")

@@ -37,7 +37,7 @@ struct InferenceModel: Sendable {
     case .float: InferenceModel(try ModelFile.loadFloat(path, size: size))
     case .integer:
       InferenceModel(
-        try ModelFile.loadInteger(path, verifies: verifies, keepsPages: execution.memoryLimit == nil), execution)
+        try ModelFile.loadInteger(path, verifies: verifies, keepsPages: !execution.holdsLittle), execution)
     }
   }
 

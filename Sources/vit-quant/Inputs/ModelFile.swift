@@ -24,8 +24,7 @@ enum ModelFile {
     let lowercased = path.lowercased()
     if lowercased.hasSuffix(".gguf") { return .integer }
     if lowercased.hasSuffix(".safetensors") { return .float }
-    let file: MappedFile
-    do { file = try MappedFile(path: path) } catch { throw .input("\(error)") }
+    let file = try mapped(path)
     let isGGUF = file.withBytes { bytes in
       bytes.byteCount >= 4 && bytes.extracting(0..<4).copied() == Array("GGUF".utf8)
     }
@@ -61,6 +60,11 @@ enum ModelFile {
     } catch {
       throw .input(located(error.description, path))
     }
+  }
+
+  /// The bytes of a file.
+  static func mapped(_ path: String) throws(CommandError) -> MappedFile {
+    do { return try MappedFile(path: path) } catch { throw .input("\(error)") }
   }
 
   /// The message with the file that it is about, unless it names it already.

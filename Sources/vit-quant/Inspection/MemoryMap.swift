@@ -13,12 +13,12 @@ struct MemoryMap {
   }
 
   // In pixels.
-  private static let stageWidth = 46.0
+  private static let stageWidth = 54.0
   private static let height = 520.0
   private static let left = 76.0
   private static let top = 44.0
   /// Below the plan, for the names of the phases.
-  private static let bottom = 150.0
+  private static let bottom = 120.0
 
   private var width: Double { Self.stageWidth * Double(stages.count) }
 
@@ -29,7 +29,7 @@ struct MemoryMap {
   }
 
   var svg: String {
-    let size = (width: Self.left + width + 16, height: Self.top + Self.height + Self.bottom)
+    let size = (width: Self.left + width + 60, height: Self.top + Self.height + Self.bottom)
     let title =
       "Memory of an inference, \(plan.kind) plan, \(plan.workers) thread\(plan.workers == 1 ? "" : "s"): "
       + NumberText.bytes(plan.memory.byteCount)
