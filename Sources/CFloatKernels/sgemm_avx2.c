@@ -16,7 +16,7 @@ VQ_TARGET static inline __m256i lane_mask(int32_t columns) {
 }
 
 // One tile of `rows` (a constant after inlining) x 16: C = start + A * B, over `k` inputs. `start` is the bias in the
-// first block of inputs, and C itself in the others.
+// first block of inputs unless the product accumulates, and C itself otherwise.
 VQ_TARGET static inline __attribute__((always_inline)) void tile(
     int rows, const float *a, ptrdiff_t lda, const float *b, int32_t k, const float *bias, int is_first, float *c,
     ptrdiff_t ldc, __m256i mask0, __m256i mask1) {
@@ -62,6 +62,7 @@ VQ_TARGET static void tile_of(
 VQ_TARGET void vq_sgemm_avx2(const vq_sgemm *p) {
   for (int32_t depth = 0; depth < p->k; depth += depth_block) {
     const int32_t k = p->k - depth < depth_block ? p->k - depth : depth_block;
+    const int is_first = depth == 0 && !p->accumulates;
     for (int32_t column = 0; column < p->n; column += tile_columns) {
       // Half a panel: its panel's start, then 0 or 16 columns in.
       const int32_t half = column % panel_columns;
@@ -70,7 +71,7 @@ VQ_TARGET void vq_sgemm_avx2(const vq_sgemm *p) {
       const __m256i mask0 = lane_mask(p->n - column), mask1 = lane_mask(p->n - column - 8);
       for (int32_t row = 0; row < p->m; row += tile_rows) {
         const int32_t rows = p->m - row < tile_rows ? p->m - row : tile_rows;
-        tile_of(rows, p->a + row * p->lda + depth, p->lda, b, k, bias, depth == 0, p->c + row * p->ldc + column,
+        tile_of(rows, p->a + row * p->lda + depth, p->lda, b, k, bias, is_first, p->c + row * p->ldc + column,
                 p->ldc, mask0, mask1);
       }
     }

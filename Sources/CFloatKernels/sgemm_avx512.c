@@ -11,7 +11,7 @@
 enum { depth_block = 512, tile_rows = 12, panel_columns = 32 };
 
 // One tile of `rows` (a constant after inlining) x 32: C = start + A * B, over `k` inputs. `start` is the bias in the
-// first block of inputs, and C itself in the others.
+// first block of inputs unless the product accumulates, and C itself otherwise.
 VQ_TARGET static inline __attribute__((always_inline)) void tile(
     int rows, const float *a, ptrdiff_t lda, const float *b, int32_t k, const float *bias, int is_first, float *c,
     ptrdiff_t ldc, __mmask16 mask0, __mmask16 mask1) {
@@ -63,13 +63,14 @@ static inline uint16_t column_mask(int32_t columns) {
 VQ_TARGET void vq_sgemm_avx512(const vq_sgemm *p) {
   for (int32_t depth = 0; depth < p->k; depth += depth_block) {
     const int32_t k = p->k - depth < depth_block ? p->k - depth : depth_block;
+    const int is_first = depth == 0 && !p->accumulates;
     for (int32_t column = 0; column < p->n; column += panel_columns) {
       const float *b = p->b + (ptrdiff_t)column * p->k + (ptrdiff_t)depth * panel_columns;
       const float *bias = p->bias ? p->bias + column : 0;
       const uint16_t mask0 = column_mask(p->n - column), mask1 = column_mask(p->n - column - 16);
       for (int32_t row = 0; row < p->m; row += tile_rows) {
         const int32_t rows = p->m - row < tile_rows ? p->m - row : tile_rows;
-        tile_of(rows, p->a + row * p->lda + depth, p->lda, b, k, bias, depth == 0, p->c + row * p->ldc + column,
+        tile_of(rows, p->a + row * p->lda + depth, p->lda, b, k, bias, is_first, p->c + row * p->ldc + column,
                 p->ldc, mask0, mask1);
       }
     }

@@ -26,10 +26,11 @@ struct ClippingTests {
     let layer = Self.layer(outputs: 3, inputs: inputs, seed: 1)
     let rows = Self.values(900 * inputs, seed: 2)
     let steps: [Float] = [1.0 / 20, 1.0 / 60, 1.0 / 127]
-    let rounded = try #require(WeightRounding(rows: rows, inputs: inputs)).round(layer, steps: steps, limit: 127)
+    let rounded = try #require(WeightRounding(rows: rows, inputs: inputs)).round(
+      layer, candidates: [steps], limit: 127)
     for output in 0..<3 {
       let differences = (0..<inputs).map { input in
-        layer.weight[output * inputs + input] - rounded.levels[output * inputs + input] * steps[output]
+        layer.weight[output * inputs + input] - Float(rounded.levels[output * inputs + input]) * steps[output]
       }
       let error = stride(from: 0, to: rows.count, by: inputs).reduce(Float(0)) { sum, start in
         let difference = (0..<inputs).reduce(Float(0)) { $0 + rows[start + $1] * differences[$1] }

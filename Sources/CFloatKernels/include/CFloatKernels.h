@@ -8,7 +8,9 @@
 
 #pragma clang assume_nonnull begin
 
-// C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL).
+// C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL), or plus what C
+// held before. Each element is one chain of fused additions in the order of k, whatever the tiles: a product over some
+// of k that is continued over the rest gives the bits of the whole.
 // B is packed as [n/32][k][32], zero-padded to a multiple of 32 columns.
 typedef struct vq_sgemm {
   const float *a;
@@ -18,6 +20,7 @@ typedef struct vq_sgemm {
   float *c;
   ptrdiff_t ldc;
   int32_t m, n, k;
+  int32_t accumulates;  // nonzero: start from C, not from the bias
 } vq_sgemm;
 #if defined(__x86_64__)
 void vq_sgemm_avx2(const vq_sgemm *);

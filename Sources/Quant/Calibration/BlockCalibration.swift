@@ -93,10 +93,11 @@ struct BlockCalibration {
 
     let quantizer = BlockQuantizer(configuration: model.configuration, options: options)
     var none: BlockLayers<[Float]>?
-    var wide = quantizer.quantize(block, observation.seen, factors, &none, isWide: true)
     let mayWidenAll = options.ranksLayers || options.targetSQNR != nil
-    wide.dropWeights { mayWidenAll || options.wideLayers.contains(.block(index, $0)) }
-    blocks.wide.append(wide)
+    blocks.wide.append(
+      quantizer.quantize(block, observation.seen, factors, &none, isWide: true) {
+        mayWidenAll || options.wideLayers.contains(.block(index, $0))
+      })
     var rows: BlockLayers<[Float]>?
     if options.rounding == .calibrated { rows = observation.takeRows() }
     blocks.narrow.append(quantizer.quantize(block, observation.seen, factors, &rows, isWide: false))

@@ -47,9 +47,10 @@ struct BlockQuantizer {
   ///   - factors: what static ranges are multiplied by.
   ///   - inputs: sampled inputs of the layers, which are taken out; nil to round weights to nearest.
   ///   - isWide: whether all layers get int16 weights.
+  ///   - keepsWeights: of a wide layer; false where only its bounds are needed.
   func quantize(
     _ block: FloatBlock, _ seen: BlockStatistics, _ factors: ClippingFactors, _ inputs: inout BlockLayers<[Float]>?,
-    isWide: Bool
+    isWide: Bool, keepsWeights: (BlockLayer) -> Bool = { _ in true }
   ) -> RoundedBlock {
     let width = configuration.width
     let ln1Unit = Self.unit(magnitude: seen.inputs.attnQKV.magnitude.max() ?? 0)
@@ -85,8 +86,8 @@ struct BlockQuantizer {
       let addsToResidual = name == .attnOut || name == .ffnDown
       let quantizer = LinearQuantizer(
         inputUnit: Self.inputUnit(inputUnits[name]), outputUnits: outputUnits[name],
-        shifts: addsToResidual ? Self.residualShifts : LinearQuantizer.validShifts)
-      if isWide { return quantizer.quantizeWide(layer) }
+        shifts: addsToResidual ? Self.residualShifts : LinearQuantizer.validShifts, threads: options.threads)
+      if isWide { return quantizer.quantizeWide(layer, keepsWeights: keepsWeights(name)) }
       let rounding = ranges[name].map { ActivationRounding.fixed($0) } ?? .dynamic
       let sampled = inputs?.take(name)
       return quantizer.quantize(

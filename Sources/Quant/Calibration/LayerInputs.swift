@@ -24,7 +24,7 @@ enum ActivationRounding: Sendable {
       guard step > 0 else { continue }
       for index in start..<start + columns {
         let clamped = min(max(values[index], range.low), range.high)
-        values[index] = (clamped / step).rounded() * step
+        values[index] = FloatRows.rounded(clamped / step) * step
       }
     }
   }

@@ -9,6 +9,7 @@ struct LinearQuantizer {
   var outputUnits: [Double]
   /// The shifts that the file can hold; for a provisional unit, also those that a settled one may bring among them.
   var shifts = Self.validShifts
+  var threads = 1
 
   static let validShifts = 0...62
 
@@ -18,123 +19,171 @@ struct LinearQuantizer {
   /// - Parameter seen: sampled inputs. The weights are rounded so that the outputs for these change least, and the mean
   ///   of the remaining error is subtracted from the bias. Without them, weights are rounded to nearest.
   func quantize(_ layer: FloatLinear, seen: LayerInputs? = nil) -> RoundedLinear {
-    let outputs = layer.outputs
-    let inputs = layer.inputs
-    let ratios = (0..<outputs).map { output -> Double in
-      let row = layer.weight[output * inputs..<(output + 1) * inputs]
-      let largest = row.reduce(0) { max($0, Double($1.magnitude)) }
-      return largest / 127 * inputUnit / outputUnits[output]
-    }
-    let hasScale = Self.hasScale(ratios.reduce(0) { max($0, $1.magnitude) })
-    let shift = hasScale ? Self.shift(for: ratios, in: shifts) : Self.validShifts.lowerBound
-    let (multipliers, levels) = round(layer, ratios: ratios, shift: shift, seen: seen)
-    let steps = steps(multipliers, shift: shift)
-    let padding = WeightLayout.paddedOutputs(outputs) - outputs
-    let multiplier = multipliers + [Int32](repeating: 0, count: padding)
-    var weights = [Int8](repeating: 0, count: outputs * inputs)
-    var sums = [Int32](repeating: 0, count: multiplier.count)
-    var exactBias = [Double](repeating: 0, count: outputs)
-    var reach = exactBias
-    var accumulatorBound = Int64(0)
-    for output in 0..<outputs {
-      var magnitude: Int64 = 0
-      var correction = 0.0
-      for input in 0..<inputs {
-        let weight = Int8(min(max(levels[output * inputs + input], -127), 127))
-        weights[output * inputs + input] = weight
-        sums[output] += Int32(weight)
-        magnitude += Int64(weight.magnitude)
-        if let seen {
-          correction += Double(seen.exactMean[input]) * Double(layer.weight[output * inputs + input])
-          correction -= Double(seen.quantizedMean[input]) * Double(weight) * steps[output]
+    let (outputs, inputs) = (layer.outputs, layer.inputs)
+    let scale = scale(of: layer)
+    let (multipliers, levels) = round(layer, scale, seen: seen)
+    let steps = steps(multipliers, shift: scale.shift)
+    let factor = Self.power(-scale.shift)
+    let pieces = inPieces(outputs) { range in
+      var piece = Piece()
+      for output in range {
+        var sum: Int32 = 0
+        var magnitude: Int64 = 0
+        var correction = 0.0
+        for input in 0..<inputs {
+          let level = levels[output * inputs + input]
+          sum += Int32(level)
+          magnitude += Int64(level.magnitude)
+          if let seen {
+            correction += Double(seen.exactMean[input]) * Double(layer.weight[output * inputs + input])
+            correction -= Double(seen.quantizedMean[input]) * Double(level) * steps[output]
+          }
         }
+        piece.sums.append(sum)
+        piece.exactBias.append(Double(layer.bias[output]) + correction)
+        piece.accumulatorBound = max(piece.accumulatorBound, 255 * magnitude)
+        piece.reach.append(Double(255 * magnitude) * 32767 * Double(multipliers[output]) * factor)
       }
-      exactBias[output] = Double(layer.bias[output]) + correction
-      let accumulator = 255 * magnitude
-      accumulatorBound = max(accumulatorBound, accumulator)
-      reach[output] = Double(accumulator) * 32767 * Double(multiplier[output]) * Self.power(-shift)
+      return piece
     }
+    let padding = [Int32](repeating: 0, count: WeightLayout.paddedOutputs(outputs) - outputs)
     let quantized = QuantizedLinear(
-      weights: WeightLayout.pack(weights, outputs: outputs, inputs: inputs), multiplier: multiplier,
-      columnSum: sums, bias: [Int32](repeating: 0, count: multiplier.count), outputs: outputs, inputs: inputs,
-      shift: Int32(shift), accumulatorBound: accumulatorBound, outputBound: 0)
+      weights: WeightLayout.pack(levels, outputs: outputs, inputs: inputs), multiplier: multipliers + padding,
+      columnSum: pieces.flatMap(\.sums) + padding, bias: [Int32](repeating: 0, count: outputs + padding.count),
+      outputs: outputs, inputs: inputs, shift: Int32(scale.shift),
+      accumulatorBound: pieces.reduce(0) { max($0, $1.accumulatorBound) }, outputBound: 0)
     return RoundedLinear(
-      quantized, exactBias: exactBias, outputUnits: outputUnits, reach: reach, hasScale: hasScale)
+      quantized, exactBias: pieces.flatMap(\.exactBias), outputUnits: outputUnits, reach: pieces.flatMap(\.reach),
+      hasScale: scale.isFound)
+  }
+
+  /// What some outputs of a layer contribute to it.
+  private struct Piece: Sendable {
+    var sums: [Int32] = []
+    var exactBias: [Double] = []
+    var reach: [Double] = []
+    var accumulatorBound = Int64(0)
+    /// Of a wide layer.
+    var high: [Int8] = []
+    var low: [Int8] = []
+    var lowSums: [Int32] = []
+  }
+
+  private func inPieces<Result: Sendable>(
+    _ outputs: Int, _ body: @escaping @Sendable (Range<Int>) -> Result
+  ) -> [Result] {
+    let size = 64
+    return concurrentMap(count: (outputs + size - 1) / size, threads: threads) { piece in
+      body(piece * size..<min((piece + 1) * size, outputs))
+    }
   }
 
   /// The same with int16 weights in two planes: `level = high * 2^7 + low`.
-  func quantizeWide(_ layer: FloatLinear) -> RoundedLinear {
+  ///
+  /// - Parameter keepsWeights: false where only the bounds are needed.
+  func quantizeWide(_ layer: FloatLinear, keepsWeights: Bool = true) -> RoundedLinear {
     var rounded = quantize(layer)
     var wide = rounded.layer
     let (outputs, inputs) = (layer.outputs, layer.inputs)
-    var high = [Int8](repeating: 0, count: outputs * inputs)
-    var low = high
-    var lowSums = [Int32](repeating: 0, count: wide.columnSum.count)
-    var reaches = [Double](repeating: 0, count: outputs)
+    let steps = steps(wide.multiplier, shift: Int(wide.shift))
+    let scales = wide.multiplier.map { Double($0) * Self.power(-Int(wide.shift)) }
     let limit = Double(WideLayer.weightLimit)
-    for output in 0..<outputs {
-      let scale = Double(wide.multiplier[output]) * Self.power(-Int(wide.shift))
-      let step = scale * outputUnits[output] / inputUnit / 128
-      var reach = (high: Int64(0), low: Int64(0))
-      wide.columnSum[output] = 0
-      for index in output * inputs..<(output + 1) * inputs {
-        let level = Int(min(max((Double(layer.weight[index]) / step).rounded(), -limit), limit))
-        let upper = (level + 64) >> 7
-        high[index] = Int8(upper)
-        low[index] = Int8(level - 128 * upper)
-        wide.columnSum[output] += Int32(high[index])
-        lowSums[output] += Int32(low[index])
-        reach.high += Int64(high[index].magnitude)
-        reach.low += Int64(low[index].magnitude)
+    let pieces = inPieces(outputs) { range in
+      var piece = Piece()
+      for output in range {
+        let step = steps[output] / 128
+        var reach = (high: Int64(0), low: Int64(0))
+        var sums = (high: Int32(0), low: Int32(0))
+        for index in output * inputs..<(output + 1) * inputs {
+          let level = Int(min(max(Double(layer.weight[index]) / step, -limit), limit).rounded())
+          let upper = (level + 64) >> 7
+          let (high, low) = (Int8(upper), Int8(level - 128 * upper))
+          sums.high += Int32(high)
+          sums.low += Int32(low)
+          reach.high += Int64(high.magnitude)
+          reach.low += Int64(low.magnitude)
+          if keepsWeights {
+            piece.high.append(high)
+            piece.low.append(low)
+          }
+        }
+        piece.sums.append(sums.high)
+        piece.lowSums.append(sums.low)
+        piece.accumulatorBound = max(piece.accumulatorBound, 255 * reach.high, 255 * reach.low)
+        let levels = 255 * Double(reach.high) + (127 * Double(reach.high) + 255 * Double(reach.low)) / 128
+        piece.reach.append(levels * 32767 * scales[output])
       }
-      wide.accumulatorBound = max(wide.accumulatorBound, 255 * reach.high, 255 * reach.low)
-      let levels = 255 * Double(reach.high) + (127 * Double(reach.high) + 255 * Double(reach.low)) / 128
-      reaches[output] = levels * 32767 * scale
+      return piece
     }
-    wide.weights = WeightLayout.pack(high, outputs: outputs, inputs: inputs)
-    wide.low = WeightLayout.pack(low, outputs: outputs, inputs: inputs)
-    wide.lowColumnSum = lowSums
-    rounded.widen(wide, reach: reaches)
+    let padding = [Int32](repeating: 0, count: wide.columnSum.count - outputs)
+    wide.columnSum = pieces.flatMap(\.sums) + padding
+    wide.lowColumnSum = pieces.flatMap(\.lowSums) + padding
+    wide.accumulatorBound = pieces.reduce(wide.accumulatorBound) { max($0, $1.accumulatorBound) }
+    if keepsWeights {
+      wide.weights = WeightLayout.pack(pieces.flatMap(\.high), outputs: outputs, inputs: inputs)
+      wide.low = WeightLayout.pack(pieces.flatMap(\.low), outputs: outputs, inputs: inputs)
+    } else {
+      wide.weights = []
+    }
+    rounded.widen(wide, reach: pieces.flatMap(\.reach))
     return rounded
   }
 
-  /// Shares of each output's largest weight that are tried as the end of its range.
-  private static let clippings = [0.95, 0.9, 0.85, 0.8, 0.7, 0.6]
+  // MARK: Scales
 
-  /// The integer weights, as floats, and the multiplier of each output's scale.
+  /// The scales of a layer's outputs before clipping.
+  private struct Scale {
+    /// Each output's scale in units of the layer's output.
+    var ratios: [Double]
+    var shift: Int
+    /// False for a layer of zeros.
+    var isFound: Bool
+  }
+
+  private func scale(of layer: FloatLinear) -> Scale {
+    let largest = inPieces(layer.outputs) { range in
+      range.map { output in
+        let row = layer.weight[output * layer.inputs..<(output + 1) * layer.inputs]
+        return row.reduce(0) { max($0, $1.magnitude) }
+      }
+    }
+    let ratios = zip(largest.joined(), outputUnits).map { Double($0) / 127 * inputUnit / $1 }
+    let isFound = Self.hasScale(ratios.reduce(0) { max($0, $1.magnitude) })
+    let shift = isFound ? Self.shift(for: ratios, in: shifts) : Self.validShifts.lowerBound
+    return Scale(ratios: ratios, shift: shift, isFound: isFound)
+  }
+
+  /// Shares of each output's largest weight that are tried as the end of its range.
+  private static let clippings = [1, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6]
+
+  /// The integer weights and the multiplier of each output's scale.
   ///
   /// With sampled inputs, each output's range is clipped to where the output drifts least.
   private func round(
-    _ layer: FloatLinear, ratios: [Double], shift: Int, seen: LayerInputs?
-  ) -> (multipliers: [Int32], levels: [Float]) {
-    let inputs = layer.inputs
-    var multipliers = ratios.map { Self.multiplier($0, shift: shift) }
-    guard let seen, let rounding = WeightRounding(rows: seen.rows, inputs: inputs) else {
+    _ layer: FloatLinear, _ scale: Scale, seen: LayerInputs?
+  ) -> (multipliers: [Int32], levels: [Int8]) {
+    let (inputs, shift) = (layer.inputs, scale.shift)
+    guard let seen, let rounding = WeightRounding(rows: seen.rows, inputs: inputs, threads: threads) else {
+      let multipliers = scale.ratios.map { Self.multiplier($0, shift: shift) }
       let steps = steps(multipliers, shift: shift)
-      return (
-        multipliers, layer.weight.indices.map { Float((Double(layer.weight[$0]) / steps[$0 / inputs]).rounded()) }
-      )
-    }
-    func rounded(_ multipliers: [Int32]) -> (levels: [Float], losses: [Float]) {
-      rounding.round(layer, steps: steps(multipliers, shift: shift).map { Float($0) }, limit: 127)
-    }
-    var (levels, losses) = rounded(multipliers)
-    for clipping in Self.clippings {
-      let clipped = ratios.map { Self.multiplier($0 * clipping, shift: shift) }
-      let candidate = rounded(clipped)
-      for output in multipliers.indices where candidate.losses[output] < losses[output] {
-        let row = output * inputs..<(output + 1) * inputs
-        levels.replaceSubrange(row, with: candidate.levels[row])
-        losses[output] = candidate.losses[output]
-        multipliers[output] = clipped[output]
+      let levels = inPieces(layer.outputs) { range in
+        (range.lowerBound * inputs..<range.upperBound * inputs).map { index in
+          Int8(min(max((Double(layer.weight[index]) / steps[index / inputs]).rounded(), -127), 127))
+        }
       }
+      return (multipliers, Array(levels.joined()))
     }
-    return (multipliers, levels)
+    let multipliers = Self.clippings.map { clipping in
+      scale.ratios.map { Self.multiplier($0 * clipping, shift: shift) }
+    }
+    let rounded = rounding.round(
+      layer, candidates: multipliers.map { steps($0, shift: shift).map { Float($0) } }, limit: 127)
+    return (rounded.choices.indices.map { multipliers[rounded.choices[$0]][$0] }, rounded.levels)
   }
 
   /// The real value of one level of each output's weights.
   private func steps(_ multipliers: [Int32], shift: Int) -> [Double] {
-    multipliers.indices.map { Double(multipliers[$0]) * Self.power(-shift) * outputUnits[$0] / inputUnit }
+    outputUnits.indices.map { Double(multipliers[$0]) * Self.power(-shift) * outputUnits[$0] / inputUnit }
   }
 
   /// The largest shift with which all multipliers fit 15 bits.

@@ -41,9 +41,4 @@ struct RoundedBlock: Sendable {
       queryQuantizers: queryQuantizers, keyQuantizers: keyQuantizers, scoreShift: scoreShift,
       valueMultiplier: valueMultiplier, valueShift: valueShift, geluFractionBits: geluFractionBits)
   }
-
-  /// Leaves out the weights of layers of which only the bounds are needed.
-  mutating func dropWeights(except kept: (BlockLayer) -> Bool) {
-    for layer in BlockLayer.allCases where !kept(layer) { layers[layer].dropWeights() }
-  }
 }

@@ -33,12 +33,6 @@ struct RoundedLinear: Sendable {
     roundBias(units: 1)
   }
 
-  /// Leaves out the weights, for a layer of which only the bounds are needed.
-  mutating func dropWeights() {
-    layer.weights = []
-    layer.low = nil
-  }
-
   /// The layer with outputs in units of `2^exponent` times the present ones.
   func rescaled(by exponent: Int) -> RoundedLinear {
     guard exponent != 0 else { return self }

@@ -49,6 +49,17 @@ enum FloatRows {
     return x * (x < 0 ? tail : 1 - tail)
   }
 
+  /// `x.rounded()`, to the nearest integer and halves away from zero, without a call of the C library.
+  @inline(__always)
+  static func rounded(_ x: Float) -> Float {
+    // Adding 2^23 leaves the nearest integer, the even one of two; a half that was rounded down is one short.
+    let shift: Float = 8_388_608
+    let magnitude = x.magnitude
+    let even = (magnitude + shift) - shift
+    let nearest = even + (magnitude - even == 0.5 ? 1 : 0)
+    return Float(signOf: x, magnitudeOf: magnitude < shift ? nearest : magnitude)
+  }
+
   @unsafe @inline(__always)
   private static func load(_ x: UnsafePointer<Float>) -> Vector {
     unsafe UnsafeRawPointer(x).loadUnaligned(as: Vector.self)

@@ -59,24 +59,34 @@ import ViTLite
   }
 
   /// Multiplies `m x k` by a packed `k x n`. `bias` is readable up to the next multiple of 32.
+  ///
+  /// - Parameter accumulating: whether the product is added to what C holds, instead of the bias.
   @unsafe func multiply(
     _ a: UnsafePointer<Float>, lda: Int, _ b: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
-    into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int
+    into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int, accumulating: Bool = false
   ) {
     guard let kernel = unsafe kernel else {
-      return unsafe Self.multiplyPortably(a, lda: lda, b, bias: bias, into: c, ldc: ldc, m: m, n: n, k: k)
+      return unsafe Self.multiplyPortably(
+        a, lda: lda, b, bias: bias, into: c, ldc: ldc, m: m, n: n, k: k, accumulating: accumulating)
     }
     var product = unsafe vq_sgemm(
-      a: a, lda: lda, b: b, bias: bias, c: c, ldc: ldc, m: Int32(m), n: Int32(n), k: Int32(k))
+      a: a, lda: lda, b: b, bias: bias, c: c, ldc: ldc, m: Int32(m), n: Int32(n), k: Int32(k),
+      accumulates: accumulating ? 1 : 0)
     unsafe kernel(&product)
   }
 
   private typealias Vector = SIMD8<Float>
 
+  @unsafe private static func load(_ source: UnsafePointer<Float>, lanes: Int) -> Vector {
+    var vector = Vector.zero
+    for lane in 0..<lanes { unsafe vector[lane] = source[lane] }
+    return vector
+  }
+
   /// Tiles of 4 rows x 8 columns: the sums of one fill half of sixteen 128-bit registers.
   @unsafe private static func multiplyPortably(
     _ a: UnsafePointer<Float>, lda: Int, _ b: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
-    into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int
+    into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int, accumulating: Bool
   ) {
     let lanes = Vector.scalarCount
     for column in stride(from: 0, to: n, by: lanes) {
@@ -90,6 +100,13 @@ import ViTLite
         let (a0, a1) = unsafe (a + row * lda, a + row1 * lda)
         let (a2, a3) = unsafe (a + row2 * lda, a + row3 * lda)
         var (sum0, sum1, sum2, sum3) = (start, start, start, start)
+        if accumulating {
+          let c = unsafe c + column
+          unsafe sum0 = load(c + row * ldc, lanes: columns)
+          unsafe sum1 = load(c + row1 * ldc, lanes: columns)
+          unsafe sum2 = load(c + row2 * ldc, lanes: columns)
+          unsafe sum3 = load(c + row3 * ldc, lanes: columns)
+        }
         for index in 0..<k {
           let weights = unsafe b.loadUnaligned(fromByteOffset: index * panelColumns * 4, as: Vector.self)
           unsafe sum0 += a0[index] * weights

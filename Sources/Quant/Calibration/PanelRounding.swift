@@ -1,0 +1,155 @@
+import Int8Kernels
+import ViTLite
+
+/// Rounds the weights of a few outputs, in panels of 32 that lie side by side for each input: the same steps for all
+/// outputs of a panel at once, each on its own numbers.
+struct PanelRounding {
+  private typealias Vector = SIMD16<Float>
+  private static let width = SGEMM.panelColumns
+  private static let block = WeightRounding.block
+
+  private let rounding: WeightRounding
+  private let outputs: Range<Int>
+  private let limit: Float
+  private let panelCount: Int
+  /// The weights: panels, then inputs in the order of rounding, then outputs.
+  private let weights: FloatBuffer
+  /// The errors that are spread, in the same order.
+  private let errors: FloatBuffer
+  private let levels: FloatBuffer
+  /// A block of inputs of each panel, and what is subtracted from one.
+  private let current: FloatBuffer
+  private let change: FloatBuffer
+  /// The best of the candidates so far.
+  private(set) var best: RoundedWeights
+
+  init(_ rounding: WeightRounding, _ layer: FloatLinear, outputs: Range<Int>, limit: Int8) {
+    self.rounding = rounding
+    self.outputs = outputs
+    self.limit = Float(limit)
+    let inputs = rounding.inputs
+    panelCount = (outputs.count + Self.width - 1) / Self.width
+    weights = FloatBuffer(count: panelCount * inputs * Self.width)
+    errors = FloatBuffer(count: weights.count)
+    levels = FloatBuffer(count: weights.count)
+    current = FloatBuffer(count: panelCount * Self.block * Self.width)
+    change = FloatBuffer(count: Self.block * Self.width)
+    best = RoundedWeights(
+      levels: [Int8](repeating: 0, count: outputs.count * inputs),
+      losses: [Float](repeating: .infinity, count: outputs.count), choices: [Int](repeating: 0, count: outputs.count))
+    for offset in 0..<outputs.count {
+      let target = unsafe weights.base + offset / Self.width * inputs * Self.width + offset % Self.width
+      let row = (outputs.lowerBound + offset) * inputs
+      for position in 0..<inputs {
+        unsafe target[position * Self.width] = layer.weight[row + rounding.order[position]]
+      }
+    }
+  }
+
+  /// Rounds with these steps, and takes over the outputs whose error is less than with any steps before.
+  ///
+  /// A panel is left as soon as no output of it can become better: its errors only add up.
+  mutating func consider(_ candidate: Int, steps: [Float]) {
+    let inputs = rounding.inputs
+    var panelSteps = [Float](repeating: 1, count: panelCount * Self.width)
+    for offset in 0..<outputs.count { panelSteps[offset] = steps[outputs.lowerBound + offset] }
+    var losses = [Float](repeating: 0, count: panelSteps.count)
+    var active = Array(0..<panelCount)
+    for first in stride(from: 0, to: inputs, by: Self.block) {
+      let range = first..<min(first + Self.block, inputs)
+      takeBlock(range, of: active, panelSteps)
+      for panel in active {
+        roundBlock(range, panel)
+        addLosses(range, panel, panelSteps, &losses)
+      }
+      if candidate > 0 { active.removeAll { !canImprove($0, losses) } }
+      if active.isEmpty { return }
+    }
+    for panel in active { takeOver(panel, candidate, losses) }
+  }
+
+  private func outputs(of panel: Int) -> Range<Int> {
+    panel * Self.width..<min((panel + 1) * Self.width, outputs.count)
+  }
+
+  private func canImprove(_ panel: Int, _ losses: [Float]) -> Bool {
+    outputs(of: panel).contains { !(losses[$0] >= best.losses[$0]) }
+  }
+
+  private mutating func takeOver(_ panel: Int, _ candidate: Int, _ losses: [Float]) {
+    let inputs = rounding.inputs
+    for output in outputs(of: panel) where candidate == 0 || losses[output] < best.losses[output] {
+      best.losses[output] = losses[output]
+      best.choices[output] = candidate
+      let source = unsafe levels.base + panel * inputs * Self.width + output % Self.width
+      for position in 0..<inputs {
+        let level = unsafe source[position * Self.width]
+        best.levels[output * inputs + rounding.order[position]] = level.isFinite ? Int8(level) : 0
+      }
+    }
+  }
+
+  // MARK: A block of inputs
+
+  /// Some inputs of the active panels, in steps, less what the errors of all inputs before them change, block by block.
+  private func takeBlock(_ range: Range<Int>, of active: [Int], _ steps: [Float]) {
+    let (inputs, width) = (rounding.inputs, Self.width)
+    for panel in active {
+      let source = unsafe weights.base + (panel * inputs + range.lowerBound) * width
+      let target = unsafe current.base + panel * Self.block * width
+      for row in 0..<range.count {
+        for lane in 0..<width {
+          unsafe target[row * width + lane] = source[row * width + lane] / steps[panel * width + lane]
+        }
+      }
+    }
+    for previous in stride(from: 0, to: range.lowerBound, by: Self.block) {
+      let factors = unsafe rounding.factors.base + range.lowerBound * inputs + previous
+      for panel in active {
+        unsafe SGEMM.fastest.multiply(
+          factors, lda: inputs, errors.base + (panel * inputs + previous) * width, bias: nil, into: change.base,
+          ldc: width, m: range.count, n: width, k: Self.block)
+        let target = unsafe current.base + panel * Self.block * width
+        for index in 0..<range.count * width { unsafe target[index] -= change.base[index] }
+      }
+    }
+  }
+
+  /// Rounds the inputs one after another, each less what the errors before it in the block change.
+  private func roundBlock(_ range: Range<Int>, _ panel: Int) {
+    let (inputs, width) = (rounding.inputs, Self.width)
+    let values = unsafe current.base + panel * Self.block * width
+    let errors = unsafe errors.base + (panel * inputs + range.lowerBound) * width
+    let levels = unsafe levels.base + (panel * inputs + range.lowerBound) * width
+    for row in 0..<range.count {
+      let factors = unsafe rounding.factors.base + (range.lowerBound + row) * inputs + range.lowerBound
+      for part in stride(from: 0, to: width, by: 16) {
+        var value = unsafe Self.load(values + row * width + part)
+        for previous in 0..<row { unsafe value -= Self.load(errors + previous * width + part) * factors[previous] }
+        unsafe UnsafeMutableRawPointer(values + row * width + part).storeBytes(of: value, as: Vector.self)
+      }
+      let scale = unsafe factors[row]
+      for lane in row * width..<(row + 1) * width {
+        let level = unsafe min(max(FloatRows.rounded(values[lane]), -limit), limit)
+        unsafe levels[lane] = level
+        unsafe errors[lane] = (values[lane] - level) / scale
+      }
+    }
+  }
+
+  private func addLosses(_ range: Range<Int>, _ panel: Int, _ steps: [Float], _ losses: inout [Float]) {
+    let width = Self.width
+    let errors = unsafe errors.base + (panel * rounding.inputs + range.lowerBound) * width
+    for row in 0..<range.count {
+      for lane in 0..<width {
+        let error = unsafe errors[row * width + lane] * steps[panel * width + lane]
+        losses[panel * width + lane] += error * error
+      }
+    }
+  }
+
+  @unsafe @inline(__always)
+  private static func load(_ x: UnsafePointer<Float>) -> Vector {
+    unsafe UnsafeRawPointer(x).loadUnaligned(as: Vector.self)
+  }
+}
