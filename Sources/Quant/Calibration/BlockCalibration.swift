@@ -27,6 +27,7 @@ struct BlockCalibration {
   private let samples: SampleSet
   private var observing: CalibrationPass
   private var measuring: CalibrationPass
+  let work: CalibrationWork
 
   init(_ model: FloatModel, samples: SampleSet, options: CalibrationOptions) {
     self.model = model
@@ -34,6 +35,8 @@ struct BlockCalibration {
     self.options = options
     let reference = FloatReference(model.foldedFrame())
     let searchesClipping = Self.searchesClipping(samples, options)
+    work = CalibrationWork(
+      model.configuration, samples: samples.count, options: options, searchesClipping: searchesClipping)
     observing = CalibrationPass(
       reference, samples: samples,
       scope: ObservationScope(
@@ -55,38 +58,44 @@ struct BlockCalibration {
   mutating func run(
     preprocessing: Preprocessing?, progress: (CalibrationProgress) -> Void
   ) throws(CalibrationError) -> CalibratedBlocks {
-    let depth = model.configuration.depth
-    func step(_ phase: CalibrationProgress.Phase, _ done: Int, _ total: Int) {
-      progress(CalibrationProgress(phase: phase, done: done, total: total))
+    let (work, count) = (work, Double(samples.count))
+    let patches = try measuring.embed(preprocessing: preprocessing) {
+      progress(work.progress(.embedding, blocks: 0, part: Double($0) / count))
     }
-    let patches = try measuring.embed(preprocessing: preprocessing) { step(.observing, $0, samples.count) }
     observing.start(from: measuring)
     var blocks = CalibratedBlocks(
       readout: ReadoutObservation(measuring.scope), patches: options.rounding == .calibrated ? patches : nil)
-    for index in 0..<depth {
+    for index in 0..<model.configuration.depth {
+      func report(_ phase: CalibrationProgress.Phase, _ part: Double) {
+        progress(work.progress(phase, blocks: index, part: part))
+      }
       let folded = model.foldedBlock(index)
       let observed = try observing.run(folded, at: index, parts: [0..<samples.count]) {
-        step(.observing, $0, samples.count)
+        report(.observing, Double($0) / count)
       }
+      report(.smoothing, 0)
       let block = folded.smoothed(observed[0], options: options)
-      step(.smoothing, index + 1, depth)
-      let halves = try measuring.run(block, at: index, parts: samples.halves) { step(.measuring, $0, samples.count) }
-      quantize(block, at: index, seen: halves, into: &blocks)
-      step(.quantizing, index + 1, depth)
+      let halves = try measuring.run(block, at: index, parts: samples.halves) { report(.measuring, Double($0) / count) }
+      if work.searchesClipping { report(.clipping, 0) }
+      let factors = clippingFactors(block, halves)
+      report(.quantizing, 0)
+      quantize(block, at: index, seen: halves, factors, into: &blocks)
+      report(.quantizing, 1)
     }
     blocks.readout = try measuring.readOut()
     blocks.residual.merge(blocks.readout.residual)
     return blocks
   }
 
+  private func clippingFactors(_ block: FloatBlock, _ halves: [BlockObservation]) -> ClippingFactors {
+    guard Self.searchesClipping(samples, options) else { return ClippingFactors() }
+    return ClippingSearch(block: block, halves: halves.map { ($0.seen, $0.rows) }).factors(threads: options.threads)
+  }
+
   private func quantize(
-    _ block: FloatBlock, at index: Int, seen halves: consuming [BlockObservation], into blocks: inout CalibratedBlocks
+    _ block: FloatBlock, at index: Int, seen halves: consuming [BlockObservation], _ factors: ClippingFactors,
+    into blocks: inout CalibratedBlocks
   ) {
-    var factors = ClippingFactors()
-    if Self.searchesClipping(samples, options) {
-      factors = ClippingSearch(block: block, halves: halves.map { ($0.seen, $0.rows) }).factors(
-        threads: options.threads)
-    }
     var observation = halves.removeFirst()
     while !halves.isEmpty { observation.merge(halves.removeFirst()) }
     blocks.residual.merge(observation.residual)

@@ -80,25 +80,3 @@ extension CalibrationError: CustomStringConvertible {
     extents.map { String($0) }.joined(separator: " x ")
   }
 }
-
-/// How far a calibration is.
-public struct CalibrationProgress: Sendable, Equatable {
-  public enum Phase: String, Sendable {
-    case observing
-    case smoothing
-    case measuring
-    case clipping
-    case quantizing
-    case ranking
-  }
-
-  public var phase: Phase
-  public var done: Int
-  public var total: Int
-
-  public init(phase: Phase, done: Int, total: Int) {
-    self.phase = phase
-    self.done = done
-    self.total = total
-  }
-}

@@ -3,7 +3,7 @@ import ViTLite
 
 /// Measures the drift of candidates against the float model on a few calibration samples.
 struct DriftProbe {
-  private static let sampleLimit = 8
+  static let sampleLimit = 8
 
   private let samples: [Sample]
   private let references: [[Float]]

@@ -10,21 +10,26 @@ enum ActivationRounding: Sendable {
   /// Rounds rows to 255 steps of their range.
   func round(_ values: inout [Float], columns: Int) {
     guard columns > 0 else { return }
-    for start in stride(from: 0, to: values.count, by: columns) {
-      var range = ValueRange(low: 0, high: 0)
+    let rows = values.count / columns
+    unsafe values.withUnsafeMutableBufferPointer { values in
+      guard let start = values.baseAddress else { return }
+      unsafe round(start, rows: rows, columns: columns)
+    }
+  }
+
+  @unsafe func round(_ values: UnsafeMutablePointer<Float>, rows: Int, columns: Int) {
+    for row in 0..<rows {
+      let values = unsafe values + row * columns
+      let range: ValueRange
       switch self {
       case .fixed(let fixed): range = fixed
-      case .dynamic:
-        for index in start..<start + columns {
-          range.low = min(range.low, values[index])
-          range.high = max(range.high, values[index])
-        }
+      case .dynamic: unsafe range = FloatRows.range(values, count: columns)
       }
       let step = (range.high - range.low) / 255
       guard step > 0 else { continue }
-      for index in start..<start + columns {
-        let clamped = min(max(values[index], range.low), range.high)
-        values[index] = FloatRows.rounded(clamped / step) * step
+      for index in 0..<columns {
+        let clamped = unsafe min(max(values[index], range.low), range.high)
+        unsafe values[index] = FloatRows.rounded(clamped / step) * step
       }
     }
   }
@@ -47,8 +52,12 @@ struct LayerInputs: Sendable {
 
   private static func mean(_ rows: [Float], inputs: Int) -> [Float] {
     var sums = [Double](repeating: 0, count: inputs)
-    for start in stride(from: 0, to: rows.count, by: max(inputs, 1)) {
-      for input in 0..<inputs { sums[input] += Double(rows[start + input]) }
+    unsafe rows.withUnsafeBufferPointer { rows in
+      unsafe sums.withUnsafeMutableBufferPointer { sums in
+        for start in stride(from: 0, to: rows.count, by: max(inputs, 1)) {
+          for input in 0..<inputs { unsafe sums[input] += Double(rows[start + input]) }
+        }
+      }
     }
     let count = max(Double(rows.count / max(inputs, 1)), 1)
     return sums.map { Float($0 / count) }

@@ -106,11 +106,9 @@ enum FloatRows {
   @unsafe static func softmax(
     _ x: UnsafeMutablePointer<Float>, count: Int, scoreScale: Float, probabilityScale: Float
   ) {
-    // The largest by the order of integers, whose maximum the compiler can vectorise: a negative float's bits count
-    // down, so all but the sign are flipped.
     var largest = Int32.min
     for index in 0..<count { unsafe largest = max(largest, ordered(x[index])) }
-    let maximum = Float(bitPattern: UInt32(bitPattern: largest ^ (largest >> 31 & 0x7FFF_FFFF)))
+    let maximum = float(ordered: largest)
 
     for index in 0..<count { unsafe x[index] = exp((x[index] - maximum) * scoreScale) }
     let whole = count & ~15
@@ -122,11 +120,28 @@ enum FloatRows {
     for index in 0..<count { unsafe x[index] *= factor }
   }
 
-  /// An integer that compares as the float does.
+  /// An integer that compares as the float does, for the compiler can vectorise the maximum of integers: a negative
+  /// float's bits count down, so all but the sign are flipped.
   @inline(__always)
-  private static func ordered(_ x: Float) -> Int32 {
+  static func ordered(_ x: Float) -> Int32 {
     let bits = Int32(bitPattern: x.bitPattern)
     return bits ^ (bits >> 31 & 0x7FFF_FFFF)
+  }
+
+  @inline(__always)
+  static func float(ordered: Int32) -> Float {
+    Float(bitPattern: UInt32(bitPattern: ordered ^ (ordered >> 31 & 0x7FFF_FFFF)))
+  }
+
+  /// The range of a row, 0 included.
+  @unsafe static func range(_ x: UnsafePointer<Float>, count: Int) -> ValueRange {
+    var (low, high) = (ordered(0), ordered(0))
+    for index in 0..<count {
+      let value = unsafe ordered(x[index])
+      low = min(low, value)
+      high = max(high, value)
+    }
+    return ValueRange(low: float(ordered: low), high: float(ordered: high))
   }
 
   /// `x += scale * y`, or `x += y` without a scale, over one row.

@@ -143,6 +143,27 @@ import ViTLite
     }
   }
 
+  /// The layer with the weights of each output changed.
+  /// - Parameter change: gets the weights of one output, `inputs` of them.
+  @unsafe init(_ linear: FloatLinear, changing change: (UnsafeMutablePointer<Float>) -> Void) {
+    inputs = linear.inputs
+    outputs = linear.outputs
+    weights = FloatBuffer(count: SGEMM.packedCount(k: inputs, n: outputs))
+    bias = FloatBuffer(count: SGEMM.packedCount(k: 1, n: outputs))
+    bias.copy(from: linear.bias)
+    let rows = FloatBuffer(count: SGEMM.panelColumns * inputs)
+    unsafe linear.weight.withUnsafeBufferPointer { source in
+      guard let start = source.baseAddress else { return }
+      for first in stride(from: 0, to: outputs, by: SGEMM.panelColumns) {
+        let count = min(SGEMM.panelColumns, outputs - first)
+        unsafe rows.base.update(from: start + first * inputs, count: count * inputs)
+        for row in 0..<count { unsafe change(rows.base + row * inputs) }
+        unsafe SGEMM.pack(
+          rows.base, rowStride: 1, columnStride: inputs, k: inputs, n: count, into: weights.base + first * inputs)
+      }
+    }
+  }
+
   /// `rows x inputs` to `rows x outputs`.
   func apply(_ x: FloatBuffer, rows: Int, into y: FloatBuffer, with gemm: SGEMM) {
     precondition(x.count >= rows * inputs && y.count >= rows * outputs, "buffers must hold all rows")

@@ -57,26 +57,16 @@ package struct HistogramObserver: Sendable, Equatable {
   /// The comparison is one of integers, which the compiler turns into vector code; it makes no difference between 0 and
   /// -0 that could be seen.
   private mutating func observeExtremes(_ values: Span<Float>) {
-    var low = Self.ordered(minimum)
-    var high = Self.ordered(maximum)
+    var low = FloatRows.ordered(minimum)
+    var high = FloatRows.ordered(maximum)
     for index in values.indices {
-      let ordered = Self.ordered(values[index])
+      let ordered = FloatRows.ordered(values[index])
       let isFinite = values[index].bitPattern & 0x7F80_0000 != 0x7F80_0000
       low = min(low, isFinite ? ordered : Int32.max)
       high = max(high, isFinite ? ordered : Int32.min)
     }
-    minimum = Self.float(low)
-    maximum = Self.float(high)
-  }
-
-  /// An integer that compares as the float does: a negative float's bits count down, so all but the sign are flipped.
-  private static func ordered(_ value: Float) -> Int32 {
-    let bits = Int32(bitPattern: value.bitPattern)
-    return bits ^ (bits >> 31 & 0x7FFF_FFFF)
-  }
-
-  private static func float(_ ordered: Int32) -> Float {
-    Float(bitPattern: UInt32(bitPattern: ordered ^ (ordered >> 31 & 0x7FFF_FFFF)))
+    minimum = FloatRows.float(ordered: low)
+    maximum = FloatRows.float(ordered: high)
   }
 
   package mutating func merge(_ other: HistogramObserver) {

@@ -37,15 +37,24 @@ package struct ChannelObserver: Sendable, Equatable {
   package mutating func observe(_ values: Span<Float>) {
     let channels = minimum.count
     guard channels > 0 else { return }
-    for row in 0..<values.count / channels {
-      for channel in 0..<channels {
-        let value = values[row * channels + channel]
-        minimum[channel] = min(minimum[channel], value)
-        maximum[channel] = max(maximum[channel], value)
-        sum[channel] += Double(value)
+    let count = values.count / channels
+    unsafe values.withUnsafeBufferPointer { values in
+      unsafe minimum.withUnsafeMutableBufferPointer { minimum in
+        unsafe maximum.withUnsafeMutableBufferPointer { maximum in
+          unsafe sum.withUnsafeMutableBufferPointer { sum in
+            for start in stride(from: 0, to: count * channels, by: channels) {
+              for channel in 0..<channels {
+                let value = unsafe values[start + channel]
+                unsafe minimum[channel] = min(minimum[channel], value)
+                unsafe maximum[channel] = max(maximum[channel], value)
+                unsafe sum[channel] += Double(value)
+              }
+            }
+          }
+        }
       }
     }
-    rows += values.count / channels
+    rows += count
   }
 
   package mutating func merge(_ other: ChannelObserver) {

@@ -97,12 +97,13 @@ package struct BlockLayers<Value> {
       case .ffnDown: ffnDown
       }
     }
-    set {
+    // Not a setter, with which a change of a part would copy the whole.
+    _modify {
       switch layer {
-      case .attnQKV: attnQKV = newValue
-      case .attnOut: attnOut = newValue
-      case .ffnUp: ffnUp = newValue
-      case .ffnDown: ffnDown = newValue
+      case .attnQKV: yield &attnQKV
+      case .attnOut: yield &attnOut
+      case .ffnUp: yield &ffnUp
+      case .ffnDown: yield &ffnDown
       }
     }
   }

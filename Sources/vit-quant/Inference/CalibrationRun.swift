@@ -16,17 +16,15 @@ struct CalibrationRun {
       console.note(
         "only \(samples.count) sample\(samples.count == 1 ? "" : "s") to calibrate on; ranges may come out too narrow")
     }
-    var progress: (phase: CalibrationProgress.Phase, bar: Progress)?
-    defer { progress?.bar.finish() }
+    var progress = Progress("calibrating", console: console)
+    defer { progress.finish() }
     do {
       return try calibrate(
         checkpoint.model, preprocessing: checkpoint.preprocessing, samples: samples, options: options
       ) { step in
-        if progress?.phase != step.phase {
-          let unit = step.phase == .observing ? "images" : "steps"
-          progress = (step.phase, Progress(step.phase.rawValue, unit: unit, console: console))
-        }
-        progress?.bar.update(step.done, of: step.total)
+        let block = min(step.blocks + 1, step.depth)
+        let stage = step.phase == .embedding || step.phase == .ranking ? "" : " block \(block) of \(step.depth)"
+        progress.update(stage: step.phase.rawValue + stage, fraction: step.fraction)
       }
     } catch {
       switch error {

@@ -1,0 +1,92 @@
+import Int8Kernels
+import ViTLite
+
+/// How far a calibration is.
+public struct CalibrationProgress: Sendable, Equatable {
+  public enum Phase: String, Sendable, CaseIterable {
+    /// The first blocks' input is made of the images.
+    case embedding
+    /// The images go through a block as it is.
+    case observing
+    case smoothing
+    /// The images go through the smoothed block.
+    case measuring
+    case clipping
+    case quantizing
+    /// The drift of each layer alone is measured.
+    case ranking
+  }
+
+  public var phase: Phase
+  /// Blocks that are finished, and of how many; all of them while layers are ranked.
+  public var blocks: Int
+  public var depth: Int
+  /// Share of the whole work that is done, 0 to 1: the phases count by the multiplications that they need.
+  public var fraction: Double
+}
+
+/// The work of a calibration, phase by phase, as far as it is known before.
+struct CalibrationWork: Sendable {
+  /// Of one block; what happens once counts as that of the whole model.
+  private var costs: [CalibrationProgress.Phase: Double] = [:]
+  private let depth: Int
+  let searchesClipping: Bool
+
+  /// Phases of every block, in order.
+  private static let blockPhases: [CalibrationProgress.Phase] = [
+    .observing, .smoothing, .measuring, .clipping, .quantizing,
+  ]
+
+  init(_ configuration: ModelConfiguration, samples: Int, options: CalibrationOptions, searchesClipping: Bool) {
+    depth = configuration.depth
+    self.searchesClipping = searchesClipping
+    let layers = BlockLayer.allCases.map { layer in
+      let shape = layer.shape(in: configuration)
+      return (outputs: Double(shape.outputs), inputs: Double(shape.inputs))
+    }
+    let (tokens, width) = (Double(configuration.tokens), Double(configuration.width))
+    let weights = layers.reduce(0) { $0 + $1.outputs * $1.inputs }
+    let smoothed = weights - Double(configuration.mlpWidth) * width
+    // Beside the products there are norms, the softmax and GELU, and each value is looked at.
+    let pass = Double(samples) * (tokens * weights + 2 * tokens * tokens * width) * 1.3
+    let rows = Double(min(RowSampler.roundingRows, samples * configuration.tokens))
+    costs[.embedding] = Double(samples) * tokens * width * Double(configuration.patchInputs)
+    costs[.observing] = pass
+    costs[.measuring] = pass
+    // Eight candidates, and the exact outputs.
+    let smoothingRows = Double(min(RowSampler.smoothingRows, samples * configuration.tokens))
+    costs[.smoothing] = options.smoothing ? 9 * 1.5 * smoothingRows * smoothed : 0
+    // About ten ranges of each half for each layer.
+    costs[.clipping] = searchesClipping ? 10 * 1.5 * rows * weights : 0
+    costs[.quantizing] = 40 * weights
+    if options.rounding == .calibrated {
+      for layer in layers where rows >= layer.inputs {
+        // The Gram matrix, the factor of its inverse, and the spreading of errors for seven candidates, most of which
+        // are left halfway.
+        costs[.quantizing, default: 0] +=
+          layer.inputs * layer.inputs * (rows / 2 + layer.inputs / 2 + 4 * layer.outputs / 2) * 1.5
+      }
+    }
+    if options.ranksLayers || options.targetSQNR != nil {
+      let images = Double(min(DriftProbe.sampleLimit, samples))
+      costs[.ranking] = Double(depth * layers.count + 2) * images * Double(depth) * tokens * weights * 0.5
+    }
+  }
+
+  /// - Parameters:
+  ///   - blocks: finished ones.
+  ///   - part: of this phase in this block, or of what happens once, 0 to 1.
+  func progress(_ phase: CalibrationProgress.Phase, blocks: Int, part: Double) -> CalibrationProgress {
+    let block = Self.blockPhases.reduce(0) { $0 + cost($1) }
+    let total = cost(.embedding) + Double(depth) * block + cost(.ranking)
+    var done = cost(phase) * part
+    if phase != .embedding { done += cost(.embedding) + Double(blocks) * block }
+    for earlier in Self.blockPhases.prefix(while: { $0 != phase }) where phase != .embedding && phase != .ranking {
+      done += cost(earlier)
+    }
+    return CalibrationProgress(
+      phase: phase, blocks: blocks, depth: depth, fraction: total > 0 ? min(done / total, 1) : 0)
+  }
+
+  private func cost(_ phase: CalibrationProgress.Phase) -> Double { costs[phase] ?? 0 }
+}
