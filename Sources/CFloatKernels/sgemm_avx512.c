@@ -68,13 +68,18 @@ VQ_TARGET void vq_sgemm_avx512(const vq_sgemm *p) {
       const float *b = p->b + (ptrdiff_t)column * p->k + (ptrdiff_t)depth * panel_columns;
       const float *bias = p->bias ? p->bias + column : 0;
       const uint16_t mask0 = column_mask(p->n - column), mask1 = column_mask(p->n - column - 16);
-      // While one panel is multiplied the next comes into the cache, some lines with each tile.
+      // While one panel is multiplied the next comes into the cache, some lines with each tile, and so does where the
+      // next tile is stored.
       const float *next = b + (ptrdiff_t)p->k * panel_columns;
       const int32_t tiles = (p->m + tile_rows - 1) / tile_rows;
       const int32_t lines = column + panel_columns < p->n ? (2 * k + tiles - 1) / tiles : 0;
       for (int32_t row = 0; row < p->m; row += tile_rows) {
         const int32_t rows = p->m - row < tile_rows ? p->m - row : tile_rows;
         for (int32_t line = 0; line < lines; line++, next += 16) _mm_prefetch(next, _MM_HINT_T1);
+        for (int32_t below = row + rows; below < row + rows + tile_rows && below < p->m; below++) {
+          __builtin_prefetch(p->c + below * p->ldc + column, 1, 2);
+          __builtin_prefetch(p->c + below * p->ldc + column + 16, 1, 2);
+        }
         tile_of(rows, p->a + row * p->lda + depth, p->lda, b, k, bias, is_first, p->c + row * p->ldc + column,
                 p->ldc, mask0, mask1);
       }

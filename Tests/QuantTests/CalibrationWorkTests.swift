@@ -98,9 +98,8 @@ struct CalibrationWorkTests {
     let layer = FloatLinear(
       weight: values(outputs * inputs), bias: values(outputs), outputs: outputs, inputs: inputs)
     let rounding = try #require(WeightRounding(rows: values(300 * inputs), inputs: inputs))
-    let steps = [1.0 / 127, 0.8 / 127, 1.0 / 127, 0.6 / 127, 1.2 / 127].map { step in
-      (0..<outputs).map { Float(step) * (1 + Float($0) / 100) }
-    }
+    let shares: [Float] = [1, 0.8, 1, 0.6, 1.2]
+    let steps = shares.map { share in (0..<outputs).map { output in share / Float(127 - output) } }
     let alone = steps.map { rounding.round(layer, candidates: [$0], limit: 127) }
     let best = rounding.round(layer, candidates: steps, limit: 127)
     for output in 0..<outputs {
