@@ -165,7 +165,7 @@ struct InspectTests {
 struct BenchTests {
   private static let keys = [
     "model", "isa", "threads", "runs", "latency_ms", "throughput_images_per_s", "load_ms", "peak_rss_bytes",
-    "arena_bytes", "weights_bytes", "gemm_gops", "peak_gops", "gemm_peak_fraction",
+    "arena_bytes", "weights_bytes", "gemm_gops", "peak_gops", "gemm_peak_fraction", "disturbances",
   ]
 
   private static let stages = [

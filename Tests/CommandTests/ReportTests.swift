@@ -1,5 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
+
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
 
 @testable import Int8Kernels
 @testable import Quant
@@ -31,12 +36,37 @@ struct ReportTests {
     #expect(json["logit_sqnr_db"]?.double ?? 0 > 20)
     #expect(json["agreement"]?.double ?? 0 > 0.9)
     let layers = try #require(json["layers"]?.array)
-    #expect(
-      layers.map { $0["name"]?.string } == ["patch_embd"] + (0..<6).map { "blk.\($0)" } + ["output_norm"])
-    for layer in layers {
-      #expect(layer.members?.map(\.key) == ["name", "sqnr_db", "cosine", "max_abs_error", "saturation"])
-    }
+    let parts = ["attn_qkv", "attn", "attn_out", "ffn_up", "ffn_down"]
+    let blocks = (0..<6).flatMap { block in parts.map { "blk.\(block).\($0)" } + ["blk.\(block)"] }
+    #expect(layers.map { $0["name"]?.string } == ["patch_embd"] + blocks + ["output_norm", "output"])
+    for layer in layers { for key in ["sqnr_db", "cosine", "max_abs_error"] { #expect(layer[key]?.double != nil) } }
+    let noise = layers.compactMap { $0["noise_share"]?.double }
+    #expect(noise.count == 32)
+    #expect(abs(noise.reduce(0, +) - 1) < 1e-9)
     #expect(json["disagreements"]?.array != nil)
+    #expect(json["verdict"]?.string != nil)
+    #expect(json["data"]?["calibration_images"]?.int == 0)
+  }
+
+  @Test("JSON is what its schema says, with and without a head and labels")
+  func schema() throws {
+    let path = Repository.path("docs/report.schema.json")
+    let schema = try JSONSchema(parsing: MappedFile.contents(of: path, limit: 1 << 20))
+    #expect(schema.problems(of: try report("--json", "-").json).isEmpty)
+    let scratch = try Scratch()
+    for name in ["hf-dinov2", "timm-vit"] {
+      let golden = TestModels.golden(name)
+      let int8 = scratch.path("\(name).gguf")
+      #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
+      let outcome = try Program.run(
+        "report", golden.model, int8, "--data", golden.values, "--json", "-", "--layer-samples", "0")
+      let json = try outcome.json
+      #expect(schema.problems(of: json).isEmpty, "\(name)")
+      #expect(json["data"]?["calibration_images"] == json["samples"])
+      #expect(json["layers"]?.array?.allSatisfy { $0["alone_db"] == .null || $0["name"]?.string == "output" } == true)
+    }
+    let broken = try JSON(parsing: Array("{\"version\": \"2\"}".utf8))
+    #expect(!schema.problems(of: broken).isEmpty)
   }
 
   @Test("The report does not depend on the number of threads")
@@ -58,6 +88,9 @@ struct ReportTests {
     }
     #expect(json["labelled"]?.int == 0)
     #expect(json["token_sqnr_db"]?.double ?? 0 > 20)
+    #expect(json["pooled_cosine"]?.double ?? 0 > 0.99)
+    #expect(json["neighbour_agreement"]?.double != nil)
+    for key in ["mcnemar_p", "agreement_interval"] { #expect(json[key] == .null, "\(key)") }
   }
 
   @Test("Gates decide the exit status")
@@ -80,15 +113,57 @@ struct ReportTests {
     // The same report as if the model had once been better in one layer.
     let text = try String(contentsOf: scratch.url("old.json"), encoding: .utf8)
     let old = try JSON(parsing: Array(text.utf8))
-    let layer = try #require(old["layers"]?.array?[3])
-    let sqnr = try #require(layer["sqnr_db"]?.double)
-    let better = text.replacingOccurrences(of: "\(sqnr)", with: "\(sqnr + 5)")
-    let worse = try report("--baseline", scratch.write(better, to: "better.json"))
+    let layer = try #require(old["layers"]?.array?.first { $0["name"]?.string == "blk.2.ffn_up" })
+    let sqnr = try #require(layer["own_db"]?.double)
+    let better = text.replacingOccurrences(of: "\(sqnr)", with: "\(sqnr + 15)")
+    let worse = try report("--baseline", scratch.write(better, to: "better.json"), "--junit", scratch.path("gates.xml"))
     #expect(worse.status == 1)
-    #expect(worse.errors.contains("layer blk.2"))
+    #expect(worse.errors.contains("own_db of layer blk.2.ffn_up"))
     #expect(!worse.errors.contains("blk.3"))
+    let junit = try String(contentsOf: scratch.url("gates.xml"), encoding: .utf8)
+    #expect(junit.contains("failures=\"1\""))
+    #expect(junit.contains("<failure message=\"own_db of layer blk.2.ffn_up went from"))
+    try XMLParserCheck.expectWellFormed(junit)
     let noReport = try report("--baseline", scratch.write("{}", to: "empty.json"))
     #expect(noReport.status == 3)
+  }
+
+  @Test("A baseline of other images or of another model is refused")
+  func otherBaseline() throws {
+    let scratch = try Scratch()
+    #expect(try report("--json", scratch.path("old.json"), "--layer-samples", "0").status == 0)
+    let text = try String(contentsOf: scratch.url("old.json"), encoding: .utf8)
+    let json = try JSON(parsing: Array(text.utf8))
+    let digest = try #require(json["data"]?["digest"]?.string)
+    let model = try #require(json["model"]?["fp32_sha256"]?.string)
+    let changes = [
+      ("\"samples\": 40", "\"samples\": 41", "41 images"), (digest, "0123456789abcdef", "other images"),
+      (model, "abc", "another float model"), ("\"version\": 2", "\"version\": 99", "version 99"),
+    ]
+    for (found, replacement, word) in changes {
+      let path = try scratch.write(text.replacingOccurrences(of: found, with: replacement), to: "other.json")
+      let outcome = try report("--baseline", path, "--layer-samples", "0")
+      #expect(outcome.status == 3)
+      #expect(outcome.errors.contains(word), "\(outcome.errors)")
+    }
+  }
+
+  @Test("Single layers and classes have gates")
+  func partGates() throws {
+    let passed = try report(
+      "--fail-under", "layers.blk.2.ffn_up.own_db=20", "--fail-under", "layers.*.sqnr_db=10", "--fail-over",
+      "classes.*.top1_drop=100", "--fail-over", "classes.T-shirt/top.top1_drop=100")
+    #expect(passed.status == 0, "\(passed.errors)")
+    let failed = try report(
+      "--fail-under", "layers.blk.2.ffn_up.own_db=150", "--fail-under", "classes.Bag.int8_top1=1.5")
+    #expect(failed.status == 1)
+    #expect(failed.errors.contains("layers.blk.2.ffn_up.own_db is"))
+    #expect(failed.errors.contains("classes.Bag.int8_top1 is"))
+    let unknown = try report("--fail-under", "layers.blk.99.ffn_up.own_db=1")
+    #expect(unknown.status == 2)
+    #expect(unknown.errors.contains("blk.5.ffn_up"))
+    #expect(Gate("layers.own_db=1") == nil)
+    #expect(Gate("layers.blk.0.colour=1") == nil)
   }
 
   @Test("A layer that the baseline does not have is named, not passed over")
@@ -96,7 +171,7 @@ struct ReportTests {
     let scratch = try Scratch()
     #expect(try report("--json", scratch.path("old.json")).status == 0)
     let text = try String(contentsOf: scratch.url("old.json"), encoding: .utf8)
-    let renamed = text.replacingOccurrences(of: "\"blk.2\"", with: "\"block.2\"")
+    let renamed = text.replacingOccurrences(of: "\"name\": \"blk.2\"", with: "\"name\": \"block.2\"")
     let outcome = try report("--baseline", scratch.write(renamed, to: "renamed.json"))
     #expect(outcome.status == 0)
     #expect(outcome.errors.contains("no layer blk.2:"))
@@ -106,7 +181,7 @@ struct ReportTests {
   func figures() throws {
     let help = try Program.run("report", "--help").output
     for figure in ReportFigures.summary {
-      #expect(Gate("\(figure.key)=0.5")?.figure.key == figure.key)
+      #expect(Gate("\(figure.key)=0.5")?.key == figure.key)
       #expect(help.contains(figure.key))
     }
     #expect(Gate("layers=1") == nil)
@@ -120,7 +195,9 @@ struct ReportTests {
     #expect(outcome.status == 0)
     let page = try String(contentsOf: scratch.url("drift.html"), encoding: .utf8)
     #expect(page.contains("<svg"))
-    #expect(page.contains("blk.5"))
+    #expect(page.contains("blk.5.ffn_down"))
+    #expect(page.contains("prefers-color-scheme: dark"))
+    #expect(page.contains("data:image/png;base64,"))
     for outside in ["http://", "https://", "<script", "<link", "@import", "url("] { #expect(!page.contains(outside)) }
     #expect(try scratch.contents == ["drift.html"])
   }
@@ -142,5 +219,13 @@ struct ReportTests {
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(try outcome.json["labelled"]?.int == count)
     }
+  }
+}
+
+/// Foundation's parser, for texts that other programs must be able to read.
+private enum XMLParserCheck {
+  static func expectWellFormed(_ text: String) throws {
+    let parser = XMLParser(data: Data(text.utf8))
+    #expect(parser.parse(), "\(String(describing: parser.parserError))")
   }
 }

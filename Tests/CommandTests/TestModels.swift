@@ -69,6 +69,29 @@ enum TestModels {
     try writer.commit()
   }
 
+  /// Adds noise of half its deviation to a tensor of a safetensors file.
+  static func changeWeights(of name: String, in path: String) throws {
+    let file = try SafetensorsFile(path: path)
+    var declarations: [SafetensorsDeclaration] = []
+    var data: [[Float]] = []
+    var random = SplitMix64(seed: 11)
+    for tensor in file.header.tensors {
+      declarations.append(SafetensorsDeclaration(name: tensor.name, type: .float32, shape: tensor.shape))
+      var values = try file.floats(tensor.name)
+      if tensor.name == name {
+        let scale = (values.reduce(0) { $0 + $1 * $1 } / Float(values.count)).squareRoot()
+        // The deviation of a uniform number from -1 to 1 is 0.577.
+        for index in values.indices {
+          values[index] += 0.5 * scale * (Float(random.next() >> 40) / Float(1 << 23) - 1) / 0.577
+        }
+      }
+      data.append(values)
+    }
+    var writer = try SafetensorsWriter(path: path, tensors: declarations)
+    for values in data { try writer.append(values) }
+    try writer.commit()
+  }
+
   /// Writes images or values as a data set.
   static func write(
     images: [UInt8]? = nil, values: [Float]? = nil, shape: [Int], labels: [Int64]? = nil, to path: String

@@ -24,18 +24,18 @@ enum BundledModel {
     let model = try IntegerModel(quantized.bytes)
     let reference = FloatReference(checkpoint.model)
     let configuration = checkpoint.model.configuration
-    var summary = DriftSummary(depth: 0)
+    var summary = DriftSummary(points: [])
     try forEachInOrder(count: samples.count, threads: ProcessorCount.available) { () throws(InferenceError) in
       (try InferenceSession(model: model), FloatWorkspace(configuration))
     } body: { (worker, index) throws(InferenceError) in
       let values = samples.values(of: index, preprocessing: checkpoint.preprocessing)
       let exact = try reference.run(values, workspace: worker.1)
       let got = try worker.0.run(model.pixels(of: samples[index]))
-      // The layers between are not needed here; a summary of no blocks still has the tokens entering them.
+      // The layers between are not needed here.
       return ImageDrift(
-        reference: ModelOutputs(logits: exact.logits, hiddenStates: [[]], finalTokens: nil),
-        quantized: ModelOutputs(logits: got.dequantizedLogits, hiddenStates: [[]], finalTokens: nil),
-        label: samples.labels?[index], saturationLimit: .infinity)
+        layers: [], reference: ModelOutputs(logits: exact.logits, hiddenStates: [], finalTokens: nil),
+        quantized: ModelOutputs(logits: got.dequantizedLogits, hiddenStates: [], finalTokens: nil),
+        label: samples.labels?[index])
     } consume: { (index, drift) throws(InferenceError) in
       summary.add(drift, name: samples.names[index])
       return true

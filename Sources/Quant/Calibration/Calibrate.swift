@@ -18,9 +18,11 @@ public func calibrate(
   var blockCalibration = BlockCalibration(model, samples: samples, options: options)
   let blocks = try blockCalibration.run(preprocessing: preprocessing, progress: progress)
   let mapping = samples.pixelMapping(given: preprocessing)
-  let (narrow, wide) = try ModelQuantizer(
+  var (narrow, wide) = try ModelQuantizer(
     model: model, seen: blocks, options: options, preprocessing: preprocessing, mapping: mapping
   ).quantize()
+  narrow.calibration = CalibrationRecord(samples, preprocessing: preprocessing, options: options)
+  wide.calibration = narrow.calibration
   let choice = WidthChoice(narrow: narrow, wide: wide, options: options)
   guard options.ranksLayers || options.targetSQNR != nil else { return try choice.calibration() }
   let probe = DriftProbe(model, preprocessing: preprocessing, samples: samples, threads: options.threads)

@@ -47,6 +47,17 @@ public struct Checkpoint: Sendable {
     return (folder, try TensorStore(index: index, folder: folder))
   }
 
+  /// The SHA-256 of a checkpoint's weights: of its one file, or of its files' bytes one after the other.
+  package static func digest(path: String) throws(CheckpointError) -> String {
+    var digest = SHA256()
+    for file in try locate(path).1.paths {
+      do throws(FileError) { try MappedFile(path: file).withBytes { digest.update($0) } } catch {
+        throw .configuration(.file(error))
+      }
+    }
+    return digest.text()
+  }
+
   private static func preprocessing(
     of family: Family, folder: String, _ file: ConfigurationFile
   ) throws(ConfigurationError) -> Preprocessing? {

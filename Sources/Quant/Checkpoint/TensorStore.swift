@@ -63,6 +63,9 @@ struct TensorStore {
     }
   }
 
+  /// The files, in order.
+  var paths: [String] { files.map(\.path) }
+
   func shape(_ name: String) -> [Int]? {
     fileByTensor[Array(name.utf8)].flatMap { files[$0][name]?.shape }
   }

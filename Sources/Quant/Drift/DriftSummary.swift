@@ -1,7 +1,8 @@
 import Int8Kernels
 import ViTLite
 
-/// The drift of an int8 model over many images: counts and sums, to which images are added one by one.
+/// The drift of an int8 model over many images: counts and sums, to which images are added one by one. Of the images
+/// themselves it keeps the names of those with another answer, and the few worst.
 package struct DriftSummary: Sendable {
   /// An image on which the two models name different classes.
   package struct Disagreement: Sendable, Equatable {
@@ -9,44 +10,6 @@ package struct DriftSummary: Sendable {
     package var label: Int?
     package var reference: Int
     package var quantized: Int
-  }
-
-  /// Means over images at one point of the network.
-  package struct Layer: Sendable {
-    package var name: String
-    fileprivate var sqnr = Mean()
-    fileprivate var cosine = Mean()
-    /// The largest absolute error of any value.
-    package fileprivate(set) var maximumError = 0.0
-    fileprivate var saturated = 0
-    fileprivate var values = 0
-
-    package var sqnrDecibels: Double? { sqnr.value }
-    package var meanCosine: Double? { cosine.value }
-    /// Share of values at the ends of the quantized format, 0 to 1.
-    package var saturation: Double? { values > 0 ? Double(saturated) / Double(values) : nil }
-
-    fileprivate init(name: String) { self.name = name }
-
-    fileprivate mutating func add(_ comparison: Comparison, saturated: Int) {
-      sqnr.add(comparison.sqnr)
-      cosine.add(comparison.cosine)
-      maximumError = max(maximumError, comparison.maximumError)
-      self.saturated += saturated
-      values += comparison.count
-    }
-  }
-
-  /// A mean of the values added so far; nil when there are none.
-  fileprivate struct Mean: Sendable {
-    var sum = 0.0
-    var count = 0
-    var value: Double? { count > 0 ? sum / Double(count) : nil }
-
-    mutating func add(_ value: Double) {
-      sum += value
-      count += 1
-    }
   }
 
   /// Images whose label is a model's first answer, or among its first five.
@@ -58,45 +21,67 @@ package struct DriftSummary: Sendable {
   package private(set) var samples = 0
   /// Images with a label, under a model with a head.
   package private(set) var labelled = 0
-  /// The residual stream after `patch_embd`, `blk.0`, `blk.1` ..., and the tokens after `output_norm`: named as in the
-  /// model file by what wrote them.
-  package private(set) var layers: [Layer]
+  /// One for each point of the network.
+  package private(set) var layers: [LayerSummary]
   package private(set) var disagreements: [Disagreement] = []
-  private var logits = Layer(name: LayerName.output.description)
+  /// By label; only classes that have images.
+  package private(set) var classes: [Int: ClassDrift] = [:]
+  package private(set) var worst: WorstImages
+  package private(set) var embeddings = EmbeddingDrift()
+  /// Of all images, and of each.
+  package private(set) var digest: UInt64 = 0
+  package private(set) var digests: [UInt64] = []
+  /// Of the values that the float model read.
+  package private(set) var values = ImageStatistics()
+  private var logits = Mean()
+  private var cosine = Mean()
   private var divergence = Mean()
+  private var tokens = (sqnr: Mean(), cosine: Mean())
   /// Images with logits.
-  private var compared = 0
+  package private(set) var compared = 0
   private var referenceHits = Hits()
   private var quantizedHits = Hits()
   /// Images that only the float model, and that only the int8 model, classifies rightly.
-  private var onlyReferenceRight = 0
-  private var onlyQuantizedRight = 0
+  package private(set) var onlyReferenceRight = 0
+  package private(set) var onlyQuantizedRight = 0
 
-  /// - Parameter depth: blocks of the models.
-  package init(depth: Int) {
-    layers = [Layer(name: LayerName.patchEmbedding.description)]
-    layers += (0..<depth).map { Layer(name: ModelKey.block($0)) }
-    layers.append(Layer(name: ModelKey.outputNorm))
+  /// - Parameters:
+  ///   - points: of the network, as an image's layers are ordered.
+  ///   - worstImages: how many images to keep of each kind.
+  package init(points: [DriftPoint], worstImages: Int = 12) {
+    layers = points.map { LayerSummary($0) }
+    worst = WorstImages(limit: worstImages)
   }
 
   /// Adds an image.
-  /// - Parameter name: what to call it in the list of disagreements.
+  /// - Parameter name: what to call it in lists.
   package mutating func add(_ image: ImageDrift, name: String) {
-    precondition(image.layers.count == layers.count - 1, "an image of models of this depth")
-    samples += 1
-    for (index, layer) in image.layers.enumerated() {
-      layers[index].add(layer.comparison, saturated: layer.saturated)
+    precondition(image.layers.count == layers.count, "an image of models of these points")
+    for index in layers.indices { layers[index].add(image.layers[index]) }
+    if let comparison = image.tokens {
+      tokens.sqnr.add(comparison.sqnr)
+      tokens.cosine.add(comparison.cosine)
     }
-    if let tokens = image.tokens { layers[layers.count - 1].add(tokens, saturated: 0) }
+    if let pair = image.embeddings { embeddings.add(pair, name: name) }
+    if let sqnr = image.outputSQNR {
+      worst.add(
+        .init(
+          input: name, index: samples, label: image.label, reference: image.reference, quantized: image.quantized,
+          sqnr: sqnr))
+    }
+    values.merge(image.values)
+    digest &+= image.digest
+    digests.append(image.digest)
+    samples += 1
     addLogits(of: image, name: name)
   }
 
   private mutating func addLogits(of image: ImageDrift, name: String) {
-    guard let comparison = image.logits, let reference = image.referenceTop1, let quantized = image.quantizedTop1 else {
-      return
-    }
+    guard let comparison = image.logits, let reference = image.reference?.index, let quantized = image.quantized?.index
+    else { return }
     compared += 1
-    logits.add(comparison, saturated: 0)
+    logits.add(comparison.sqnr)
+    cosine.add(comparison.cosine)
     if let nats = image.klDivergence { divergence.add(nats) }
     if reference != quantized {
       disagreements.append(
@@ -104,6 +89,7 @@ package struct DriftSummary: Sendable {
     }
     guard let label = image.label else { return }
     labelled += 1
+    classes[label, default: ClassDrift()].add(label: label, reference: reference, quantized: quantized)
     let (isReferenceRight, isQuantizedRight) = (reference == label, quantized == label)
     if isReferenceRight { referenceHits.top1 += 1 }
     if isQuantizedRight { quantizedHits.top1 += 1 }
@@ -111,6 +97,19 @@ package struct DriftSummary: Sendable {
     if isQuantizedRight, !isReferenceRight { onlyQuantizedRight += 1 }
     if image.referenceTop5 == true { referenceHits.top5 += 1 }
     if image.quantizedTop5 == true { quantizedHits.top5 += 1 }
+  }
+
+  /// Of a model without a head; nil until they were looked for.
+  package private(set) var neighbours: EmbeddingDrift.Neighbours?
+
+  /// Looks for the images' nearest neighbours, where the model has no head.
+  package mutating func findNeighbours(threads: Int) {
+    if compared == 0, embeddings.names.count > 1 { neighbours = embeddings.neighbours(threads: threads) }
+  }
+
+  /// Sets what was measured of each layer by itself.
+  package mutating func set(alone: AloneSummary) {
+    for index in layers.indices where index < alone.layers.count { layers[index].alone = alone.layers[index] }
   }
 }
 
@@ -127,13 +126,15 @@ extension DriftSummary {
   package var top1Drop: Double? { share(100 * (referenceHits.top1 - quantizedHits.top1)) }
 
   /// The 95% confidence interval of `top1Drop`, in percentage points: both models saw the same images, so only those
-  /// that one of them alone classifies rightly count (a paired difference of proportions, as in McNemar's test).
+  /// that one of them alone classifies rightly count.
   package var top1DropInterval: ClosedRange<Double>? {
-    guard labelled > 0, let drop = top1Drop else { return nil }
-    let n = Double(labelled)
-    let (lost, won) = (Double(onlyReferenceRight), Double(onlyQuantizedRight))
-    let deviation = max(lost + won - (lost - won) * (lost - won) / n, 0).squareRoot() / n
-    return drop - 196 * deviation...drop + 196 * deviation
+    Statistics.pairedDifference(lost: onlyReferenceRight, won: onlyQuantizedRight, count: labelled)
+      .map { 100 * $0.lowerBound...100 * $0.upperBound }
+  }
+
+  /// The two-sided p-value of the exact McNemar test for a difference in accuracy; nil without labels.
+  package var mcnemarP: Double? {
+    labelled > 0 ? Statistics.mcnemar(lost: onlyReferenceRight, won: onlyQuantizedRight) : nil
   }
 
   /// Share of images on which both models name the same class; nil without a head.
@@ -141,11 +142,32 @@ extension DriftSummary {
     compared > 0 ? Double(compared - disagreements.count) / Double(compared) : nil
   }
 
-  package var logitSQNR: Double? { logits.sqnrDecibels }
-  package var logitCosine: Double? { logits.meanCosine }
+  /// Wilson's 95% interval of the agreement.
+  package var agreementInterval: ClosedRange<Double>? {
+    Statistics.share(compared - disagreements.count, of: compared)
+  }
+
+  package var logitSQNR: Double? { logits.value }
+  package var logitSQNRInterval: ClosedRange<Double>? { logits.interval }
+  package var logitCosine: Double? { cosine.value }
   /// In nats.
   package var klDivergence: Double? { divergence.value }
   /// Of the tokens after the final norm; nil when the models norm only a pooled vector.
-  package var tokenSQNR: Double? { layers.last?.sqnrDecibels }
-  package var tokenCosine: Double? { layers.last?.meanCosine }
+  package var tokenSQNR: Double? { tokens.sqnr.value }
+  package var tokenSQNRInterval: ClosedRange<Double>? { tokens.sqnr.interval }
+  package var tokenCosine: Double? { tokens.cosine.value }
+  /// Of models without a head.
+  package var classTokenCosine: Double? { embeddings.classTokenCosine.value }
+  package var pooledCosine: Double? { embeddings.pooledCosine.value }
+  package var pooledCosineInterval: ClosedRange<Double>? { embeddings.pooledCosine.interval }
+  /// Share of images with the same nearest neighbour, and mean share of the five nearest that are the same.
+  package var neighbourAgreement: Double? {
+    neighbours.flatMap { $0.count > 0 ? Double($0.same) / Double($0.count) : nil }
+  }
+  package var neighbourAgreementInterval: ClosedRange<Double>? {
+    neighbours.flatMap { Statistics.share($0.same, of: $0.count) }
+  }
+  package var neighbourOverlap5: Double? { neighbours?.overlap5 }
+  /// What the model is there for: its logits or, without a head, its final tokens.
+  package var outputSQNR: Double? { logitSQNR ?? tokenSQNR ?? layers.last?.sqnrDecibels }
 }

@@ -108,28 +108,36 @@ import ViTLite
 
   /// residual += layerScale1 * attnOut(attention(ln1(residual)))
   func attention<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
-    let block = blocks[index]
     let (tokens, width) = (configuration.tokens, configuration.width)
     observe(.residual, index, workspace.residual, tokens, width, &tap)
-    normalize(workspace.residual, block.ln1, rows: tokens, into: workspace.normed)
+    normalize(workspace.residual, blocks[index].ln1, rows: tokens, into: workspace.normed)
     apply(.attnQKV, index, to: workspace.normed, into: workspace.qkv, &tap)
     attend(workspace)
+    project(index, workspace, &tap)
+  }
+
+  /// residual += layerScale1 * attnOut(heads' results)
+  func project<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     apply(.attnOut, index, to: workspace.attention, into: workspace.branch, &tap)
-    addBranch(workspace, scale: block.layerScale1)
+    addBranch(workspace, scale: blocks[index].layerScale1)
   }
 
   /// residual += layerScale2 * ffnDown(gelu(ffnUp(ln2(residual))))
   func mlp<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
-    let block = blocks[index]
     let (tokens, width) = (configuration.tokens, configuration.width)
     observe(.residualMiddle, index, workspace.residual, tokens, width, &tap)
-    normalize(workspace.residual, block.ln2, rows: tokens, into: workspace.normed)
+    normalize(workspace.residual, blocks[index].ln2, rows: tokens, into: workspace.normed)
     apply(.ffnUp, index, to: workspace.normed, into: workspace.hidden, &tap)
+    contract(index, workspace, &tap)
+  }
+
+  /// residual += layerScale2 * ffnDown(gelu(hidden))
+  func contract<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     switch configuration.activation {
-    case .gelu: unsafe FloatRows.gelu(workspace.hidden.base, count: tokens * configuration.mlpWidth)
+    case .gelu: unsafe FloatRows.gelu(workspace.hidden.base, count: configuration.tokens * configuration.mlpWidth)
     }
     apply(.ffnDown, index, to: workspace.hidden, into: workspace.branch, &tap)
-    addBranch(workspace, scale: block.layerScale2)
+    addBranch(workspace, scale: blocks[index].layerScale2)
   }
 
   /// A linear layer of a block on all tokens.
@@ -144,7 +152,7 @@ import ViTLite
   }
 
   /// attention (tokens x width) = softmax(queries x keys) x values, for each head and block of query rows.
-  private func attend(_ workspace: FloatWorkspace) {
+  func attend(_ workspace: FloatWorkspace) {
     let (tokens, width, headWidth) = (configuration.tokens, configuration.width, configuration.headWidth)
     for head in 0..<configuration.heads {
       let query = unsafe workspace.qkv.base + head * headWidth

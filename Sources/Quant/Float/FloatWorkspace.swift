@@ -32,6 +32,12 @@ package final class FloatWorkspace {
   /// multiple of the tiles of every matrix product.
   static let queryRows = 480
 
+  /// Bytes of all buffers.
+  package var byteCount: Int {
+    [residual, patches, normed, qkv, attention, branch, hidden, scores, packedKeys, packedValues, pooled, row, logits]
+      .reduce(0) { $0 + 4 * $1.count }
+  }
+
   package init(_ configuration: ModelConfiguration) {
     let (tokens, width) = (configuration.tokens, configuration.width)
     residual = FloatBuffer(count: tokens * width)

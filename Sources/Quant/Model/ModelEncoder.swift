@@ -92,6 +92,7 @@ private struct ModelEncoder {
     set("head.input_shift", Int(model.headInputShift))
     set("head.input_range", [model.headInputQuantizer])
     if let preprocessing = model.preprocessing { describe(preprocessing) }
+    for (key, value) in model.calibration?.metadata ?? [] { writer.set(key, value) }
     describe(model.blocks)
     describePlans(model.outline)
   }

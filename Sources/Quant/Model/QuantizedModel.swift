@@ -76,6 +76,8 @@ public struct QuantizedModel: Sendable {
   package var pooler: QuantizedLinear?
   /// Fraction bits of logits and pooler outputs.
   package var outputFractionBits: Int
+  /// How the model came about; nil for one that no calibration made.
+  package var calibration: CalibrationRecord?
 }
 
 extension QuantizedModel {

@@ -103,6 +103,18 @@ package struct HistogramObserver: Sendable, Equatable {
     exponent = target
   }
 
+  /// The counts in fewer bins of one width, over all that was seen; empty when nothing was.
+  package func coarse(bins: Int) -> [UInt64] {
+    guard total > 0, bins > 0 else { return [] }
+    var result = [UInt64](repeating: 0, count: bins)
+    let width = max(maximum - minimum, .leastNormalMagnitude)
+    for bin in counts.indices where counts[bin] > 0 {
+      let share = (min(max(center(bin), minimum), maximum) - minimum) / width
+      result[min(Int(share * Float(bins)), bins - 1)] += counts[bin]
+    }
+    return result
+  }
+
   /// Middle of a bin.
   func center(_ bin: Int) -> Float {
     (Float(bin - Self.side) + 0.5) * Self.power(exponent)

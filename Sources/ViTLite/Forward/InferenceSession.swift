@@ -165,6 +165,17 @@ public final class InferenceSession {
     return IntegerOutput(result, hiddenStates: states)
   }
 
+  #if !hasFeature(Embedded)
+    /// One inference under a probe's eyes, with all final tokens.
+    /// - Precondition: the session has one thread and the fast plan.
+    package func run(_ pixels: [UInt8], probe: any PassProbe) throws(InferenceError) -> IntegerOutput {
+      precondition(threads == 1 && plan.kind == .fast, "one worker, which sees all tokens")
+      task.probe = probe
+      defer { task.probe = nil }
+      return try run(pixels, keepingHiddenStates: true)
+    }
+  #endif
+
   /// One inference, whose result stays in the arena; allocates nothing.
   ///
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
@@ -204,6 +215,8 @@ private final class InferenceTask: @unchecked Sendable {
   /// Of the first worker; nil when phases are not measured.
   let timer: PhaseTimer?
   #if !hasFeature(Embedded)
+    /// Only with one worker, which is the calling thread: so it is never shared.
+    var probe: (any PassProbe)?
     /// The types of the passes. The Swift runtime allocates a type's description when it first needs it: now, rather
     /// than in the first run.
     private let passTypes: [Any.Type] = [ForwardPass<NoObserver>.self, ForwardPass<PhaseTimer>.self]
@@ -218,6 +231,9 @@ private final class InferenceTask: @unchecked Sendable {
   }
 
   func run(_ worker: Worker, _ input: InferenceInput) {
+    #if !hasFeature(Embedded)
+      if let probe { return run(worker, input, ProbeObserver(probe, arena)) }
+    #endif
     if worker.index == 0, let timer {
       timer.start()
       run(worker, input, timer)

@@ -120,9 +120,16 @@ struct Benchmark {
     return Double(probe.operations) / max(shortest, 1e-9) / 1e9
   }
 
+  /// Nil where it cannot be, because the products were measured faster than the peak.
   private var peakFraction: Double? {
-    guard let productRate, let peakRate else { return nil }
+    guard let productRate, let peakRate, productRate <= peakRate * Disturbance.peakSlack else { return nil }
     return productRate / peakRate
+  }
+
+  private var disturbances: [String] {
+    Disturbance(
+      shortest: latencies[0], median: median, p95: quantile(0.95), productRate: productRate, peakRate: peakRate
+    ).findings
   }
 
   /// The latency that a share of the runs does not exceed.
@@ -151,6 +158,7 @@ struct Benchmark {
       .init(key: "weights_bytes", value: .integer(weightsBytes)),
       .init(key: "gemm_gops", value: JSON(productRate)), .init(key: "peak_gops", value: JSON(peakRate)),
       .init(key: "gemm_peak_fraction", value: JSON(peakFraction)),
+      .init(key: "disturbances", value: .array(disturbances.map { .string($0) })),
     ]
     if let stages {
       let times = stages.map { JSON.Member(key: $0.name, value: .double($0.milliseconds)) }
@@ -174,7 +182,8 @@ struct Benchmark {
     if let peakFraction { table.add(["Share of the peak", NumberText.percent(peakFraction, 1)]) }
     let title =
       "\(name), \(plan.execution.instructionSet.name), \(plan.execution.threads) thread\(plan.execution.threads == 1 ? "" : "s")"
-    return console.styled("\(title), \(plan.runs) runs", .bold) + "\n" + table.text + stageText(console)
+    let warnings = disturbances.map { "\nDisturbed: \($0)" }.joined()
+    return console.styled("\(title), \(plan.runs) runs", .bold) + "\n" + table.text + warnings + stageText(console)
   }
 
   private func stageText(_ console: Console) -> String {

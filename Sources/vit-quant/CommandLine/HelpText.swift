@@ -21,7 +21,8 @@ enum HelpText {
     lines += ["", "Options:"]
     lines += columns(
       command.allOptions.map { option in
-        let name = option.placeholder.map { "\(option.name) \($0)" } ?? option.name
+        let short = ParsedArguments.shortForms.first { $0.value == option.name }.map { "\($0.key), " } ?? ""
+        let name = short + (option.placeholder.map { "\(option.name) \($0)" } ?? option.name)
         return (name, option.help + (option.isRepeatable && option.placeholder != nil ? " (repeatable)" : ""))
       })
     if !command.notes.isEmpty { lines += [""] + command.notes.flatMap { wrap($0, width: 100) } }

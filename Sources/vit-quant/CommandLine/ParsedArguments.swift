@@ -37,11 +37,14 @@ struct ParsedArguments: Sendable {
     try checkOperands(specification)
   }
 
+  /// Short forms of the options that people type most, where a command has them.
+  static let shortForms = ["-h": "--help", "-q": "--quiet", "-o": "--output", "-k": "--top-k"]
+
   private mutating func parseOption(
     _ argument: String, _ rest: inout ArraySlice<String>, _ specification: CommandSpecification
   ) throws(CommandError) {
     let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { String($0) }
-    let name = parts[0] == "-h" ? SharedOptions.help.name : parts[0]
+    let name = Self.shortForms[parts[0]] ?? parts[0]
     guard let option = specification.allOptions.first(where: { $0.name == name }) else {
       let names = specification.allOptions.map(\.name)
       let suggestion = Suggestion.nearest(to: name, among: names).map { "did you mean \($0)?" }

@@ -154,8 +154,10 @@ enum CalibrateCommand {
     let (floatPath, outputPath) = (arguments.operands[0], arguments[output] ?? "")
     let measurement = try DriftMeasurement(checkpoint, model, floatPath: floatPath, path: outputPath)
     let report = try measurement.report(
-      data, dataPath: arguments[SharedOptions.data] ?? "", maximumPixels: arguments[SharedOptions.maximumPixels],
-      threads: ExecutionOptions.threads(arguments), console: console)
+      DriftMeasurement.Plan(
+        data: data, dataPath: arguments[SharedOptions.data] ?? "",
+        maximumPixels: arguments[SharedOptions.maximumPixels], threads: ExecutionOptions.threads(arguments)),
+      console: console)
     do { try AtomicFile.save(DriftPage(report).html, to: path) } catch { throw .input("\(error)") }
   }
 }

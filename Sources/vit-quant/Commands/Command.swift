@@ -5,7 +5,8 @@ struct Command: Sendable {
 
   static let all: [Command] = [
     DemoCommand.command, CalibrateCommand.command, RunCommand.command, ReportCommand.command, BenchCommand.command,
-    InspectCommand.command, VerifyCommand.command, SelfTestCommand.command,
+    InspectCommand.command, VerifyCommand.command, SelfTestCommand.command, ExportCommand.command,
+    CompletionsCommand.command,
   ]
 
   /// The command of that name.

@@ -34,8 +34,9 @@ enum DemoCommand {
     let measurement = try DriftMeasurement(checkpoint, model, floatPath: data, path: modelPath)
     let testPath = Folder.join(data, "test.safetensors")
     let report = try measurement.report(
-      DataSet(path: testPath, configuration: model.configuration), dataPath: testPath, maximumPixels: nil,
-      threads: threads, console: console)
+      DriftMeasurement.Plan(
+        data: DataSet(path: testPath, configuration: model.configuration), dataPath: testPath, maximumPixels: nil,
+        threads: threads), console: console)
     let page = Folder.join(folder, "drift.html")
     let json = Folder.join(folder, "drift.json")
     do throws(FileError) {
@@ -89,7 +90,7 @@ enum DemoCommand {
     table.add(["\(NumberText.grouped(summary.samples)) test images", "fp32", "int8"])
     table.add(["Top-1", NumberText.percent(summary.referenceTop1), NumberText.percent(summary.quantizedTop1)])
     table.add(["Top-5", NumberText.percent(summary.referenceTop5), NumberText.percent(summary.quantizedTop5)])
-    table.add(["Size", NumberText.bytes(report.floatBytes), NumberText.bytes(report.integerBytes)])
+    table.add(["Size", NumberText.bytes(report.origin.floatBytes), NumberText.bytes(report.origin.integerBytes)])
     table.add(["Same answer", "", NumberText.percent(summary.agreement)])
     table.add(["Logit SQNR", "", NumberText.fixed(summary.logitSQNR, 1) + " dB"])
     return table

@@ -26,10 +26,15 @@ struct ResultText {
         "score": .double(entry.probability),
       ]
     }
-    return [
-      "input": .string(name), "top": .array(top), "latency_ms": .double(inference.seconds * 1000),
-      "logits_crc32": JSON(inference.checksum.map { Int($0) }),
-    ]
+    // A model without a head gives a vector instead of classes.
+    let embedding = inference.poolerOutput.map { JSON.array($0.map { .double(Double($0)) }) } ?? .null
+    let result: (String, JSON) =
+      inference.outputs.logits == nil ? ("embedding", embedding) : ("top", .array(top))
+    return .object([
+      .init(key: "input", value: .string(name)), .init(key: result.0, value: result.1),
+      .init(key: "latency_ms", value: .double(inference.seconds * 1000)),
+      .init(key: "logits_crc32", value: JSON(inference.checksum.map { Int($0) })),
+    ])
   }
 
   private func text(_ inference: Inference, name: String) -> String {

@@ -6,12 +6,21 @@ import ViTLite
 struct DriftPage {
   /// Disagreements beyond this many are in the JSON report only.
   private static let maximumDisagreements = 500
+  /// Images whose neighbours changed that are shown.
+  static let neighbourChanges = 6
+  /// Causes on the first screen.
+  private static let maximumCauses = 4
 
-  private let report: DriftReport
+  let report: DriftReport
+  /// What a gate or a baseline said; empty where there was none.
+  private let results: [GateResult]
 
-  init(_ report: DriftReport) {
+  init(_ report: DriftReport, results: [GateResult] = []) {
     self.report = report
+    self.results = results
   }
+
+  private var summary: DriftSummary { report.summary }
 
   var html: String {
     """
@@ -20,196 +29,185 @@ struct DriftPage {
     <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>Drift of \(Self.escape(report.integerPath))</title>
-    <style>\(Self.style)</style>
+    <title>\(Self.escape(report.verdict.level.rawValue)): drift of \(Self.escape(report.origin.integerPath))</title>
+    <style>\(PageStyle.css)</style>
     </head>
     <body>
     <main>
     <h1>What int8 costs</h1>
-    <p class="verdict">\(verdict)</p>
-    <p class="quiet">\(Self.escape(report.integerPath)) against \(Self.escape(report.floatPath)), on \
-    \(NumberText.grouped(report.summary.samples)) images of \(Self.escape(report.dataPath)).</p>
-    \(figures)
-    \(layers)
+    \(verdict)
+    <div class="top">
+    <div>
+    \(why)
+    </div>
+    <div>
+    \(card)
+    </div>
+    </div>
+    \(gates)
+    \(LayerSection(report).html)
+    \(ImageSection(report).html)
+    \(classes)
+    \(numbers)
     \(disagreements)
     </main>
+    \(footer)
     </body>
     </html>
 
     """
   }
 
-  /// The answer in a sentence or two.
+  static func escape(_ text: String) -> String { Markup.escape(text) }
+
+  // MARK: First screen
+
   private var verdict: String {
-    let summary = report.summary
-    var sentences: [String] = []
-    if let agreement = summary.agreement {
-      sentences.append("Both models give the same answer on <b>\(NumberText.percent(agreement))</b> of the images.")
+    let verdict = report.verdict
+    let items = verdict.criteria.map { criterion in
+      "<li class=\"\(criterion.level.rawValue)\"><b>\(criterion.title): \(criterion.level.rawValue).</b> "
+        + "\(Self.escape(criterion.finding)) <span class=\"quiet\">(\(Self.escape(criterion.limits)))</span></li>"
     }
-    if let reference = summary.referenceTop1, let quantized = summary.quantizedTop1, let drop = summary.top1Drop {
-      let interval = summary.top1DropInterval.map {
-        ", with 95% confidence between \(NumberText.fixed($0.lowerBound, 2)) and \(NumberText.fixed($0.upperBound, 2))"
-      }
-      sentences.append(
-        "Accuracy goes from \(NumberText.percent(reference)) to \(NumberText.percent(quantized)): "
-          + "a drop of <b>\(NumberText.fixed(drop, 2)) points</b>\(interval ?? "").")
-    }
-    if let sqnr = summary.logitSQNR ?? summary.tokenSQNR {
-      let what = summary.logitSQNR == nil ? "final tokens" : "logits"
-      sentences.append(
-        "The signal in the \(what) is <b>\(NumberText.fixed(sqnr, 1)) dB</b> above the noise of quantization.")
-    }
-    return sentences.joined(separator: " ")
-  }
-
-  private var figures: String {
-    var rows = ReportFigures.summary.compactMap { figure in
-      figure.textWithUnit(of: report.summary).map {
-        Self.row([figure.title, $0, figure.explanation], numbers: [1])
-      }
-    }
-    rows.append(Self.row(["Weights, fp32", NumberText.bytes(report.floatBytes), "in memory"], numbers: [1]))
-    rows.append(
-      Self.row(["Model file, int8", NumberText.bytes(report.integerBytes), "on disk, used in place"], numbers: [1]))
-    return "<h2>Numbers</h2>\n" + Self.table(["", "", "What it is"], rows)
-  }
-
-  private var layers: String {
-    let figures = ReportFigures.layer
-    let rows = report.summary.layers.map { layer in
-      Self.row([layer.name] + figures.map { $0.text(of: layer) }, numbers: Set(1...figures.count))
-    }
-    let headings = ["Layer"] + figures.map { $0.heading(isShort: false) }
-    let explanations = figures.filter { !$0.explanation.isEmpty }.map { "\($0.title): \($0.explanation)." }
+    let level = verdict.level.rawValue
     return """
-      <h2>Where it enters</h2>
-      <p>The residual stream after each block of the int8 model, against fp32. Noise adds up from left to right; a step
-      down marks the block that brings the most.</p>
-      \(SQNRChart(report.summary.layers).svg)
-      \(Self.table(headings, rows))
-      <p class="quiet">\(Self.escape(explanations.joined(separator: " ")))</p>
+      <div class="verdict \(level)">
+      <p><strong>\(level.prefix(1).uppercased() + level.dropFirst())</strong>: \(verdict.level.words).</p>
+      <p class="quiet names">\(Self.escape(report.origin.integerPath)) against \
+      \(Self.escape(report.origin.floatPath)), on \(NumberText.grouped(summary.samples)) images of \
+      \(Self.escape(report.origin.dataPath)).\(calibrationNote)</p>
+      <ul>\(items.joined(separator: "\n"))</ul>
+      </div>
       """
   }
 
+  private var calibrationNote: String {
+    let count = report.calibrationImages
+    guard count > 0 else { return "" }
+    let which = count == summary.samples ? "All of them are" : "\(NumberText.grouped(count)) of them are"
+    return " <b>\(which) images that the model was calibrated on</b>, so that other images may drift more."
+  }
+
+  private var why: String {
+    let causes = report.causes.prefix(Self.maximumCauses).map { cause in
+      "<li>\(Self.escape(cause.finding)) <span class=\"quiet\">\(Self.escape(cause.advice))</span></li>"
+    }
+    let hasReason = report.causes.contains { $0.weight != .ordinary }
+    let title = hasReason ? "Why" : "Where the noise comes from"
+    if causes.isEmpty { return "<h2>\(title)</h2>\n<p>No layer stands out.</p>" }
+    return "<section class=\"why\"><h2>\(title)</h2>\n<ol>\(causes.joined(separator: "\n"))</ol></section>"
+  }
+
+  private var card: String {
+    var rows: [[Markup.Cell]] = []
+    func add(_ title: String, _ float: String?, _ integer: String?) {
+      guard float != nil || integer != nil else { return }
+      rows.append([.text(title), .number(float ?? ""), .number(integer ?? "")])
+    }
+    if summary.labelled > 0 {
+      add("Top-1", NumberText.percent(summary.referenceTop1), NumberText.percent(summary.quantizedTop1))
+      add("Top-5", NumberText.percent(summary.referenceTop5), NumberText.percent(summary.quantizedTop5))
+    }
+    add("Size", NumberText.bytes(report.origin.floatBytes), NumberText.bytes(report.origin.integerBytes))
+    if let performance = report.performance {
+      func milliseconds(_ value: Double) -> String { NumberText.fixed(value, value < 10 ? 2 : 1) + " ms" }
+      add(
+        "Latency, 1 thread", milliseconds(performance.floatMilliseconds), milliseconds(performance.integerMilliseconds))
+      add(
+        "Weights and buffers", NumberText.bytes(performance.floatMemory), NumberText.bytes(performance.integerMemory))
+    }
+    add("Same answer", nil, summary.agreement.map { NumberText.percent($0) })
+    add("Pooled cosine", nil, summary.pooledCosine.map { NumberText.fixed($0, 4) })
+    add("Same nearest neighbour", nil, summary.neighbourAgreement.map { NumberText.percent($0, 1) })
+    add("Same five nearest", nil, summary.neighbourOverlap5.map { NumberText.percent($0, 1) })
+    add("SQNR", nil, summary.outputSQNR.map { NumberText.fixed($0, 1) + " dB" })
+    return "<h2>Side by side</h2>\n" + Markup.table("fp32 and int8", ["", "fp32", "int8"], rows)
+      + "\n" + SQNRScale(summary.outputSQNR).html
+  }
+
+  private var gates: String {
+    guard !results.isEmpty else { return "" }
+    let failed = results.compactMap(\.failure)
+    if failed.isEmpty {
+      return "<h2>Gates</h2>\n<p>All \(results.count) passed.</p>"
+    }
+    let items = failed.map { "<li>\(Self.escape($0))</li>" }.joined(separator: "\n")
+    return "<h2>Gates</h2>\n<p>\(failed.count) of \(results.count) failed:</p>\n<ul>\(items)</ul>"
+  }
+
+  // MARK: Tables
+
+  private var classes: String {
+    let entries = report.classDrifts
+    guard !entries.isEmpty else { return "" }
+    let rows = entries.sorted { ($0.drift.drop ?? 0, $1.index) > ($1.drift.drop ?? 0, $0.index) }.map {
+      entry -> [Markup.Cell] in
+      let confusions = entry.drift.confusions.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(3)
+        .map { "\(report.classes[$0.key]) \($0.value)" }.joined(separator: ", ")
+      return [.text(report.classes[entry.index])]
+        + ReportFigures.classes.map { .number($0.text(of: entry.drift)) }
+        + [.number("\(entry.drift.lost)"), .number("\(entry.drift.won)"), .text(confusions)]
+    }
+    let headings =
+      ["Class"] + ReportFigures.classes.map { $0.heading(isShort: false) }
+      + ["Only fp32 right", "Only int8 right", "int8 says instead"]
+    return "<h2>Class by class</h2>\n<p>The largest drop first. Classes with few images swing widely by chance.</p>\n"
+      + Markup.table("Accuracy of each class", headings, rows)
+  }
+
+  private var numbers: String {
+    let rows = ReportFigures.summary.compactMap { figure in
+      figure.textWithUnit(of: summary).map { text -> [Markup.Cell] in
+        [
+          .text(figure.title), .number(text), .number(figure.intervalText(of: summary) ?? ""),
+          .text(figure.explanation),
+        ]
+      }
+    }
+    return "<h2>All numbers</h2>\n"
+      + Markup.table("Numbers over all images", ["", "", "95% interval", "What it is"], rows)
+  }
+
   private var disagreements: String {
-    let all = report.summary.disagreements
-    guard report.summary.agreement != nil else { return "" }
-    guard !all.isEmpty else { return "<h2>Where they disagree</h2>\n<p>On no image.</p>" }
-    let rows = all.prefix(Self.maximumDisagreements).map { entry in
+    let all = summary.disagreements
+    guard summary.agreement != nil, !all.isEmpty else { return "" }
+    let rows = all.prefix(Self.maximumDisagreements).map { entry -> [Markup.Cell] in
       let label = entry.label.map { report.classes[$0] } ?? "-"
-      return Self.row([
-        entry.input, label, report.classes[entry.reference], report.classes[entry.quantized],
-      ])
+      return [
+        .text(entry.input), .text(label), .text(report.classes[entry.reference]),
+        .text(report.classes[entry.quantized]),
+      ]
     }
     let rest = all.count - rows.count
     let note = rest > 0 ? "<p class=\"quiet\">and \(NumberText.grouped(rest)) more, listed in the JSON report</p>" : ""
-    return "<h2>Where they disagree</h2>\n<p>\(NumberText.grouped(all.count)) images.</p>\n"
-      + Self.table(["Image", "Label", "fp32", "int8"], rows) + note
+    return "<h2>All images with another answer</h2>\n"
+      + Markup.table(
+        "\(NumberText.grouped(all.count)) images", ["Image", "Label", "fp32", "int8"], rows, style: "names") + note
   }
 
-  // MARK: Markup
+  // MARK: Footer
 
-  private static func table(_ headings: [String], _ rows: [String]) -> String {
-    let head = headings.map { "<th>\(escape($0))</th>" }.joined()
-    return "<div class=\"scroll\"><table><thead><tr>\(head)</tr></thead><tbody>\n"
-      + rows.joined(separator: "\n") + "\n</tbody></table></div>"
-  }
-
-  private static func row(_ cells: [String], numbers: Set<Int> = []) -> String {
-    let markup = cells.enumerated().map { index, cell in
-      numbers.contains(index) ? "<td class=\"number\">\(escape(cell))</td>" : "<td>\(escape(cell))</td>"
+  private var footer: String {
+    let origin = report.origin
+    var settings = "not in the file"
+    if let record = origin.record {
+      settings =
+        "\(NumberText.grouped(record.images)) images, \(report.model.activations.rawValue) activations, "
+        + (report.model.activations == .static ? "observer \(record.observer?.rawValue ?? "search"), " : "")
+        + "\(record.rounding.rawValue) rounding, \(record.smoothing ? "smoothing" : "no smoothing"), "
+        + "\(report.model.softmaxPlanes) softmax plane\(report.model.softmaxPlanes == 1 ? "" : "s"), seed \(record.seed)"
     }
-    return "<tr>\(markup.joined())</tr>"
-  }
-
-  static func escape(_ text: String) -> String {
-    var escaped = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": escaped += "&amp;"
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "\"": escaped += "&quot;"
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped
-  }
-
-  private static let style = """
-
-    :root { color-scheme: light dark; --ink: #1b1d21; --paper: #fff; --quiet: #5d6470; --line: #d8dce3; --bar: #2f6fb0; }
-    @media (prefers-color-scheme: dark) {
-      :root { --ink: #e8eaee; --paper: #16181c; --quiet: #9aa2af; --line: #353a43; --bar: #6aa6e4; }
-    }
-    body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-    main { max-width: 56rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-    h1 { font-size: 1.7rem; margin: 0 0 .5rem; }
-    h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; }
-    .verdict { font-size: 1.15rem; }
-    .quiet { color: var(--quiet); font-size: .9rem; overflow-wrap: anywhere; }
-    .scroll { overflow-x: auto; }
-    table { border-collapse: collapse; width: 100%; font-size: .92rem; }
-    th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); }
-    th { color: var(--quiet); font-weight: 600; }
-    .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-    svg { width: 100%; height: auto; margin: .5rem 0; }
-    svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
-    svg rect { fill: var(--bar); }
-    svg line { stroke: var(--line); }
-    @media print { main { max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
-
-    """
-}
-
-/// The SQNR of each layer as bars, with a title on each for pointers and screen readers.
-private struct SQNRChart {
-  private static let width = 800.0
-  private static let height = 260.0
-  private static let left = 40.0
-  private static let bottom = 64.0
-  private static let top = 12.0
-
-  private let layers: [(name: String, value: Double)]
-  /// The top of the scale, a multiple of 10 dB.
-  private let maximum: Double
-
-  init(_ layers: [DriftSummary.Layer]) {
-    self.layers = layers.compactMap { layer in layer.sqnrDecibels.map { (layer.name, $0) } }
-    let largest = self.layers.map(\.value).max() ?? 10
-    maximum = max(10, (largest / 10).rounded(.up) * 10)
-  }
-
-  private func y(_ value: Double) -> Double {
-    Self.top + (Self.height - Self.top - Self.bottom) * (1 - min(max(value / maximum, 0), 1))
-  }
-
-  var svg: String {
-    guard !layers.isEmpty else { return "" }
-    var parts: [String] = []
-    let step = maximum > 60 ? 20.0 : 10.0
-    for tick in stride(from: 0, through: maximum, by: step) {
-      let y = NumberText.fixed(y(tick), 1)
-      parts.append("<line x1=\"\(Self.left)\" x2=\"\(Self.width)\" y1=\"\(y)\" y2=\"\(y)\"/>")
-      parts.append(
-        "<text x=\"\(Self.left - 6)\" y=\"\(y)\" text-anchor=\"end\" dy=\"4\">\(NumberText.fixed(tick, 0))</text>")
-    }
-    let slot = (Self.width - Self.left) / Double(layers.count)
-    for (index, layer) in layers.enumerated() {
-      let x = Self.left + slot * Double(index)
-      let top = y(layer.value)
-      let label = "\(DriftPage.escape(layer.name)): \(NumberText.fixed(layer.value, 2)) dB"
-      parts.append(
-        "<rect x=\"\(NumberText.fixed(x + slot * 0.15, 1))\" y=\"\(NumberText.fixed(top, 1))\" "
-          + "width=\"\(NumberText.fixed(slot * 0.7, 1))\" height=\"\(NumberText.fixed(y(0) - top, 1))\">"
-          + "<title>\(label)</title></rect>")
-      let center = NumberText.fixed(x + slot / 2, 1)
-      let baseline = NumberText.fixed(y(0) + 12, 1)
-      parts.append(
-        "<text x=\"\(center)\" y=\"\(baseline)\" text-anchor=\"end\" "
-          + "transform=\"rotate(-35 \(center) \(baseline))\">\(DriftPage.escape(layer.name))</text>")
-    }
-    return "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(Self.height))\" role=\"img\" "
-      + "aria-label=\"SQNR in decibels by layer\">\n\(parts.joined(separator: "\n"))\n</svg>"
+    let items = [
+      ("Program", "vit-quant \(VitQuant.version)"), ("Date", origin.date),
+      ("Machine", "\(origin.machine), \(origin.instructionSet)"),
+      ("fp32 model", "\(origin.floatPath), SHA-256 \(origin.floatDigest)"),
+      ("int8 model", "\(origin.integerPath), SHA-256 \(origin.integerDigest)"), ("Calibration", settings),
+      (
+        "Data",
+        "\(origin.dataPath), \(NumberText.grouped(summary.samples)) images, digest \(SampleDigest.text(summary.digest)), "
+          + "\(NumberText.grouped(report.calibrationImages)) of them used for calibration"
+      ),
+    ]
+    let list = items.map { "<dt>\($0.0)</dt><dd>\(Self.escape($0.1))</dd>" }.joined(separator: "\n")
+    return "<footer>\n<h2>Where this comes from</h2>\n<dl>\(list)</dl>\n</footer>"
   }
 }

@@ -12,11 +12,27 @@ struct Figure<Subject>: Sendable {
   /// Which of two values people would rather have.
   enum Preference: Sendable { case higher, lower }
 
-  /// How much worse than a baseline's number another may be: by `absolute`, in the unit of the JSON report, plus
-  /// `relative`, a share of the baseline's number.
+  /// How much worse than a baseline's number another may be.
+  ///
+  /// Where both have an interval, by what chance explains: 1.645 times the standard error of their difference, which
+  /// two equal models exceed in one of twenty comparisons; but at least by `absolute`, in the unit of the JSON report.
+  /// Elsewhere by `absolute`, and more with fewer than 1,000 images, plus `relative`, a share of the baseline's number.
   struct Tolerance: Sendable {
     let absolute: Double
     var relative = 0.0
+
+    func allowance(old: Double, intervals: (old: Double, new: Double)?, samples: Int) -> Double {
+      // A little more than the tolerance itself, for numbers that went through decimal digits.
+      let rounding = 1e-12
+      guard let intervals else {
+        let scale = max(1, (1000 / Double(max(samples, 1))).squareRoot())
+        return absolute * scale + relative * old.magnitude + rounding
+      }
+      // Half the width of a 95% interval is 1.96 standard errors.
+      let errors = (old: intervals.old / 3.92, new: intervals.new / 3.92)
+      let deviation = (errors.old * errors.old + errors.new * errors.new).squareRoot()
+      return max(absolute, 1.645 * deviation) + relative * old.magnitude + rounding
+    }
   }
 
   /// Its name in JSON, in gates and in messages.
@@ -105,14 +121,16 @@ extension Figure {
   var toleranceText: String? {
     guard let tolerance else { return nil }
     if tolerance.relative > 0 { return "\(key) \(NumberText.percent(tolerance.relative, 0))" }
+    if case .share = format { return "\(key) \(NumberText.shortest(tolerance.absolute))" }
     return "\(key) " + withUnit(NumberText.shortest(tolerance.absolute))
   }
 
-  /// Whether `new` is worse than `old` by more than the tolerance; false without one.
-  func isWorse(_ new: Double, than old: Double) -> Bool {
-    guard let tolerance, let preference else { return false }
-    let loss = preference == .higher ? old - new : new - old
-    // A little more than the tolerance itself, for numbers that went through decimal digits.
-    return loss > tolerance.absolute + tolerance.relative * old.magnitude + 1e-12
+  /// Whether `new` is worse than `old` by more than `allowance`; false for what is neither good nor bad.
+  func isWorse(_ new: Double, than old: Double, by allowance: Double) -> Bool {
+    guard let preference else { return false }
+    return (preference == .higher ? old - new : new - old) > allowance
   }
+
+  /// A number as the figure writes it, with its unit.
+  func describe(_ value: Double) -> String { withUnit(text(value)) }
 }

@@ -1,0 +1,96 @@
+#if !hasFeature(Embedded)
+  import Int8Kernels
+
+  /// A linear layer of an int8 model as numbers.
+  package struct LayerNumbers: Sendable {
+    package let outputs: Int
+    package let inputs: Int
+    /// The levels, -127 to 127, `outputs x inputs`.
+    package let levels: [Float]
+    /// For each output, in its units: what one level contributes for each unit of the input. The unit of the patch
+    /// embedding's input is a pixel's, of the others that of the int16 values which are quantized.
+    package let scales: [Double]
+    /// In units of the outputs.
+    package let bias: [Float]
+    package let isWide: Bool
+
+    /// The weight of an output and an input: outputs' units per input's unit.
+    package func weight(_ output: Int, _ input: Int) -> Double {
+      Double(levels[output * inputs + input]) * scales[output]
+    }
+  }
+
+  /// A norm of an int8 model as numbers: `gain * normalised + bias`, in units of its output.
+  package struct NormNumbers: Sendable {
+    package let gain: [Float]
+    package let bias: [Float]
+  }
+
+  extension IntegerModel {
+    /// Outputs and inputs of a linear layer; nil where the model has none of that name.
+    package func shape(of name: LayerName) -> (outputs: Int, inputs: Int)? {
+      layer(name).map { ($0.outputs, $0.inputs) }
+    }
+
+    /// The numbers of a linear layer; nil where the model has none of that name.
+    package func numbers(of name: LayerName) -> LayerNumbers? {
+      guard let layer = layer(name) else { return nil }
+      let panels = layer.panels(0..<layer.outputs)
+      var levels: [Float] = []
+      levels.reserveCapacity(layer.outputs * layer.inputs)
+      for output in 0..<layer.outputs {
+        for input in 0..<layer.inputs { levels.append(Float(panels.weight(output: output, input: input)) / 128) }
+      }
+      // A row's level stands for 2/255 of the row's multiplier; pixels are levels themselves.
+      let unit = Double(sign: .plus, exponent: -Int(panels.shift), significand: name == .patchEmbedding ? 1 : 127.5)
+      return LayerNumbers(
+        outputs: layer.outputs, inputs: layer.inputs, levels: levels,
+        scales: (0..<layer.outputs).map { Double(panels.multiplier(output: $0)) * unit },
+        bias: (0..<layer.outputs).map { Float(panels.bias(output: $0)) }, isWide: layer.isWide)
+    }
+
+    /// The norm before attention, or before the MLP, of a block.
+    package func numbers(ofNorm number: Int, block index: Int) -> NormNumbers {
+      let norm = number == 1 ? blocks[index].ln1 : blocks[index].ln2
+      let unit = Double(sign: .plus, exponent: -Int(norm.shift), significand: 1) / Double(norm.width).squareRoot()
+      return NormNumbers(
+        gain: (0..<norm.width).map { Float(Double(norm.gain[$0]) * unit) },
+        bias: (0..<norm.width).map { Float(norm.bias[$0]) })
+    }
+
+    /// The static range of what a layer reads, in its int16 units; nil where each row has its own.
+    package func inputRange(of name: LayerName) -> ClosedRange<Float>? {
+      switch name {
+      case .patchEmbedding: nil
+      case .block(let index, let layer): Self.range(blocks[index].quantizers[layer])
+      case .output, .pooler: Self.range(headInputQuantizer)
+      }
+    }
+
+    /// The static ranges of each head's queries or keys; nil where each row has its own.
+    package func queryRange(block: Int, head: Int) -> ClosedRange<Float>? {
+      Self.range(blocks[block].queryQuantizers[head])
+    }
+    package func keyRange(block: Int, head: Int) -> ClosedRange<Float>? {
+      Self.range(blocks[block].keyQuantizers[head])
+    }
+
+    private static func range(_ quantizer: ActivationQuantizer) -> ClosedRange<Float>? {
+      guard case .fixed(let row) = quantizer, row.low <= row.high else { return nil }
+      return Float(row.low)...Float(row.high)
+    }
+
+    /// For each channel of attention's output: its units for a level of the values.
+    package func valueScales(block index: Int) -> [Double] {
+      let scales = blocks[index].valueScales
+      let unit = Double(sign: .plus, exponent: -Int(scales.shift), significand: 1)
+      return (0..<configuration.width).map { Double(scales.multiplier[$0]) * unit }
+    }
+
+    /// What one unit of the head's int16 input stands for, as a power of two.
+    package var headInputExponent: Int { Int(headInputShift) - finalFractionBits }
+
+    /// Fraction bits of the MLP's hidden layer.
+    package func hiddenFractionBits(block index: Int) -> Int { Int(blocks[index].geluFractionBits) }
+  }
+#endif

@@ -1,0 +1,129 @@
+/// Completions for shells, and the manual page, made from what the commands declare.
+struct Completions {
+  enum Kind: String, CaseIterable, Sendable {
+    case bash
+    case zsh
+    case fish
+    /// A manual page for `man`.
+    case man
+  }
+
+  let commands: [CommandSpecification]
+
+  func text(_ kind: Kind) -> String {
+    switch kind {
+    case .bash: bash
+    case .zsh: zsh
+    case .fish: fish
+    case .man: man
+    }
+  }
+
+  private var names: String { commands.map(\.name).joined(separator: " ") }
+
+  /// The words that an option's value can be; empty where it is a file or a number.
+  private func choices(_ option: OptionDeclaration) -> [String] {
+    let words = (option.placeholder ?? "").split(separator: "|").map(String.init)
+    return words.count > 1 ? words : []
+  }
+
+  private var bash: String {
+    var lines = [
+      "# vit-quant completions bash > /etc/bash_completion.d/vit-quant", "_vit_quant() {",
+      "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" options=\"\" values=\"\"",
+      "  if [ \"$COMP_CWORD\" -eq 1 ]; then", "    COMPREPLY=($(compgen -W \"\(names) help\" -- \"$word\"))",
+      "    return",
+      "  fi", "  case \"${COMP_WORDS[1]} $before\" in",
+    ]
+    for command in commands {
+      for option in command.allOptions where !choices(option).isEmpty {
+        lines.append("    \"\(command.name) \(option.name)\") values=\"\(choices(option).joined(separator: " "))\" ;;")
+      }
+    }
+    lines += ["  esac", "  case \"${COMP_WORDS[1]}\" in"]
+    for command in commands {
+      lines.append("    \(command.name)) options=\"\(command.allOptions.map(\.name).joined(separator: " "))\" ;;")
+    }
+    lines += [
+      "    help) options=\"\(names)\" ;;", "  esac", "  if [ -n \"$values\" ]; then",
+      "    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))",
+      "  elif [ \"${word#-}\" != \"$word\" ] || [ \"${COMP_WORDS[1]}\" = help ]; then",
+      "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))", "  else",
+      "    COMPREPLY=($(compgen -f -- \"$word\"))", "  fi", "}", "complete -o filenames -F _vit_quant vit-quant", "",
+    ]
+    return lines.joined(separator: "\n")
+  }
+
+  private var zsh: String {
+    func quoted(_ text: String) -> String {
+      text.replacing("\\", with: "").replacing("'", with: "").replacing("[", with: "(").replacing("]", with: ")")
+        .replacing(":", with: ",")
+    }
+    var lines = [
+      "#compdef vit-quant", "# vit-quant completions zsh > \"${fpath[1]}/_vit-quant\"", "_vit-quant() {",
+      "  if (( CURRENT == 2 )); then", "    local -a commands=(",
+    ]
+    lines += commands.map { "      '\($0.name):\(quoted($0.summary))'" }
+    lines += ["    )", "    _describe command commands", "    return", "  fi", "  case $words[2] in"]
+    for command in commands {
+      lines.append("    \(command.name)) _arguments -S \\")
+      for option in command.allOptions {
+        let words = choices(option)
+        let value = option.placeholder.map {
+          ":\(quoted($0)):" + (words.isEmpty ? "_files" : "(\(words.joined(separator: " ")))")
+        }
+        let repeated = option.isRepeatable ? "*" : ""
+        lines.append("      '\(repeated)\(option.name)[\(quoted(option.help))]\(value ?? "")' \\")
+      }
+      lines.append("      '*:file:_files' ;;")
+    }
+    return (lines + ["    help) _values command \(names) ;;", "  esac", "}", "_vit-quant \"$@\"", ""])
+      .joined(separator: "\n")
+  }
+
+  private var fish: String {
+    func quoted(_ text: String) -> String { text.replacing("\\", with: "\\\\").replacing("'", with: "\\'") }
+    var lines = ["# vit-quant completions fish > ~/.config/fish/completions/vit-quant.fish"]
+    for command in commands {
+      lines.append(
+        "complete -c vit-quant -n __fish_use_subcommand -f -a \(command.name) -d '\(quoted(command.summary))'")
+      for option in command.allOptions {
+        let words = choices(option)
+        let value = option.placeholder == nil ? "" : words.isEmpty ? " -r" : " -x -a '\(words.joined(separator: " "))'"
+        lines.append(
+          "complete -c vit-quant -n '__fish_seen_subcommand_from \(command.name)' -l \(option.name.dropFirst(2))\(value) "
+            + "-d '\(quoted(option.help))'")
+      }
+    }
+    return (lines + [""]).joined(separator: "\n")
+  }
+
+  /// In the language of `man`(7).
+  private var man: String {
+    func escaped(_ text: String) -> String {
+      let text = text.replacing("\\", with: "\\e").replacing("-", with: "\\-")
+      return text.hasPrefix(".") || text.hasPrefix("'") ? "\\&" + text : text
+    }
+    var lines = [
+      ".TH VIT\\-QUANT 1 \"\" \"vit\\-quant \(VitQuant.version)\"", ".SH NAME",
+      "vit\\-quant \\- Vision Transformers in int8, with a report of what that costs", ".SH SYNOPSIS",
+      ".B vit\\-quant", ".I COMMAND", "[options]", ".SH COMMANDS",
+    ]
+    for command in commands {
+      lines += [".SS \(command.name)", escaped(command.summary), ".PP", ".B \(escaped(command.usage))"]
+      for operand in command.operands { lines += [".TP", ".I \(operand.name)", escaped(operand.help)] }
+      for option in command.allOptions {
+        let value = option.placeholder.map { " \\fI\(escaped($0))\\fR" } ?? ""
+        lines += [".TP", "\\fB\(escaped(option.name))\\fR\(value)", escaped(option.help)]
+      }
+      for note in command.notes { lines += [".PP", escaped(note)] }
+      lines += [".PP", "Example:", ".PP", ".nf", ".RS"]
+      lines += command.example.split(separator: "\n").map { escaped(String($0)) } + [".RE", ".fi"]
+    }
+    lines += [
+      ".SH EXIT STATUS", "0 success, 1 a gate failed, 2 wrong command line, 3 bad input file, 4 a limit cannot be met.",
+      "",
+    ]
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+@testable import Int8Kernels
+@testable import Quant
+@testable import ViTLite
+@testable import vit_quant
+
+@Suite("vit-quant export and completions")
+struct ExportTests {
+  @Test("Weights are written as levels times scales")
+  func weights() throws {
+    let scratch = try Scratch()
+    let path = scratch.path("weights.safetensors")
+    let outcome = try Program.run("export", TestModels.fashionInt8, "--to-safetensors", path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let file = try SafetensorsFile(path: path)
+    let model = try IntegerModel(path: TestModels.fashionInt8)
+    for name in model.layerNames {
+      let weight = try #require(file["\(name).weight"])
+      let (scales, weights) = (try file.floats("\(name).scale"), try file.floats("\(name).weight"))
+      #expect(weight.shape[0] == scales.count)
+      #expect(try file.floats("\(name).bias").count == scales.count)
+      for index in weights.indices {
+        // The head is wide: its levels are multiples of 1/128.
+        let level = weights[index] / scales[index / weight.shape[1]] * (name == .output ? 128 : 1)
+        #expect(abs(level - level.rounded()) < 0.02 && abs(level) < 16384)
+        if abs(level - level.rounded()) >= 0.02 { break }
+      }
+    }
+    #expect(file["blk.5.ln2.bias"]?.shape == [model.configuration.width])
+    let missing = try Program.run("export", TestModels.fashionInt8)
+    #expect(missing.status == 2)
+  }
+
+  @Test("Completions name every command and option", arguments: Completions.Kind.allCases)
+  func completions(_ kind: Completions.Kind) throws {
+    let outcome = try Program.run("completions", kind.rawValue)
+    #expect(outcome.status == 0)
+    for command in Command.all {
+      #expect(outcome.output.contains(command.specification.name))
+      for option in command.specification.allOptions {
+        let name = String(option.name.dropFirst(2))
+        let written = kind == .man ? name.replacingOccurrences(of: "-", with: "\\-") : name
+        #expect(outcome.output.contains(written), "\(option.name)")
+      }
+    }
+    #expect(try Program.run("completions", "tcsh").status == 2)
+  }
+
+  @Test("The completions for bash are a script that it accepts and that completes")
+  func bash() throws {
+    let scratch = try Scratch()
+    let script = try scratch.write(Program.run("completions", "bash").output, to: "completions")
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/bash")
+    process.arguments = [
+      "-c", "source \(script); COMP_WORDS=(vit-quant report --ba); COMP_CWORD=2; _vit_quant; echo \"${COMPREPLY[@]}\"",
+    ]
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    try process.run()
+    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(output == "--baseline\n")
+  }
+
+  @Test("Short forms stand for the options that people type most")
+  func shortForms() throws {
+    let image = TestModels.fashionSamples + "/23-ankle-boot.png"
+    let long = try Program.run("run", TestModels.fashionInt8, image, "--top-k", "2", "--json", "--quiet").json
+    let short = try Program.run("run", TestModels.fashionInt8, image, "-k", "2", "--json", "-q").json
+    #expect(long["top"] == short["top"])
+    #expect(short["top"]?.array?.count == 2)
+    #expect(try Program.run("verify", TestModels.fashionInt8, "-k", "2").status == 2)
+    #expect(try Program.run("run", "--help").output.contains("-k, --top-k"))
+  }
+
+  @Test("A model without a head gives an embedding in JSON")
+  func embedding() throws {
+    let golden = TestModels.golden("hf-dinov2")
+    let line = try #require(try Program.run("run", golden.model, golden.values, "--json").jsonLines.first)
+    #expect(line["top"] == nil)
+    #expect(line["embedding"]?.array?.isEmpty == false)
+  }
+}
