@@ -84,3 +84,11 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// What scripts/fuzz builds, with libFuzzer; no other build knows of it.
+if Context.environment["VIT_QUANT_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["Quant", "ViTImages", "ViTLite", "Int8Kernels", "LibC", "TestSupport"],
+      path: "Fuzz/Sources"))
+}

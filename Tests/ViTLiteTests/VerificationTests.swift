@@ -147,6 +147,22 @@ struct VerificationTests {
     }
   }
 
+  /// Blocks times heads times the length of an array must not be what it takes.
+  @Test("A static model of 1024 blocks with 32 heads is written, read and verified in a moment")
+  func manyBlocks() throws {
+    let configuration = IntegerModelCase.configuration { ($0.width, $0.heads, $0.mlpWidth) = (32, 32, 4) }
+    var model = try IntegerModelCase.random(configuration).quantized(CalibrationOptions(activations: .static))
+    model.configuration.depth = 1024
+    model.blocks = [QuantizedBlock](repeating: model.blocks[0], count: 1024)
+    let start = ContinuousClock.now
+    let bytes = model.bytes
+    let read = try IntegerModel(bytes)
+    try read.verify()
+    #expect(read.blocks.count == 1024)
+    #expect(read.blocks[1023].queryQuantizers.count == 32)
+    #expect(ContinuousClock.now - start < .seconds(120))
+  }
+
   @Test("A tensor without elements is refused")
   func emptyTensor() throws {
     var writer = try Self.smallest().encoded()

@@ -18,7 +18,9 @@ package struct GGUFWriter: Sendable {
 
   package let alignment: Int
   private var metadata: [(key: String, value: GGUFValue)] = []
+  private var indexByKey: [String: Int] = [:]
   private var tensors: [Tensor] = []
+  private var names: Set<String> = []
   private var dataSize = 0
   private var headerChecksumKey: String?
 
@@ -31,9 +33,10 @@ package struct GGUFWriter: Sendable {
 
   /// Adds a key, or replaces its value.
   package mutating func set(_ key: String, _ value: GGUFValue) {
-    if let index = metadata.firstIndex(where: { $0.key == key }) {
+    if let index = indexByKey[key] {
       metadata[index].value = value
     } else {
+      indexByKey[key] = metadata.count
       metadata.append((key, value))
     }
   }
@@ -46,7 +49,7 @@ package struct GGUFWriter: Sendable {
   package mutating func add(_ name: String, _ type: GGUF.TensorType, dimensions: [Int], bytes: [UInt8]) {
     precondition((1...GGUF.maximumDimensions).contains(dimensions.count), "a tensor has 1 to 4 dimensions")
     precondition(bytes.count == dimensions.reduce(type.size, *), "the bytes must be those of the dimensions")
-    precondition(!tensors.contains { $0.name == name }, "each tensor has a name of its own")
+    precondition(names.insert(name).inserted, "each tensor has a name of its own")
     tensors.append(Tensor(name: name, type: type, dimensions: dimensions, bytes: bytes, offset: dataSize))
     dataSize = aligned(dataSize + bytes.count)
   }

@@ -7,6 +7,7 @@ import ViTLite
 struct LabelFile {
   /// The largest file to read; lists of data sets are far smaller.
   private static let maximumBytes = 1 << 28
+  private static let maximumLineBytes = 1 << 13
 
   struct Row {
     var file: String
@@ -28,11 +29,15 @@ struct LabelFile {
     var columns: (file: Int, label: Int)?
     for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       if line.isEmpty { continue }
+      guard line.utf8.count <= Self.maximumLineBytes else {
+        throw .input(
+          "\(line.utf8.count) bytes, line \(index + 1) of \(path), expected at most \(Self.maximumLineBytes)")
+      }
       let fields = Self.fields(of: line)
       guard let columns else {
         let names = fields.map { $0.lowercased() }
         guard let file = names.firstIndex(of: "file"), let label = names.firstIndex(of: "label") else {
-          throw .input("the header \"\(line)\", line 1 of \(path), expected the columns file and label")
+          throw .input("the header \(Quotation(String(line))), line 1 of \(path), expected the columns file and label")
         }
         columns = (file, label)
         continue
