@@ -366,6 +366,7 @@ extension ModelDecoder {
         what: "padding of the weights that is not 0", where: "layer \(name)",
         expected: "zeros beyond \(outputs) outputs and \(inputs) inputs")
     }
+    bytes.source?.release()
     return LinearLayer(layer, matrix)
   }
 

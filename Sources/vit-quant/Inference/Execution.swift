@@ -13,7 +13,7 @@ struct Execution: Sendable {
   var runsOnce = false
 
   /// What is left free of a limit, for images, results and the stacks of threads.
-  private static let reserve = 3 << 19
+  private static let reserve = 1 << 20
 
   /// A session of a model, with as much of its weights in memory as the limit leaves.
   ///
@@ -39,12 +39,13 @@ struct Execution: Sendable {
   ) throws(CommandError) -> (PlanKind, weightBytes: Int?) {
     let least = InferenceSession.minimumWeightBytes(model, threads: threads)
     let useful = max(least, InferenceSession.usefulWeightBytes(threads: threads))
-    if holdsLittle {
-      model.releaseWeights()
-      ResidentMemory.releaseCode()
-    }
+    if holdsLittle { model.releaseWeights() }
+    let loaded = ResidentMemory.current ?? 0
+    if holdsLittle { ResidentMemory.releaseCode() }
     guard let memoryLimit else { return (plan ?? .fast, runsOnce ? useful : nil) }
-    let held = (ResidentMemory.current ?? 0) + Self.reserve
+    let left = ResidentMemory.current ?? 0
+    // About half of the code comes back: what runs the model, or what decodes images and writes results.
+    let held = left + max(0, loaded - left) / 2 + Self.reserve
     func arena(_ plan: PlanKind) -> Int { ForwardPlan(model, kind: plan, workers: threads).arenaByteCount }
     // The fast plan reads each weight once for an image, the lean one once for each group of tokens. With less than a
     // quarter of what is useful, products are too small.
