@@ -13,7 +13,7 @@ struct Execution: Sendable {
   var runsOnce = false
 
   /// What is left free of a limit, for images, results and the stacks of threads.
-  private static let reserve = 1 << 20
+  private static let reserve = 3 << 19
 
   /// A session of a model, with as much of its weights in memory as the limit leaves.
   ///
