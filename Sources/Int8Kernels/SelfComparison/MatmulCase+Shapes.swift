@@ -44,7 +44,8 @@ extension MatmulCase {
 
   /// More inputs than the tables of a kernel hold, and fewer.
   private static let pairs = [(13, 35, 64), (37, 80, 1028), (25, 17, 2056), (14, 40, 8196), (13, 17, 16388)].map {
-    MatmulCase(rows: $0.0, columns: $0.1, k: $0.2, values: .pairs, seed: UInt64($0.2))
+    rows, columns, k in
+    MatmulCase(rows: rows, columns: columns, k: k, values: .pairs, seed: UInt64(k))
   }
 
   private static let edges: [MatmulCase] = [MatmulCase.Values.extreme, .zero].flatMap { values in
