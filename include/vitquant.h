@@ -84,9 +84,19 @@ typedef struct vitquant_model vitquant_model;
 
 /*
  * Maps the model file at a path, in UTF-8: nothing is copied, and pages are read when they are first used. While the
- * model exists the file must not be shortened; it may be replaced by another (renamed) or deleted.
+ * model exists the file must not be shortened, unless vitquant_guard_files was called; it may be replaced by another
+ * (renamed) or deleted.
  */
 vitquant_status vitquant_model_open_file(const char *path, vitquant_model **model, vitquant_error *error);
+
+/*
+ * Without it, a process that reads a part of a mapped file which is no longer there gets SIGBUS and ends. Afterwards,
+ * for model files that are opened from then on, opening or running the model fails with VITQUANT_ERROR_READ instead.
+ *
+ * Installs a handler for SIGBUS, once in a process; a fault anywhere else goes to the handler that was there before. For
+ * programs, not for libraries. On other systems than Linux it does nothing.
+ */
+void vitquant_guard_files(void);
 
 /*
  * A model whose file lies in memory, read in place.

@@ -34,7 +34,8 @@ public struct Comparison: Sendable, Equatable {
       noise += error * error
       power += value * value
       product += exact * value
-      maximumError = max(maximumError, error.magnitude)
+      // `max` would pass over a NaN.
+      maximumError = error.isNaN ? .nan : max(maximumError, error.magnitude)
     }
     count += reference.count
   }
@@ -52,15 +53,21 @@ public struct Comparison: Sendable, Equatable {
   public static let sqnrLimit = 200.0
 
   /// Signal to quantization noise ratio in decibels, `10 log10(sum reference^2 / sum (reference - got)^2)`, held
-  /// within plus and minus `sqnrLimit`.
+  /// within plus and minus `sqnrLimit`; NaN when a value is NaN or infinite.
   public var sqnr: Double {
+    guard isFinite else { return .nan }
     guard noise > 0 else { return Self.sqnrLimit }
     guard signal > 0 else { return -Self.sqnrLimit }
     return min(max(10 * (signal / noise).logarithm / 10.0.logarithm, -Self.sqnrLimit), Self.sqnrLimit)
   }
 
-  /// `sum reference * got / sqrt(sum reference^2 * sum got^2)`, -1 to 1; 1 when both are zero throughout.
+  /// Whether all values were finite: squares of single-precision numbers cannot overflow a sum in double precision.
+  private var isFinite: Bool { signal.isFinite && power.isFinite }
+
+  /// `sum reference * got / sqrt(sum reference^2 * sum got^2)`, -1 to 1; 1 when both are zero throughout; NaN when a
+  /// value is NaN or infinite.
   public var cosine: Double {
+    guard isFinite else { return .nan }
     guard signal > 0, power > 0 else { return signal == power ? 1 : 0 }
     // Two roots rather than one of a product, which could overflow.
     return min(max(product / (signal.squareRoot() * power.squareRoot()), -1), 1)

@@ -28,6 +28,7 @@ struct Failure: Error {
     case .memory: self.init(VITQUANT_ERROR_MEMORY, error.description)
     case .weightBytes: self.init(VITQUANT_ERROR_LIMIT, error.description)
     case .pixelCount, .arenaBytes, .arenaAlignment: self.init(VITQUANT_ERROR_ARGUMENT, error.description)
+    case .modelShortened, .notFinite: self.init(VITQUANT_ERROR_READ, error.description)
     }
   }
 }

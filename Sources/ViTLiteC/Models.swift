@@ -35,6 +35,9 @@ public func modelOpenFile(
   }
 }
 
+@_cdecl("vitquant_guard_files")
+public func guardFiles() { MappedFileGuard.install() }
+
 @_cdecl("vitquant_model_open_memory")
 public func modelOpenMemory(
   bytes: UnsafeRawPointer?, size: Int, handle: UnsafeMutablePointer<OpaquePointer?>?,

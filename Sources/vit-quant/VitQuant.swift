@@ -4,8 +4,7 @@ import LibC
   static let version = "0.1.0"
 
   static func main() {
-    // When the reader of a pipe ends (`| head`), `write` gives an error; the signal would end this process.
-    signal(SIGPIPE, SIG_IGN)
+    Signals.install()
     do throws(CommandError) {
       try run(Array(CommandLine.arguments.dropFirst()))
     } catch {

@@ -70,11 +70,13 @@ struct BlockCalibration {
         progress(work.progress(phase, blocks: index, part: part))
       }
       let folded = model.foldedBlock(index)
+      if let layer = folded.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
       let observed = try observing.run(folded, at: index, parts: [0..<samples.count]) {
         report(.observing, Double($0) / count)
       }
       report(.smoothing, 0)
       let block = folded.smoothed(observed[0], options: options)
+      if let layer = block.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
       let halves = try measuring.run(block, at: index, parts: samples.halves) { report(.measuring, Double($0) / count) }
       if work.searchesClipping { report(.clipping, 0) }
       let factors = clippingFactors(block, halves)

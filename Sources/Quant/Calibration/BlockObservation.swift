@@ -59,6 +59,8 @@ struct BlockObservation: Sendable, ActivationTap {
   private(set) var residual = MagnitudeObserver()
   /// The same where the residual stream leaves the block.
   private(set) var leaving = MagnitudeObserver()
+  /// Where a layer read or gave a NaN or an infinity first: `the input of blk.0.attn_qkv`; nil when all was finite.
+  private(set) var notFinite: String?
 
   /// - Parameter sampler: of this image's rows; it must not depend on other images.
   init(_ configuration: ModelConfiguration, _ scope: ObservationScope, sampler: RowSampler = RowSampler()) {
@@ -73,6 +75,7 @@ struct BlockObservation: Sendable, ActivationTap {
     for layer in BlockLayer.allCases { rows[layer] += other.rows[layer] }
     residual.merge(other.residual)
     leaving.merge(other.leaving)
+    notFinite = notFinite ?? other.notFinite
   }
 
   /// Makes room for the rows of some of `total` images, so that they are not moved as they become more.
@@ -90,6 +93,7 @@ struct BlockObservation: Sendable, ActivationTap {
   }
 
   mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
+    if notFinite == nil { notFinite = site.nameUnlessFinite(values, block: block) }
     switch site {
     case .residual, .residualMiddle: residual.observe(values)
     case .input(let layer): observeInput(layer, values, rows: rows, columns: columns)

@@ -58,6 +58,6 @@ extension SampleSet {
       }
     }
     return PixelMapping(
-      scale: zip(low, high).map { max($1 - $0, 1e-6) / 255 }, offset: low.map { $0.isFinite ? $0 : 0 })
+      scale: zip(low, high).map { max($1 / 255 - $0 / 255, 1e-6 / 255) }, offset: low.map { $0.isFinite ? $0 : 0 })
   }
 }

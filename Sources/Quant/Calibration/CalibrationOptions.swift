@@ -51,6 +51,8 @@ public enum CalibrationError: Error, Equatable, Sendable {
   case sampleShape(found: [Int], expected: [Int])
   /// A value that is NaN or infinite, in a sample or in an activation of the model for it.
   case notFinite(what: String, sample: String)
+  /// A layer whose numbers leave single precision when norms, scales and smoothing are taken into them.
+  case tooLarge(layer: String)
   case overflow(layer: String, bound: Int64)
   case unknownLayer(String, layers: [String])
   case unreachable(target: Double, best: Double)
@@ -65,6 +67,9 @@ extension CalibrationError: CustomStringConvertible {
     case .sampleShape(let found, let expected):
       "samples of \(Self.shape(found)), expected \(Self.shape(expected)) (channels x height x width)"
     case .notFinite(let what, let sample): "NaN or infinity in \(what), sample \(sample), expected finite values"
+    case .tooLarge(let layer):
+      "numbers beyond single precision in layer \(layer), with the norms and scales beside it, expected smaller weights "
+        + "and gains"
     case .overflow(let layer, let bound):
       "an integer that can reach \(bound), layer \(layer), expected at most \(Int32.max): the weights are too large"
     case .unknownLayer(let name, let layers):

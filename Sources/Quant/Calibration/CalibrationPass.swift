@@ -94,8 +94,8 @@ struct CalibrationPass {
       return observation
     } consume: { (offset, observation) throws(CalibrationError) in
       let sample = part.lowerBound + offset
-      try check(observation.residual, sample)
-      try check(observation.leaving, sample)
+      try check(observation.notFinite, sample)
+      try check(observation.leaving.isFinite ? nil : "the tokens leaving \(ModelKey.block(index))", sample)
       self.samplers[sample] = observation.sampler
       total.merge(observation)
       progress(sample + 1)
@@ -116,16 +116,17 @@ struct CalibrationPass {
       _ = reference.readOut(workspace, [], &observation)
       return observation
     } consume: { (index, observation) throws(CalibrationError) in
-      try check(observation.residual, index)
+      try check(observation.notFinite, index)
       total.merge(observation)
       return true
     }
     return total
   }
 
-  private func check(_ residual: MagnitudeObserver, _ sample: Int) throws(CalibrationError) {
-    guard residual.isFinite else {
-      throw .notFinite(what: "the float model's activations", sample: samples.names[sample])
+  /// - Parameter place: where a value was not finite; nil when all were.
+  private func check(_ place: String?, _ sample: Int) throws(CalibrationError) {
+    if let place {
+      throw .notFinite(what: "the float model's activations, \(place)", sample: samples.names[sample])
     }
   }
 }
@@ -146,6 +147,8 @@ struct ReadoutObservation: Sendable, ActivationTap {
   /// Largest magnitude of the residual stream that leaves the last block.
   private(set) var residual = MagnitudeObserver()
   private(set) var headInput = HistogramObserver()
+  /// Where a value was NaN or infinite first; nil when all were finite.
+  private(set) var notFinite: String?
   private let counting: Bool
 
   init(_ scope: ObservationScope) {
@@ -158,6 +161,7 @@ struct ReadoutObservation: Sendable, ActivationTap {
   }
 
   mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
+    if notFinite == nil { notFinite = site.nameUnlessFinite(values, block: block) }
     switch site {
     case .finalNormInput: residual.observe(values)
     case .headInput: headInput.observe(values, counting: counting)

@@ -11,7 +11,7 @@ struct LinearQuantizer {
   var shifts = Self.validShifts
   var threads = 1
 
-  static let validShifts = 0...62
+  static let validShifts = LinearLayer.validShifts(isWide: false)
 
   /// Quantizes the weights with a symmetric scale for each output. The scale is exactly `multiplier / 2^shift`, so that
   /// only the rounding and clipping of the weights change the result, not the multiplier.
@@ -82,7 +82,9 @@ struct LinearQuantizer {
   ///
   /// - Parameter keepsWeights: false where only the bounds are needed.
   func quantizeWide(_ layer: FloatLinear, keepsWeights: Bool = true) -> RoundedLinear {
-    var rounded = quantize(layer)
+    var narrow = self
+    if shifts == Self.validShifts { narrow.shifts = LinearLayer.validShifts(isWide: true) }
+    var rounded = narrow.quantize(layer)
     var wide = rounded.layer
     let (outputs, inputs) = (layer.outputs, layer.inputs)
     let steps = steps(wide.multiplier, shift: Int(wide.shift))
@@ -206,9 +208,9 @@ struct LinearQuantizer {
 
   static func power(_ exponent: Int) -> Double { Double(sign: .plus, exponent: exponent, significand: 1) }
 
-  /// The nearest int32.
+  /// The nearest integer within 30 bits and a sign; 0 for NaN.
   static func integer(_ value: Double) -> Int32 {
-    Int32(min(max(value.rounded(), -0x1p30), 0x1p30))
+    value.isNaN ? 0 : Int32(min(max(value.rounded(), -0x1p30), 0x1p30))
   }
 }
 

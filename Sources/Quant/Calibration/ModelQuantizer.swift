@@ -15,6 +15,9 @@ struct ModelQuantizer {
 
   /// The model with all layers at 8 bits and, in the same units, with all of them wide; see `CalibratedBlocks.wide`.
   func quantize() throws(CalibrationError) -> (narrow: QuantizedModel, wide: QuantizedModel) {
+    guard mapping.isFinite(with: model.patchEmbedding) else {
+      throw .tooLarge(layer: LayerName.patchEmbedding.description)
+    }
     let largest = largestResidualFractionBits()
     // Wide layers come first, because that is quick and gives the bounds of the layers' outputs.
     var wide = quantize(residualFractionBits: largest, isWide: true)
@@ -144,6 +147,16 @@ struct ModelQuantizer {
     guard largest.isFinite, largest > 0 else { return 0 }
     let levels = Double(largest) / unit / BlockQuantizer.seenLevel
     return levels <= 1 ? 0 : Int32(min(Int(levels.exponent) + 1, 24))
+  }
+}
+
+extension PixelMapping {
+  /// Whether the weights are finite when they are multiplied by the pixels' scale.
+  fileprivate func isFinite(with embedding: FloatLinear) -> Bool {
+    let perChannel = embedding.inputs / max(scale.count, 1)
+    return embedding.weight.indices.allSatisfy { index in
+      (embedding.weight[index] * scale[index % embedding.inputs / perChannel]).isFinite
+    }
   }
 }
 

@@ -35,13 +35,14 @@ struct RoundedLinear: Sendable {
 
   /// The layer with outputs in units of `2^exponent` times the present ones.
   func rescaled(by exponent: Int) -> RoundedLinear {
-    guard exponent != 0 else { return self }
+    let largest = LinearLayer.validShifts(isWide: wideReach != nil).upperBound
+    guard exponent != 0 || layer.shift > Int32(largest) else { return self }
     var result = self
     if hasScale {
       let shift = Int(layer.shift) + exponent
-      result.layer.shift = Int32(min(shift, LinearQuantizer.validShifts.upperBound))
+      result.layer.shift = Int32(min(shift, largest))
       // Beyond the largest shift all products are far below half a unit, whatever the multipliers.
-      let excess = min(max(shift - LinearQuantizer.validShifts.upperBound, 0), 30)
+      let excess = min(max(shift - largest, 0), 30)
       if excess > 0 { result.layer.multiplier = layer.multiplier.map { $0 > 0 ? max($0 >> excess, 1) : 0 } }
       let factor = LinearQuantizer.power(-exponent)
       result.reach = reach.map { $0 * factor }

@@ -50,6 +50,7 @@ package final class DriftMeter: Sendable {
     let configuration = reference.configuration
     let values = sample.values(preprocessing: preprocessing, channels: configuration.channels)
     let trace = FloatTrace(reference, values: values, workspace: worker.workspace)
+    if let what = trace.output.firstNotFinite { throw .notFinite(what: what) }
     let probe = LayerProbe(model, basis, trace)
     let output = try worker.session.run(model.pixels(of: sample), probe: probe)
     probe.finished(output)
@@ -60,6 +61,7 @@ package final class DriftMeter: Sendable {
       quantized: ModelOutputs(
         logits: output.dequantizedLogits, hiddenStates: [], finalTokens: output.lastHiddenState),
       label: label)
+    (drift.inputs, drift.clippedInputs) = (sample.count, model.clippedValues(of: sample))
     drift.digest = SampleDigest.of(sample)
     drift.values.add(values, width: configuration.imageWidth, mapping: model.pixelMapping)
     if trace.output.logits == nil { drift.embeddings = embeddings(trace, output, probe) }
@@ -90,6 +92,7 @@ package final class DriftMeter: Sendable {
   ) throws(InferenceError) -> AloneImage {
     let values = sample.values(preprocessing: preprocessing, channels: reference.configuration.channels)
     let trace = FloatTrace(reference, values: values, workspace: worker.workspace)
+    if let what = trace.output.firstNotFinite { throw .notFinite(what: what) }
     let probe = AloneProbe(model, basis, trace, measuresOutput ? reference : nil, workspace: worker.workspace)
     let output = try worker.session.run(model.pixels(of: sample), probe: probe)
     probe.finished(output)

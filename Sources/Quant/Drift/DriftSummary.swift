@@ -37,6 +37,9 @@ package struct DriftSummary: Sendable {
   private var cosine = Mean()
   private var divergence = Mean()
   private var tokens = (sqnr: Mean(), cosine: Mean())
+  /// Values of all inputs, and those that were clipped.
+  private var inputs = 0
+  private var clipped = 0
   /// Images with logits.
   package private(set) var compared = 0
   private var referenceHits = Hits()
@@ -56,6 +59,8 @@ package struct DriftSummary: Sendable {
   /// Adds an image.
   /// - Parameter name: what to call it in lists.
   package mutating func add(_ image: ImageDrift, name: String) {
+    inputs += image.inputs
+    clipped += image.clippedInputs
     precondition(image.layers.count == layers.count, "an image of models of these points")
     for index in layers.indices { layers[index].add(image.layers[index]) }
     if let comparison = image.tokens {
@@ -141,6 +146,9 @@ extension DriftSummary {
   package var agreement: Double? {
     compared > 0 ? Double(compared - disagreements.count) / Double(compared) : nil
   }
+
+  /// Share of the inputs' values that no pixel of the int8 model has, 0 to 1.
+  package var clippedInputs: Double? { inputs > 0 ? Double(clipped) / Double(inputs) : nil }
 
   /// Wilson's 95% interval of the agreement.
   package var agreementInterval: ClosedRange<Double>? {

@@ -69,6 +69,9 @@ package struct ImageDrift: Sendable {
   package var digest: UInt64 = 0
   /// Of the values that the float model reads.
   package var values = ImageStatistics()
+  /// Values of the input, and those beyond what pixels of the int8 model can have.
+  package var inputs = 0
+  package var clippedInputs = 0
 
   /// Compares what two models gave for one image.
   /// - Precondition: both models have the same dimensions.

@@ -2,123 +2,176 @@ import Int8Kernels
 import LibC
 import ViTLite
 
-/// A file that appears whole or not at all: written beside its place, flushed, and renamed over it by `commit`.
+/// A file that appears whole or not at all: written beside its place, flushed, and put there by `commit`, with the
+/// permissions of the file that it replaces.
 ///
 /// Where the file system can (`O_TMPFILE` on Linux) the file has no name until then, so that nothing is left behind
-/// even by a killed process. Without `commit` nothing happens to what was there before. A path that is not a regular
-/// file, such as `/dev/stdout`, is written in place.
+/// even by a killed process. Without `commit` nothing happens to what was there before. A symbolic link stays one: its
+/// target is written. What is no regular file, such as a pipe or `/dev/stdout`, is written in place.
 package struct AtomicFile: ~Copyable {
   private enum Placement {
     /// The open file has no name.
     case unnamed
-    /// The open file has this name.
-    case temporary(String)
+    /// The open file has this name in the folder.
+    case temporary(String, UnfinishedFiles.Entry)
     /// The open file is the target.
     case inPlace
+    /// The file has its name.
     case finished
   }
 
   package let path: String
-  /// Bytes written so far.
+  /// Bytes written by `append` so far.
   package private(set) var count = 0
+  private let calls: FileCalls
   private let descriptor: Int32
+  /// The descriptor of the target's folder, and its name there; nil for a file that is written in place.
+  private let target: (folder: Int32, name: String)?
   private var placement: Placement
 
-  package init(path: String) throws(FileError) {
-    (descriptor, placement) = try Self.create(path)
+  package init(path: String) throws(FileError) { try self.init(path: path, calls: .system) }
+
+  /// - Parameter calls: the system's, or those of a test.
+  package init(path: String, calls: FileCalls) throws(FileError) {
+    (descriptor, target, placement) = try Self.create(path, calls)
     self.path = path
+    self.calls = calls
   }
 
-  private static func create(_ path: String) throws(FileError) -> (descriptor: Int32, placement: Placement) {
-    var status = stat()
-    if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      guard status.st_mode & S_IFMT != S_IFDIR else {
-        throw FileError(message: "cannot write over a directory, expected a file's name", path: path)
-      }
-      let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
-      guard descriptor >= 0 else { throw FileError(failed: "open for writing", path: path) }
-      return (descriptor, .inPlace)
+  private static func create(
+    _ path: String, _ calls: FileCalls
+  ) throws(FileError) -> (descriptor: Int32, target: (folder: Int32, name: String)?, placement: Placement) {
+    let descriptor: Int32
+    switch try OutputPlace(path: path) {
+    case .descriptor(let open): descriptor = calls.perform(.duplicate) { fcntl(open, F_DUPFD_CLOEXEC, 0) }
+    case .special(let special):
+      descriptor = calls.perform(.openInPlace) { unsafe open(special, O_WRONLY | O_CLOEXEC) }
+    case .file(let folder, let name):
+      let file = try TemporaryFile(folder: folder, name: name, path: path, calls: calls)
+      return (file.descriptor, (file.folder, name), file.entry.map { .temporary(file.name, $0) } ?? .unnamed)
     }
-    #if os(Linux)
-      // O_TMPFILE, a macro that Swift does not import: O_DIRECTORY and this bit, the same on x86-64 and arm64.
-      let unnamed = unsafe open(folder(of: path), O_RDWR | O_CLOEXEC | O_DIRECTORY | 0o20000000, 0o666)
-      if unnamed >= 0 { return (unnamed, .unnamed) }
-    #endif
-    let name = temporaryName(for: path)
-    let descriptor = unsafe open(name, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0o666)
-    guard descriptor >= 0 else { throw FileError(failed: "create", path: path) }
-    return (descriptor, .temporary(name))
+    guard descriptor >= 0 else { throw FileError(failed: "open for writing", path: path) }
+    return (descriptor, nil, .inPlace)
+  }
+
+  /// A file without a name in the folder for temporary files, `TMPDIR` or `/tmp`, that goes away with this object.
+  static func scratch() throws(FileError) -> AtomicFile {
+    var folder = "/tmp"
+    if let named = unsafe getenv("TMPDIR"), unsafe named[0] != 0 { folder = unsafe String(cString: named) }
+    return try AtomicFile(path: "\(folder)/vit-quant-\(getpid())")
   }
 
   deinit {
-    if case .finished = placement { return }
-    close(descriptor)
-    if case .temporary(let name) = placement { unsafe unlink(name) }
-  }
-
-  private static func folder(of path: String) -> String {
-    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-    return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
-  }
-
-  private static func temporaryName(for path: String) -> String {
-    let suffix = String(UInt32.random(in: 0...UInt32.max), radix: 36)
-    return "\(path).tmp-\(getpid())-\(suffix)"
-  }
-
-  /// Writes bytes after those written so far.
-  package mutating func append(_ bytes: RawSpan) throws(FileError) {
-    let written = unsafe bytes.withUnsafeBytes { source in
-      var written = 0
-      while written < source.count {
-        let rest = unsafe UnsafeRawBufferPointer(rebasing: source[written...])
-        let step = unsafe write(descriptor, rest.baseAddress, rest.count)
-        if step < 0, errno == EINTR { continue }
-        guard step > 0 else { break }
-        written += step
+    if let target, case .temporary(let name, let entry) = placement {
+      UnfinishedFiles.change {
+        _ = calls.perform(.unlink) { unsafe unlinkat(target.folder, name, 0) }
+        UnfinishedFiles.remove(entry)
       }
-      return written
     }
+    _ = calls.perform(.close) { close(descriptor) }
+    if let target { _ = calls.perform(.close) { close(target.folder) } }
+  }
+
+  /// Writes bytes after those that were appended so far.
+  package mutating func append(_ bytes: RawSpan) throws(FileError) {
+    let written = unsafe bytes.withUnsafeBytes { unsafe calls.write($0, to: descriptor, at: isInPlace ? nil : count) }
     count += written
     guard written == bytes.byteCount else { throw FileError(failed: "write", path: path) }
   }
 
-  /// Writes bytes after those written so far.
+  /// Writes bytes after those that were appended so far.
   package mutating func append(_ bytes: [UInt8]) throws(FileError) {
     try unsafe append(bytes.span.bytes)
   }
 
-  /// Whether the path is no regular file, so that what is written is there at once.
-  var isInPlace: Bool {
-    if case .inPlace = placement { true } else { false }
+  /// Writes bytes anywhere in the file.
+  /// - Precondition: the file is not written in place.
+  func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
+    precondition(!isInPlace, "a pipe has no offsets")
+    let written = unsafe bytes.withUnsafeBytes { unsafe calls.write($0, to: descriptor, at: offset) }
+    guard written == bytes.count else { throw FileError(failed: "write", path: path) }
   }
+
+  /// Bytes that were written.
+  /// - Precondition: the file is not written in place.
+  func read(_ count: Int, at offset: Int) throws(FileError) -> [UInt8] {
+    precondition(!isInPlace, "a pipe has no offsets")
+    var bytes = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let step = unsafe bytes.withUnsafeMutableBytes { target in
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[done...])
+        return calls.perform(.read) { unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done)) }
+      }
+      guard step > 0 else { throw FileError(failed: "read back", path: path) }
+      done += step
+    }
+    return bytes
+  }
+
+  /// Cuts the file, or fills it with zeros, to a length.
+  func resize(to length: Int) throws(FileError) {
+    guard calls.perform(.resize, { ftruncate(descriptor, off_t(length)) }) == 0 else {
+      throw FileError(failed: "resize", path: path)
+    }
+  }
+
+  /// Whether the path is no regular file, so that what is written is there at once.
+  var isInPlace: Bool { target == nil }
 
   /// What was written so far, to be checked before it is committed; not for a file that is written in place.
   func mapped() throws(FileError) -> MappedFile { try MappedFile(descriptor: descriptor, path: path) }
 
-  /// Flushes the file to the device and gives it its name, replacing what had it.
+  /// Flushes the file to the device and gives it its name, replacing what had it; then flushes the folder.
+  ///
+  /// - Throws: also when a mapped file became shorter while it was read, because what was written may come from it.
   package consuming func commit() throws(FileError) {
-    if case .inPlace = placement { return }
-    guard fsync(descriptor) == 0 else { throw FileError(failed: "flush", path: path) }
-    #if os(Linux)
-      if case .unnamed = placement {
-        let name = Self.temporaryName(for: path)
-        // Linking needs a free name, and only renaming replaces: the name in between lives for two system calls.
-        guard unsafe linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else {
-          throw FileError(failed: "name", path: path)
-        }
-        placement = .temporary(name)
-      }
-    #endif
-    guard case .temporary(let name) = placement else { return }
-    guard unsafe rename(name, path) == 0 else { throw FileError(failed: "replace", path: path) }
-    placement = .finished
-    close(descriptor)
+    if let shortened = MappedFileGuard.shortenedFile { throw shortened }
+    guard let target else { return }
+    guard calls.perform(.flush, { fsync(descriptor) }) == 0 else { throw FileError(failed: "flush", path: path) }
+    // Within it no signal ends the process.
+    let code = UnfinishedFiles.change { place(as: target.name, in: target.folder) }
+    if let code { throw FileError(failed: "replace", code: code, path: path) }
+    let flushed = calls.perform(.flushFolder) { fsync(target.folder) }
+    // Some file systems flush no folders, and a folder that may be searched but not read cannot be flushed.
+    guard flushed == 0 || [EINVAL, EBADF, ENOTSUP].contains(errno) else {
+      throw FileError(failed: "flush the folder", path: path)
+    }
   }
 
+  /// - Returns: nil, or the system's error number.
+  private mutating func place(as name: String, in folder: Int32) -> Int32? {
+    #if os(Linux)
+      if case .unnamed = placement {
+        // A name that is free is taken in one step.
+        if link(as: name, in: folder) {
+          placement = .finished
+          return nil
+        }
+        guard errno == EEXIST else { return errno }
+        // Linking needs a free name, and only renaming replaces.
+        let temporary = TemporaryFile.claimName(for: name, in: folder, calls) { link(as: $0, in: folder) }
+        guard let temporary else { return errno }
+        placement = .temporary(temporary, UnfinishedFiles.add(folder: folder, name: temporary))
+      }
+    #endif
+    guard case .temporary(let temporary, let entry) = placement else { return nil }
+    guard calls.perform(.rename, { unsafe renameat(folder, temporary, folder, name) }) == 0 else { return errno }
+    UnfinishedFiles.remove(entry)
+    placement = .finished
+    return nil
+  }
+
+  #if os(Linux)
+    private func link(as name: String, in folder: Int32) -> Bool {
+      let source = "/proc/self/fd/\(descriptor)"
+      return calls.perform(.link) { unsafe linkat(AT_FDCWD, source, folder, name, AT_SYMLINK_FOLLOW) } == 0
+    }
+  #endif
+
   /// Writes a whole file.
-  package static func save(_ bytes: [UInt8], to path: String) throws(FileError) {
-    var file = try AtomicFile(path: path)
+  package static func save(_ bytes: [UInt8], to path: String, calls: FileCalls = .system) throws(FileError) {
+    var file = try AtomicFile(path: path, calls: calls)
     try file.append(bytes)
     try file.commit()
   }

@@ -28,9 +28,9 @@ package struct SafetensorsWriter: ~Copyable {
   private let expectedSize: Int
 
   package init(path: String, tensors: [SafetensorsDeclaration]) throws(SafetensorsError) {
-    let (header, size) = Self.header(tensors)
-    expectedSize = header.count + size
-    file = try Self.create(path, beginningWith: header)
+    let layout = SafetensorsLayout(tensors)
+    expectedSize = layout.count
+    file = try Self.create(path, beginningWith: layout.header)
   }
 
   private static func create(
@@ -41,25 +41,6 @@ package struct SafetensorsWriter: ~Copyable {
       try file.append(header)
       return file
     } catch { throw .file(error) }
-  }
-
-  /// Length and JSON of the header, and the size of the data that follow it.
-  private static func header(_ tensors: [SafetensorsDeclaration]) -> (bytes: [UInt8], dataSize: Int) {
-    var members: [JSON.Member] = []
-    var offset = 0
-    for tensor in tensors {
-      let end = offset + tensor.byteCount
-      let entry: JSON = [
-        "dtype": .string(tensor.type.rawValue), "shape": .array(tensor.shape.map { .integer($0) }),
-        "data_offsets": [.integer(offset), .integer(end)],
-      ]
-      members.append(JSON.Member(key: tensor.name, value: entry))
-      offset = end
-    }
-    var text = Array(JSON.object(members).serialized().utf8)
-    // Spaces at the end make the data begin at a multiple of 8, as the format's own writer does.
-    while !text.count.isMultiple(of: 8) { text.append(UInt8(ascii: " ")) }
-    return (LittleEndian.bytes(of: [UInt64(text.count)]) + text, offset)
   }
 
   /// Appends bytes of the tensors' data.

@@ -94,7 +94,8 @@ enum FloatRows {
     }
     var square = squares.sum()
     for index in whole..<count { unsafe square += (x[index] - mean) * (x[index] - mean) }
-    let factor = 1 / (square / Float(count) + epsilon).squareRoot()
+    // The sum of squares can overflow where the values do not; then nothing of the row can be said.
+    let factor = square.isFinite ? 1 / (square / Float(count) + epsilon).squareRoot() : .nan
 
     for index in stride(from: 0, to: whole, by: 16) {
       unsafe store((load(x + index) - mean) * factor * load(gain + index) + load(bias + index), y + index)

@@ -28,13 +28,19 @@ extension QuantizedModel {
   ///   load, and nothing was written then.
   @discardableResult
   public func write(to path: String) throws(IntegerModelError) -> IntegerModel {
-    let encoded = encoded()
-    var file: AtomicFile
+    let file: AtomicFile
     do throws(FileError) { file = try AtomicFile(path: path) } catch { throw .file(error) }
+    let written = try write(to: file)
+    let model = written.model
+    try written.commit()
+    return model
+  }
+
+  /// The same in two steps: the file is written and checked, but not yet in its place.
+  package func write(to file: consuming AtomicFile) throws(IntegerModelError) -> WrittenModel {
+    let encoded = encoded()
     guard !file.isInPlace else {
-      let model = try IntegerModel(encoded.serialized())
-      do throws(FileError) { try encoded.append(to: &file) } catch { throw .file(error) }
-      return model
+      return WrittenModel(model: try IntegerModel(encoded.serialized()), file: file, rest: encoded)
     }
     let mapped: MappedFile
     do throws(FileError) {
@@ -43,12 +49,34 @@ extension QuantizedModel {
     } catch { throw .file(error) }
     let model = try IntegerModel(mapping: mapped)
     try model.verify()
-    do throws(FileError) { try file.commit() } catch { throw .file(error) }
-    return model
+    return WrittenModel(model: model, file: file, rest: nil)
   }
 
   /// The bytes of the model file.
   package var bytes: [UInt8] { encoded().serialized() }
+}
+
+/// A model file that is complete and was loaded by the runtime's reader, but is not yet in its place.
+package struct WrittenModel: ~Copyable {
+  /// The model, ready to run.
+  package let model: IntegerModel
+  private var file: AtomicFile
+  /// What is still to be written, where a file is written in place.
+  private let rest: GGUFWriter?
+
+  fileprivate init(model: IntegerModel, file: consuming AtomicFile, rest: GGUFWriter?) {
+    self.model = model
+    self.file = file
+    self.rest = rest
+  }
+
+  /// Puts the file in its place.
+  package consuming func commit() throws(IntegerModelError) {
+    do throws(FileError) {
+      try rest?.append(to: &file)
+      try file.commit()
+    } catch { throw .file(error) }
+  }
 }
 
 /// Writes the parts of a model under their names.

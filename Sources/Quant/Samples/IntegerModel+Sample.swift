@@ -9,4 +9,12 @@ extension IntegerModel {
     case .pixels(let pixels): self.pixels(ofPreprocessed: pixels)
     }
   }
+
+  /// How many of a sample's values are beyond what the model's pixels can have, and become the nearest pixels.
+  public func clippedValues(of sample: Sample) -> Int {
+    switch sample {
+    case .values(let values): clippedCount(ofValues: values)
+    case .pixels(let pixels): clippedCount(ofPreprocessed: pixels)
+    }
+  }
 }

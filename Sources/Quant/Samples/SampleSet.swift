@@ -32,6 +32,14 @@ public enum Sample: Sendable, Equatable {
   /// Values that are normalised already.
   case values([Float])
 
+  /// Values or pixels of the image.
+  package var count: Int {
+    switch self {
+    case .pixels(let pixels): pixels.count
+    case .values(let values): values.count
+    }
+  }
+
   /// The values that a float model reads: pixels are scaled and normalised, values are as they are.
   ///
   /// - Parameter preprocessing: of the model, with mean and deviation for each channel; without it pixels are only

@@ -12,12 +12,15 @@ package struct PixelMapping: Sendable, Equatable {
   }
 
   /// Whether every value is within half a step of a pixel's range.
-  package func covers(_ values: [Float]) -> Bool {
+  package func covers(_ values: [Float]) -> Bool { clippedCount(values) == 0 }
+
+  /// How many values are beyond half a step of a pixel's range, and become its ends; NaN is one of them.
+  package func clippedCount(_ values: [Float]) -> Int {
     let plane = values.count / max(scale.count, 1)
-    return values.indices.allSatisfy { index in
+    return values.indices.count { index in
       let channel = min(index / max(plane, 1), scale.count - 1)
       let pixel = (values[index] - offset[channel]) / scale[channel]
-      return pixel >= -0.5 && pixel <= 255.5
+      return !(pixel >= -0.5 && pixel <= 255.5)
     }
   }
 
@@ -37,9 +40,22 @@ extension IntegerModel {
   /// values beyond what its preprocessing gives.
   /// - Parameter pixels: `channels x height x width`.
   package func pixels(ofPreprocessed pixels: [UInt8]) -> [UInt8] {
-    guard let preprocessing else { return pixels }
+    foreignValues(of: pixels).map { pixelMapping.pixels(fromValues: $0) } ?? pixels
+  }
+
+  /// The values of preprocessed pixels for a model whose own pixels mean something else; nil where they mean the same.
+  private func foreignValues(of pixels: [UInt8]) -> [Float]? {
+    guard let preprocessing else { return nil }
     let normalization = PixelNormalization(preprocessing, channels: configuration.channels)
-    return normalization.mapping == pixelMapping
-      ? pixels : pixelMapping.pixels(fromValues: normalization.values(of: pixels))
+    return normalization.mapping == pixelMapping ? nil : normalization.values(of: pixels)
+  }
+
+  /// How many of an input's values are beyond what the model's pixels can have.
+  /// - Parameter values: `channels x height x width`, normalised.
+  package func clippedCount(ofValues values: [Float]) -> Int { pixelMapping.clippedCount(values) }
+
+  /// The same of pixels that went through the preprocessing: 0, unless the model was calibrated on other values.
+  package func clippedCount(ofPreprocessed pixels: [UInt8]) -> Int {
+    foreignValues(of: pixels).map { pixelMapping.clippedCount($0) } ?? 0
   }
 }

@@ -14,6 +14,10 @@ public enum InferenceError: Error, Equatable, Sendable {
   case arenaBytes(found: Int, expected: Int)
   /// Lent memory that does not begin at a multiple of `expected`; `found` is the remainder.
   case arenaAlignment(found: Int, expected: Int)
+  /// The model's file became shorter while it was read, so that there is no result; see `MappedFileGuard`.
+  case modelShortened
+  /// A float model that gives NaN or infinity.
+  case notFinite(what: String)
 }
 
 extension InferenceError: CustomStringConvertible {
@@ -30,6 +34,11 @@ extension InferenceError: CustomStringConvertible {
     case .arenaBytes(let found, let expected): "an arena of \(found) bytes, expected at least \(expected)"
     case .arenaAlignment(let found, let expected):
       "an arena \(found) bytes after a multiple of \(expected), expected at a multiple"
+    case .notFinite(let what):
+      "NaN or infinity in \(what), which the float model gives, expected finite values: its weights or the input are too "
+        + "large"
+    case .modelShortened:
+      "the model's file became shorter while it was read, expected one that nothing changes"
     }
   }
 }
@@ -192,6 +201,7 @@ public final class InferenceSession {
     for window in task.windows { window.start() }
     unsafe pool.run(InferenceInput(pixels: Vector(base: base, count: pixels.count), states: states))
     guard !task.windows.contains(where: { $0.hasFailed }) else { throw .weightsUnreadable }
+    guard !model.isShortened else { throw .modelShortened }
   }
 
   /// The result of the last run, until the next one begins.

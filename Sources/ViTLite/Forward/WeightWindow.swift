@@ -10,15 +10,19 @@ package struct WeightSource: Sendable {
   let expect: @Sendable (UnsafeRawBufferPointer) -> Void
   /// Takes all that the mapping has in memory out of it; it is read anew when it is used again.
   let release: @Sendable () -> Void
+  /// Whether a part of the weights was gone when it was read.
+  let isShortened: @Sendable () -> Bool
 
   @unsafe
   package init(
     copy: @escaping @Sendable (UnsafeRawBufferPointer, UnsafeMutableRawPointer) -> Bool,
-    expect: @escaping @Sendable (UnsafeRawBufferPointer) -> Void, release: @escaping @Sendable () -> Void
+    expect: @escaping @Sendable (UnsafeRawBufferPointer) -> Void, release: @escaping @Sendable () -> Void,
+    isShortened: @escaping @Sendable () -> Bool = { false }
   ) {
     unsafe self.copy = copy
     unsafe self.expect = expect
     self.release = release
+    self.isShortened = isShortened
   }
 }
 

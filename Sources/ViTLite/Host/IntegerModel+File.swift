@@ -11,8 +11,9 @@
     package convenience init(mapping file: MappedFile) throws(IntegerModelError) {
       let source = unsafe WeightSource(
         copy: { part, target in unsafe file.copy(part, to: target) }, expect: { part in unsafe file.expect(part) },
-        release: { file.releasePages() })
+        release: { file.releasePages() }, isShortened: { file.isShortened })
       try unsafe self.init(ModelBytes(file.unsafeBytes, keptBy: file, source: source))
+      if file.isShortened { throw .file(MappedFileGuard.error(path: file.path)) }
     }
   }
 #endif

@@ -4,13 +4,15 @@
   /// A regular file mapped into memory, read-only, for as long as this object lives.
   ///
   /// Pages are read when they are first touched. A file that another process shortens while it is mapped makes the
-  /// kernel send SIGBUS on the pages that are gone; writers that replace a file by renaming (`AtomicFile`) never do
-  /// that.
+  /// kernel send SIGBUS on the pages that are gone, see `MappedFileGuard`; writers that replace a file by renaming
+  /// (`AtomicFile`) never do that.
   @safe package final class MappedFile: @unchecked Sendable {
     package let path: String
     /// The whole file.
     private let buffer: UnsafeRawBufferPointer
     private let descriptor: Int32
+    /// Its place in the guard; nil when it is not guarded.
+    private let guardIndex: Int?
 
     /// - Throws: `FileError` when there is no such file, when it cannot be read, or when it is not a regular file.
     package convenience init(path: String) throws(FileError) {
@@ -40,6 +42,7 @@
       self.descriptor = copy
       guard size > 0 else {
         unsafe buffer = UnsafeRawBufferPointer(start: nil, count: 0)
+        guardIndex = nil
         return
       }
       let address = unsafe mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
@@ -47,14 +50,19 @@
         throw FileError(failed: "map", path: path)
       }
       unsafe buffer = UnsafeRawBufferPointer(start: address, count: size)
+      guardIndex = unsafe MappedFileGuard.add(start: address, count: size, path: path)
     }
 
     deinit {
       close(descriptor)
+      if let guardIndex { MappedFileGuard.remove(guardIndex) }
       if let address = unsafe buffer.baseAddress {
         unsafe munmap(UnsafeMutableRawPointer(mutating: address), buffer.count)
       }
     }
+
+    /// Whether a part of the file was gone when it was read, and zeros were read instead.
+    package var isShortened: Bool { guardIndex.map { MappedFileGuard.isShortened($0) } ?? false }
 
     /// Bytes in the file.
     package var count: Int { unsafe buffer.count }
@@ -118,7 +126,9 @@
       guard file.count <= limit else {
         throw FileError(message: "a file of \(file.count) bytes, expected at most \(limit)", path: path)
       }
-      return file.withBytes { $0.copied() }
+      let bytes = file.withBytes { $0.copied() }
+      if file.isShortened { throw MappedFileGuard.error(path: path) }
+      return bytes
     }
   }
 #endif

@@ -208,6 +208,9 @@ public final class IntegerModel: @unchecked Sendable {
   /// Where the weights can be read from again; nil where they are in memory for good.
   var weightSource: WeightSource? { bytes.count == 1 ? bytes[0].source : nil }
 
+  /// Whether a part of a mapped model was gone when it was read; see `MappedFileGuard`.
+  var isShortened: Bool { bytes.contains { $0.source?.isShortened() ?? false } }
+
   /// Takes a mapped model's pages out of memory; they are read again when they are used.
   package func releaseWeights() { weightSource?.release() }
 

@@ -17,6 +17,11 @@ package struct LinearLayer: Sendable {
     source = PanelSource(resident: matrix)
   }
 
+  /// Shifts of the requantization, for writers and readers of model files.
+  package static func validShifts(isWide: Bool) -> ClosedRange<Int> {
+    0...(isWide ? 62 - Int(WideLayer.lowBits) : 62)
+  }
+
   /// The weights of some outputs, from a multiple of 16 on, ready to be multiplied with.
   @inline(__always)
   func panels(_ outputs: Range<Int>) -> PackedMatrix { source.panels(outputs) }

@@ -346,7 +346,7 @@ extension ModelDecoder {
     }
     let byteCount = WeightLayout.byteCount(outputs: outputs, inputs: inputs)
     let isWide = hasTensor("\(name).weight_low")
-    let shift = try integer("\(name).shift", in: 0...(isWide ? 62 - Int(WideLayer.lowBits) : 62))
+    let shift = try integer("\(name).shift", in: LinearLayer.validShifts(isWide: isWide))
     let multiplier = try multipliers("\(name).multiplier", count: columns)
     let columnSum = try int32s("\(name).column_sum", count: columns)
     let bias = try int32s("\(name).bias", count: columns)

@@ -9,15 +9,23 @@ import ViTLite
 /// the peak of this process.
 final class PresetFile {
   let path: String
+  /// So that a signal leaves no file behind.
+  private let entry: UnfinishedFiles.Entry
 
   init(_ preset: Preset, console: Console) throws(CommandError) {
     let folder = Environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
     var template = Array("\(folder)/vit-quant-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&template)
-    guard descriptor >= 0 else {
+    let (descriptor, entry) = UnfinishedFiles.change { () -> (Int32, UnfinishedFiles.Entry?) in
+      let descriptor = mkstemp(&template)
+      guard descriptor >= 0 else { return (-1, nil) }
+      let name = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      return (descriptor, UnfinishedFiles.add(folder: AT_FDCWD, name: name))
+    }
+    guard let entry else {
       throw .input("cannot make a file: \(systemErrorText(errno)), \(folder), expected TMPDIR to name a usable folder")
     }
     _ = close(descriptor)
+    self.entry = entry
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     console.note("making \(preset.rawValue) with random weights")
     let status = try Self.run([
@@ -29,7 +37,10 @@ final class PresetFile {
   }
 
   deinit {
-    unlink(path)
+    UnfinishedFiles.change {
+      unlink(path)
+      UnfinishedFiles.remove(entry)
+    }
   }
 
   /// Runs this program with other arguments and waits for it; its standard output goes nowhere.

@@ -26,8 +26,5 @@ enum CommandError: Error, Equatable {
   }
 
   /// The message on one line, whatever file names it quotes.
-  var line: String {
-    String(
-      String.UnicodeScalarView(message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
-  }
+  var line: String { TerminalText.escaped(message) }
 }

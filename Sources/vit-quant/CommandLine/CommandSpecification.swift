@@ -8,9 +8,14 @@ struct CommandSpecification: Sendable {
     let help: String
     let isRequired: Bool
     let isRepeatable: Bool
+    /// Nil for what is no path.
+    let role: PathRole?
 
-    init(_ name: String, help: String, isRequired: Bool = true, isRepeatable: Bool = false) {
+    init(
+      _ name: String, _ role: PathRole?, help: String, isRequired: Bool = true, isRepeatable: Bool = false
+    ) {
       self.name = name
+      self.role = role
       self.help = help
       self.isRequired = isRequired
       self.isRepeatable = isRepeatable
@@ -65,7 +70,7 @@ enum SharedOptions {
   static let threads = Option<Int>.integer(
     "--threads", in: 1...256, help: "threads to use; as many as there are processors by default")
   static let data = Option<String>.path(
-    "--data", "DATA",
+    "--data", .images, "DATA",
     help: "folder of images (class folders or labels.csv give labels), or .safetensors with images or pixel_values")
   static let samples = Option<Int>.integer(
     "--samples", in: 1...Int.max, help: "use N of the samples, chosen by the seed")
@@ -74,6 +79,7 @@ enum SharedOptions {
   ) {
     UInt64($0)
   }
+  static let skipBad = Flag("--skip-bad", help: "go on without images that cannot be read; they are named and counted")
   static let maximumPixels = Option<Int>.integer(
     "--max-pixels", in: ImageSize.validMaximumPixels,
     help: "refuse images with more pixels; 100000000 by default")

@@ -18,6 +18,8 @@ struct Option<Value: Sendable>: Sendable {
   /// What values there can be, for messages: `a whole number from 1 to 64`.
   let valid: String
   let isRepeatable: Bool
+  /// Nil for what is no path.
+  var role: PathRole?
   let parse: @Sendable (String) -> Value?
 
   init(
@@ -35,8 +37,10 @@ struct Option<Value: Sendable>: Sendable {
 
 extension Option where Value == String {
   /// A file or folder, or `-` where the help says so.
-  static func path(_ name: String, _ placeholder: String = "FILE", help: String) -> Option {
-    Option(name, placeholder, help: help, valid: "a path") { $0.isEmpty ? nil : $0 }
+  static func path(_ name: String, _ role: PathRole?, _ placeholder: String = "FILE", help: String) -> Option {
+    var option = Option(name, placeholder, help: help, valid: "a path") { $0.isEmpty ? nil : $0 }
+    option.role = role
+    return option
   }
 }
 
@@ -65,6 +69,8 @@ struct OptionDeclaration: Sendable {
   let placeholder: String?
   let help: String
   let isRepeatable: Bool
+  /// Nil for what is no path.
+  let role: PathRole?
   /// What a value must be when `text` is not one; nil when it is.
   let problem: @Sendable (_ text: String) -> String?
 
@@ -73,6 +79,7 @@ struct OptionDeclaration: Sendable {
     placeholder = nil
     help = flag.help
     isRepeatable = true
+    role = nil
     problem = { _ in nil }
   }
 
@@ -81,6 +88,7 @@ struct OptionDeclaration: Sendable {
     placeholder = option.placeholder
     help = option.help
     isRepeatable = option.isRepeatable
+    role = option.role
     problem = { option.parse($0) == nil ? option.valid : nil }
   }
 }

@@ -13,6 +13,20 @@ struct ParsedArguments: Sendable {
   /// All values of a repeatable option, in order.
   func all<Value>(_ option: Option<Value>) -> [Value] { (values[option.name] ?? []).compactMap(option.parse) }
 
+  /// Every path that was given, with what the command does with it.
+  func paths(_ specification: CommandSpecification) -> [NamedPath] {
+    var paths: [NamedPath] = []
+    for (index, operand) in operands.enumerated() {
+      let declared = specification.operands[min(index, specification.operands.count - 1)]
+      if let role = declared.role { paths.append(NamedPath(name: declared.name, path: operand, role: role)) }
+    }
+    for option in specification.options {
+      guard let role = option.role else { continue }
+      paths += (values[option.name] ?? []).map { NamedPath(name: option.name, path: $0, role: role) }
+    }
+    return paths
+  }
+
   /// Parses what follows the command's name.
   ///
   /// `--` ends the options, `-` is an operand. An option that takes a value takes the next argument, unless that begins

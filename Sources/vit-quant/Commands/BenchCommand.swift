@@ -14,7 +14,7 @@ enum BenchCommand {
   static let command = Command(
     specification: CommandSpecification(
       name: "bench", summary: "Measures latency and memory of an int8 model, one image at a time.",
-      operands: [.init("MODEL", help: "int8 model (.gguf)", isRequired: false)],
+      operands: [.init("MODEL", .model, help: "int8 model (.gguf)", isRequired: false)],
       options: [
         OptionDeclaration(InspectCommand.preset), OptionDeclaration(SharedOptions.threads), OptionDeclaration(runs),
         OptionDeclaration(warmup),

@@ -8,7 +8,8 @@ enum CalibrateCommand {
   private static let defaultSamples = 512
   private static let randomSamples = 4
 
-  private static let output = Option<String>.path("--output", "OUT.gguf", help: "where the int8 model goes")
+  private static let output = Option<String>.path(
+    "--output", .output, "OUT.gguf", help: "where the int8 model goes")
   private static let samples = Option<Int>.integer(
     "--samples", in: 1...Int.max, help: "images to calibrate on, chosen by the seed; at most 512 by default")
   private static let observer = Option<ObserverKind>.choice(
@@ -36,21 +37,22 @@ enum CalibrateCommand {
     Double(text).flatMap { (0...200).contains($0) ? $0 : nil }
   }
   private static let report = Option<String>.path(
-    "--report", "OUT.html", help: "also write the drift on the calibration images as a page")
+    "--report", .output, "OUT.html", help: "also write the drift on the calibration images as a page")
   private static let preset = Option<Preset>.choice(
     "--preset", help: "random weights and images instead of MODEL and DATA, for measurements")
 
   static let command = Command(
     specification: CommandSpecification(
       name: "calibrate", summary: "Makes an int8 model from a float model and sample images.",
-      operands: [.init("MODEL", help: "float model: a folder or a .safetensors file", isRequired: false)],
+      operands: [.init("MODEL", .model, help: "float model: a folder or a .safetensors file", isRequired: false)],
       options: [
         OptionDeclaration(SharedOptions.data), OptionDeclaration(output), OptionDeclaration(samples),
         OptionDeclaration(observer), OptionDeclaration(activations), OptionDeclaration(noSmoothing),
         OptionDeclaration(rounding), OptionDeclaration(softmaxPlanes), OptionDeclaration(keep),
         OptionDeclaration(sensitivity), OptionDeclaration(target),
         OptionDeclaration(SharedOptions.seed), OptionDeclaration(report), OptionDeclaration(SharedOptions.threads),
-        OptionDeclaration(preset), OptionDeclaration(SharedOptions.maximumPixels),
+        OptionDeclaration(preset), OptionDeclaration(SharedOptions.skipBad),
+        OptionDeclaration(SharedOptions.maximumPixels),
       ], requiredOptions: [output.name],
       example: "vit-quant calibrate ./model --data ./photos --output model.gguf --samples 256",
       notes: ["The same seed, samples and model give the same file, byte for byte, for any number of threads."]),
@@ -63,16 +65,22 @@ enum CalibrateCommand {
       throw .usage(
         "--output \(outputPath), in \"calibrate\", expected a name that ends in .gguf: the int8 model's format")
     }
+    // Both are opened before any work, and take their names when both are complete.
+    let modelFile = try OutputText.open(outputPath)
+    var reportFile = try OutputText(path: arguments[report])
     let source = try source(arguments, console)
     let run = CalibrationRun(checkpoint: source.checkpoint, options: options(arguments), console: console)
     let calibration = try run.quantize(source.samples)
-    let model: IntegerModel
-    do { model = try calibration.model.write(to: outputPath) } catch {
+    let written: WrittenModel
+    do { written = try calibration.model.write(to: modelFile) } catch {
       throw .input(ModelFile.located("\(error)", outputPath))
     }
-    if let path = arguments[report], let data = source.data {
-      try writeReport(to: path, source.checkpoint, model, data, arguments, console)
+    let model = written.model
+    if let data = source.data, arguments[report] != nil {
+      try reportFile.append(page(source.checkpoint, model, data, arguments, console))
     }
+    do { try written.commit() } catch { throw .input(ModelFile.located("\(error)", outputPath)) }
+    try reportFile.commit()
     let floatSize = NumberText.bytes(4 * source.checkpoint.model.parameterCount)
     if !calibration.sensitivities.isEmpty { try printSensitivities(calibration, console) }
     try console.print(
@@ -133,6 +141,7 @@ enum CalibrateCommand {
     }
     var checkpoint = try ModelFile.loadFloat(modelPath)
     var data = try DataSet(path: dataPath, configuration: checkpoint.model.configuration)
+    data.leftOut.report(console)
     data.choose(arguments[samples] ?? defaultSamples, seed: seed)
     let configuration = checkpoint.model.configuration
     if let size = data.items.first?.fixedSize, size != (configuration.imageHeight, configuration.imageWidth) {
@@ -142,15 +151,18 @@ enum CalibrateCommand {
       checkpoint.model.configuration, preprocessing: checkpoint.preprocessing,
       maximumPixels: arguments[SharedOptions.maximumPixels])
     var progress = Progress("reading", console: console)
-    let samples = try data.load(with: reader) { progress.update($0, of: $1) }
+    let samples = try data.load(with: reader, skippingBad: arguments[SharedOptions.skipBad]) {
+      progress.update($0, of: $1)
+    }
     progress.finish()
+    ClippedInputs.warn(samples, checkpoint.preprocessing, source: dataPath)
     return Source(checkpoint: checkpoint, samples: samples, data: data)
   }
 
-  private static func writeReport(
-    to path: String, _ checkpoint: Checkpoint, _ model: IntegerModel, _ data: DataSet, _ arguments: ParsedArguments,
-    _ console: Console
-  ) throws(CommandError) {
+  /// The drift on the calibration images.
+  private static func page(
+    _ checkpoint: Checkpoint, _ model: IntegerModel, _ data: DataSet, _ arguments: ParsedArguments, _ console: Console
+  ) throws(CommandError) -> String {
     let (floatPath, outputPath) = (arguments.operands[0], arguments[output] ?? "")
     let measurement = try DriftMeasurement(checkpoint, model, floatPath: floatPath, path: outputPath)
     let report = try measurement.report(
@@ -158,6 +170,6 @@ enum CalibrateCommand {
         data: data, dataPath: arguments[SharedOptions.data] ?? "",
         maximumPixels: arguments[SharedOptions.maximumPixels], threads: ExecutionOptions.threads(arguments)),
       console: console)
-    do { try AtomicFile.save(DriftPage(report).html, to: path) } catch { throw .input("\(error)") }
+    return DriftPage(report).html
   }
 }

@@ -24,6 +24,7 @@ struct Command: Sendable {
     if parsed[SharedOptions.help] {
       try console.print(HelpText.page(specification), terminator: "")
     } else {
+      try OutputConflict.check(parsed.paths(specification))
       try run(parsed, console)
     }
   }

@@ -6,7 +6,7 @@ import ViTLite
 /// `vit-quant demo`
 enum DemoCommand {
   private static let output = Option<String>.path(
-    "--output", "DIR", help: "where the model and the report go; ./demo-output by default")
+    "--output", nil, "DIR", help: "where the model and the report go; ./demo-output by default")
 
   static let command = Command(
     specification: CommandSpecification(
@@ -24,6 +24,11 @@ enum DemoCommand {
     try makeFolder(folder)
     let threads = ExecutionOptions.threads(arguments)
     let modelPath = Folder.join(folder, "fashion-mnist-int8.gguf")
+    let page = Folder.join(folder, "drift.html")
+    let json = Folder.join(folder, "drift.json")
+    try OutputConflict.check(
+      [modelPath, page, json].map { NamedPath(name: "--output", path: $0, role: .output) }
+        + [NamedPath(name: "the bundled model", path: data, role: .model)])
 
     console.note("1 of 3: calibrating \(data)")
     let checkpoint = try ModelFile.loadFloat(data)
@@ -37,8 +42,6 @@ enum DemoCommand {
       DriftMeasurement.Plan(
         data: DataSet(path: testPath, configuration: model.configuration), dataPath: testPath, maximumPixels: nil,
         threads: threads), console: console)
-    let page = Folder.join(folder, "drift.html")
-    let json = Folder.join(folder, "drift.json")
     do throws(FileError) {
       try AtomicFile.save(DriftPage(report).html, to: page)
       try AtomicFile.save(report.json.serialized(pretty: true) + "\n", to: json)
@@ -70,7 +73,8 @@ enum DemoCommand {
       threads: 1)
     var table = TextTable([.left, .left, .right, .left, .right])
     table.add(["Image", "fp32", "", "int8", ""])
-    for item in try InputItem.items(of: Folder.join(data, "samples")) {
+    var leftOut = LeftOutFiles()
+    for item in try InputItem.items(of: Folder.join(data, "samples"), leftOut: &leftOut) {
       let sample = try reader.read(item)
       let answers = try [reference, quantized].map { worker throws(CommandError) -> [String] in
         let logits = try worker.run(sample, keepingHiddenStates: false).outputs.logits ?? []

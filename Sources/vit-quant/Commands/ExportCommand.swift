@@ -5,12 +5,12 @@ import ViTLite
 /// `vit-quant export MODEL.gguf --to-safetensors F`
 enum ExportCommand {
   private static let target = Option<String>.path(
-    "--to-safetensors", "F.safetensors", help: "where the dequantized weights and their scales go")
+    "--to-safetensors", .output, "F.safetensors", help: "where the dequantized weights and their scales go")
 
   static let command = Command(
     specification: CommandSpecification(
       name: "export", summary: "Writes the weights of an int8 model as numbers, for other tools.",
-      operands: [.init("MODEL", help: "int8 model (.gguf)")], options: [OptionDeclaration(target)],
+      operands: [.init("MODEL", .model, help: "int8 model (.gguf)")], options: [OptionDeclaration(target)],
       requiredOptions: [target.name], example: "vit-quant export model.gguf --to-safetensors weights.safetensors",
       notes: [
         "Of each linear layer NAME: NAME.weight, fp32, outputs x inputs, which is level times scale; NAME.scale, one for "

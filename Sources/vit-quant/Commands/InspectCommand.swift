@@ -6,13 +6,13 @@ import ViTLite
 enum InspectCommand {
   private static let layers = Flag("--layers", help: "the layer table: type, output shape, parameters, totals")
   private static let memoryMap = Option<String>.path(
-    "--memory-map", "F.svg", help: "draw the plan of an int8 model: time to the right, addresses upwards")
+    "--memory-map", .output, "F.svg", help: "draw the plan of an int8 model: time to the right, addresses upwards")
   static let preset = Option<Preset>.choice("--preset", help: "a model of random weights instead of a file")
 
   static let command = Command(
     specification: CommandSpecification(
       name: "inspect", summary: "Shows what is in a model: configuration, tensors, where the bytes go.",
-      operands: [.init("MODEL", help: "int8 .gguf, or a float model", isRequired: false)],
+      operands: [.init("MODEL", .model, help: "int8 .gguf, or a float model", isRequired: false)],
       options: [
         OptionDeclaration(layers), OptionDeclaration(preset), OptionDeclaration(ExecutionOptions.plan),
         OptionDeclaration(memoryMap), OptionDeclaration(SharedOptions.json),

@@ -4,11 +4,13 @@ import ViTLite
 
 /// `vit-quant report FLOAT INT8 --data DATA`
 enum ReportCommand {
-  private static let html = Option<String>.path("--html", help: "write the report as one self-contained page")
-  private static let json = Option<String>.path("--json", help: "write the report as JSON; - is standard output")
+  private static let html = Option<String>.path("--html", .output, help: "write the report as one self-contained page")
+  private static let json = Option<String>.path(
+    "--json", .output, help: "write the report as JSON; - is standard output")
   private static let baseline = Option<String>.path(
-    "--baseline", "F.json", help: "exit status 1 when the report is worse than this earlier one of the same images")
-  private static let junit = Option<String>.path("--junit", help: "write the gates' results as JUnit XML")
+    "--baseline", .file, "F.json",
+    help: "exit status 1 when the report is worse than this earlier one of the same images")
+  private static let junit = Option<String>.path("--junit", .output, help: "write the gates' results as JUnit XML")
   private static let layerSamples = Option<Int>.integer(
     "--layer-samples", in: 0...10_000,
     help: "images on which each layer is measured by itself; 4 by default, 0 for none")
@@ -17,14 +19,16 @@ enum ReportCommand {
     specification: CommandSpecification(
       name: "report", summary: "Measures how far an int8 model is from its float model, and where.",
       operands: [
-        .init("FLOAT", help: "float model: a folder or a .safetensors file"), .init("INT8", help: "int8 model (.gguf)"),
+        .init("FLOAT", .model, help: "float model: a folder or a .safetensors file"),
+        .init("INT8", .model, help: "int8 model (.gguf)"),
       ],
       options: [
         OptionDeclaration(SharedOptions.data), OptionDeclaration(html), OptionDeclaration(json),
         OptionDeclaration(baseline), OptionDeclaration(Gate.failUnder), OptionDeclaration(Gate.failOver),
         OptionDeclaration(junit), OptionDeclaration(layerSamples),
         OptionDeclaration(SharedOptions.samples), OptionDeclaration(SharedOptions.seed),
-        OptionDeclaration(SharedOptions.threads), OptionDeclaration(SharedOptions.maximumPixels),
+        OptionDeclaration(SharedOptions.threads), OptionDeclaration(SharedOptions.skipBad),
+        OptionDeclaration(SharedOptions.maximumPixels),
       ], requiredOptions: [SharedOptions.data.name],
       example: "vit-quant report ./model model.gguf --data ./photos --html drift.html --fail-under agreement=0.99",
       notes: ReportFigures.notes + [
@@ -37,39 +41,39 @@ enum ReportCommand {
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
+    // All are opened before any work, and take their names when all are complete.
+    let isJSONFile = arguments[json].map { $0 != "-" } ?? false
+    var htmlFile = try OutputText(path: arguments[html])
+    var jsonFile = try OutputText(path: isJSONFile ? arguments[json] : nil)
+    var junitFile = try OutputText(path: arguments[junit])
     let baseline = try arguments[baseline].map { path throws(CommandError) in try Baseline(path: path) }
     let (floatPath, path) = (arguments.operands[0], arguments.operands[1])
     let dataPath = arguments[SharedOptions.data] ?? ""
     let model = try ModelFile.loadInteger(path)
     let measurement = try DriftMeasurement(floatPath: floatPath, model, path: path)
     var data = try DataSet(path: dataPath, configuration: model.configuration)
+    data.leftOut.report(console)
     data.choose(arguments[SharedOptions.samples], seed: arguments[SharedOptions.seed] ?? 0)
+    if arguments[SharedOptions.skipBad] {
+      try data.removeBad(with: measurement.reader(maximumPixels: arguments[SharedOptions.maximumPixels]))
+    }
     let report = try measurement.report(
       DriftMeasurement.Plan(
         data: data, dataPath: dataPath, maximumPixels: arguments[SharedOptions.maximumPixels],
         threads: ExecutionOptions.threads(arguments),
-        layerSamples: arguments[layerSamples] ?? DriftMeasurement.defaultLayerSamples, isForPage: arguments[html] != nil
-      ),
+        layerSamples: arguments[layerSamples] ?? DriftMeasurement.defaultLayerSamples,
+        isForPage: arguments[html] != nil),
       console: console)
     try baseline?.checkComparable(to: report)
     let results = try results(for: report, against: baseline, arguments)
-    try write(report, results, arguments, console)
-    try check(results, against: baseline, report, console)
-  }
-
-  private static func write(
-    _ report: DriftReport, _ results: [GateResult], _ arguments: ParsedArguments, _ console: Console
-  ) throws(CommandError) {
-    do throws(FileError) {
-      if let path = arguments[html] { try AtomicFile.save(DriftPage(report, results: results).html, to: path) }
-      if let path = arguments[json], path != "-" {
-        try AtomicFile.save(report.json.serialized(pretty: true) + "\n", to: path)
-      }
-      if let path = arguments[junit] {
-        try AtomicFile.save(JUnit(results: results, verdict: report.verdict).xml, to: path)
-      }
-    } catch { throw .input("\(error)") }
+    if arguments[html] != nil { try htmlFile.append(DriftPage(report, results: results).html) }
+    if isJSONFile { try jsonFile.append(report.json.serialized(pretty: true) + "\n") }
+    if arguments[junit] != nil { try junitFile.append(JUnit(results: results, verdict: report.verdict).xml) }
+    try htmlFile.commit()
+    try jsonFile.commit()
+    try junitFile.commit()
     try console.print(arguments[json] == "-" ? report.json.serialized(pretty: true) : report.text(console))
+    try check(results, against: baseline, report, console)
   }
 
   private static func results(

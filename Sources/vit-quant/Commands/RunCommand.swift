@@ -7,7 +7,8 @@ enum RunCommand {
   private static let topK = Option<Int>.integer(
     "--top-k", "K", in: 1...1_000_000, help: "classes to show; 5 by default")
   private static let output = Option<String>.path(
-    "--output", "OUT.safetensors", help: "write logits, or final tokens without a head, of all inputs as one file")
+    "--output", .output, "OUT.safetensors",
+    help: "write logits, or final tokens without a head, of all inputs as one file")
   private static let hiddenStates = Flag(
     "--hidden-states", help: "with --output, also the residual stream around every block")
 
@@ -18,9 +19,9 @@ enum RunCommand {
     specification: CommandSpecification(
       name: "run", summary: "Runs an int8 model, or a float one as the fp32 reference, on images.",
       operands: [
-        .init("MODEL", help: "int8 .gguf, or a float model: a folder or a .safetensors file"),
+        .init("MODEL", .model, help: "int8 .gguf, or a float model: a folder or a .safetensors file"),
         .init(
-          "INPUT",
+          "INPUT", .images,
           help: "image files (PNG, JPEG, PPM, PGM), folders of them, - for one on standard input, or "
             + ".safetensors with images or pixel_values", isRepeatable: true),
       ],
@@ -28,7 +29,7 @@ enum RunCommand {
         OptionDeclaration(topK), OptionDeclaration(SharedOptions.threads),
       ] + ExecutionOptions.declarations + [
         OptionDeclaration(output), OptionDeclaration(hiddenStates), OptionDeclaration(noVerify),
-        OptionDeclaration(SharedOptions.maximumPixels),
+        OptionDeclaration(SharedOptions.skipBad), OptionDeclaration(SharedOptions.maximumPixels),
         OptionDeclaration(SharedOptions.json),
       ],
       example: "vit-quant run model.gguf photo.jpg --top-k 3",
@@ -50,7 +51,8 @@ enum RunCommand {
       if let name { throw .usage("\(name) with a float model, in \"run\", expected an int8 model (.gguf)") }
     }
     var items: [InputItem] = []
-    for argument in arguments.operands.dropFirst() { items += try InputItem.items(of: argument) }
+    var leftOut = LeftOutFiles()
+    for argument in arguments.operands.dropFirst() { items += try InputItem.items(of: argument, leftOut: &leftOut) }
     guard items.count(where: { if case .standardInput = $0 { true } else { false } }) <= 1 else {
       throw .usage("- is given twice, in \"run\", expected at most one image on standard input")
     }
@@ -58,6 +60,7 @@ enum RunCommand {
     let model = try InferenceModel.load(
       path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, execution,
       verifies: !arguments[noVerify])
+    leftOut.report(console)
     try classify(items, with: model, arguments, console)
   }
 
@@ -69,20 +72,24 @@ enum RunCommand {
     let threads = ExecutionOptions.threads(arguments)
     // Under a limit there is one arena, which all threads work in.
     let isSpread = items.count == 1 || arguments[ExecutionOptions.memoryLimit] != nil
-    let keepsHiddenStates = arguments[hiddenStates]
+    let (keepsHiddenStates, skipsBad) = (arguments[hiddenStates], arguments[SharedOptions.skipBad])
     let text = ResultText(
       classes: ClassNames(model.configuration), topK: arguments[topK] ?? 5, isJSON: arguments[SharedOptions.json],
       console: console)
-    var collected = arguments[output].map { OutputFile(path: $0, model.configuration, keepsHiddenStates) }
+    let file = try arguments[output].map { path throws(CommandError) in
+      try OutputFile(path: path, model.configuration, keepsHiddenStates, rows: items.count)
+    }
+    var results = RunResults(items: items, inputsPerItem: model.configuration.imageElements, text: text, file: file)
     try forEachInOrder(count: items.count, threads: isSpread ? 1 : threads) { () throws(CommandError) in
       try model.makeWorker(threads: isSpread ? threads : 1)
-    } body: { (worker, index) throws(CommandError) in
-      try worker.run(reader.read(items[index]), keepingHiddenStates: keepsHiddenStates)
-    } consume: { (index, inference) throws(CommandError) in
-      collected?.add(inference)
-      let isRead = try console.print(text.render(inference, name: items[index].name))
-      return isRead || collected != nil
+    } body: { (worker, index) throws(CommandError) -> Result<Inference, CommandError> in
+      switch try reader.read(items, index, skippingBad: skipsBad) {
+      case .failure(let error): return .failure(error)
+      case .success(let sample): return .success(try worker.run(sample, keepingHiddenStates: keepsHiddenStates))
+      }
+    } consume: { (index, result) throws(CommandError) in
+      try results.add(result, of: index)
     }
-    try collected?.write()
+    try results.finish(source: arguments.operands[1...].joined(separator: " "))
   }
 }

@@ -7,7 +7,7 @@ enum VerifyCommand {
   static let command = Command(
     specification: CommandSpecification(
       name: "verify", summary: "Checks an int8 model file end to end: every byte, structure, bounds recomputed.",
-      operands: [.init("MODEL", help: "int8 model (.gguf)")],
+      operands: [.init("MODEL", .model, help: "int8 model (.gguf)")],
       example: "vit-quant verify model.gguf && vit-quant run model.gguf photo.jpg",
       notes: ["Exit status 1 when the file is damaged, 3 when there is no such file or it cannot be read."]),
     run: run)

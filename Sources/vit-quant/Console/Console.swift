@@ -1,4 +1,5 @@
 import LibC
+import ViTLite
 
 /// Standard output for results, standard error for everything else.
 struct Console: Sendable {
@@ -20,10 +21,13 @@ struct Console: Sendable {
   ///
   /// - Returns: false when nobody reads it any more, such as behind `| head`. A caller may then stop, unless it still
   ///   has a file to write or a gate to check.
-  /// - Throws: when the output cannot be written, such as on a full disk.
+  /// - Throws: when the output cannot be written, such as on a full disk, or when a file became shorter while it was
+  ///   read.
   @discardableResult
   func print(_ text: String, terminator: String = "\n") throws(CommandError) -> Bool {
-    let code = Self.write(text + terminator, to: STDOUT_FILENO)
+    // A result that may come from a file of which a part was gone is none.
+    if let shortened = MappedFileGuard.shortenedFile { throw .input("\(shortened)") }
+    let code = Self.write(TerminalText.escapedLines(text, hasStyles: hasColor) + terminator, to: STDOUT_FILENO)
     guard code == 0 || code == EPIPE else {
       throw .input("cannot write: \(systemErrorText(code)), standard output, expected a place that takes the results")
     }
@@ -32,7 +36,7 @@ struct Console: Sendable {
 
   /// Writes a note to standard error, unless quiet.
   func note(_ text: String) {
-    if !isQuiet { _ = Self.write("vit-quant: \(text)\n", to: STDERR_FILENO) }
+    if !isQuiet { _ = Self.write("vit-quant: \(TerminalText.escaped(text))\n", to: STDERR_FILENO) }
   }
 
   /// Writes an error to standard error.
@@ -40,9 +44,10 @@ struct Console: Sendable {
     _ = write("vit-quant: error: \(error.line)\n", to: STDERR_FILENO)
   }
 
-  /// Writes a warning to standard error, quiet or not: something is wrong with this machine, but the command goes on.
+  /// Writes a warning to standard error, quiet or not: something is wrong with this machine or with an input, but the
+  /// command goes on.
   static func warn(_ text: String) {
-    _ = write("vit-quant: warning: \(text)\n", to: STDERR_FILENO)
+    _ = write("vit-quant: warning: \(TerminalText.escaped(text))\n", to: STDERR_FILENO)
   }
 
   /// Writes to standard error as it is; for progress.
@@ -54,7 +59,7 @@ struct Console: Sendable {
     hasColor ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  enum Style: String {
+  enum Style: String, CaseIterable {
     case bold = "1"
     case dim = "2"
     case green = "32"

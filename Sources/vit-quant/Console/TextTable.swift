@@ -10,7 +10,7 @@ struct TextTable {
   }
 
   mutating func add(_ cells: [String]) {
-    rows.append(cells)
+    rows.append(cells.map { TerminalText.escaped($0) })
   }
 
   /// The rows, one a line, two spaces between columns.

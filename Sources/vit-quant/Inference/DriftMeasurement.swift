@@ -55,17 +55,21 @@ struct DriftMeasurement {
     var isForPage = true
   }
 
+  func reader(maximumPixels: Int?) -> SampleReader {
+    SampleReader(
+      model.configuration, preprocessing: checkpoint.preprocessing ?? model.preprocessing, maximumPixels: maximumPixels)
+  }
+
   /// Measures all of the data, with a progress bar.
   func report(_ plan: Plan, console: Console) throws(CommandError) -> DriftReport {
     // Both models have the same preprocessing; an int8 file has a copy of its float model's.
-    let reader = SampleReader(
-      model.configuration, preprocessing: checkpoint.preprocessing ?? model.preprocessing,
-      maximumPixels: plan.maximumPixels)
+    let reader = reader(maximumPixels: plan.maximumPixels)
     let meter = DriftMeter(
       checkpoint, model, instructionSet: try InstructionSetChoice.preferred(), threads: plan.threads)
     let (learned, alone) = try measureLayers(meter, plan, reader, console)
     var summary = try run(learned, plan, reader, console)
     summary.set(alone: alone)
+    ClippedInputs.warn(share: summary.clippedInputs, of: plan.dataPath)
     summary.findNeighbours(threads: plan.threads)
     return DriftReport(
       summary: summary, classes: ClassNames(model.configuration), model: model,
@@ -87,7 +91,7 @@ struct DriftMeasurement {
     try forEachInOrder(count: count, threads: plan.threads) { () throws(CommandError) in
       try Self.worker(meter)
     } body: { (worker, index) throws(CommandError) in
-      let sample = try reader.read(data.items[index * data.count / count])
+      let sample = try reader.read(data.items, index * data.count / count, skippingBad: false).get()
       do { return try meter.measureAlone(sample, measuresOutput: isWanted, with: worker) } catch {
         throw .input("\(error)")
       }
@@ -113,7 +117,7 @@ struct DriftMeasurement {
     try forEachInOrder(count: data.count, threads: plan.threads) { () throws(CommandError) in
       try Self.worker(meter)
     } body: { (worker, index) throws(CommandError) in
-      let sample = try reader.read(data.items[index])
+      let sample = try reader.read(data.items, index, skippingBad: false).get()
       do { return try meter.measure(sample, label: data.labels?[index], with: worker) } catch {
         throw .input("\(error)")
       }

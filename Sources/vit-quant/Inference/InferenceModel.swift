@@ -64,6 +64,8 @@ struct Inference: Sendable {
   /// Of the integer logits, or of the final tokens without a head; nil from a float model.
   var checksum: UInt32?
   var seconds: Double
+  /// Values of the input beyond what pixels of the int8 model can have, which became the nearest pixels.
+  var clippedInputs = 0
 }
 
 /// Runs a model on one image at a time.
@@ -87,10 +89,16 @@ struct InferenceWorker {
       do { output = try reference.run(values, workspace: workspace, keepsHiddenStates: keepingHiddenStates) } catch {
         throw .input("\(error)")
       }
+      let seconds = Clock.seconds - start
+      if let what = output.firstNotFinite {
+        throw .input(
+          "NaN or infinity in \(what), which the float model gives, expected finite values: its weights or the input "
+            + "are too large")
+      }
       return Inference(
         outputs: ModelOutputs(
           logits: output.logits, hiddenStates: output.hiddenStates, finalTokens: output.lastHiddenState),
-        poolerOutput: output.poolerOutput, checksum: nil, seconds: Clock.seconds - start)
+        poolerOutput: output.poolerOutput, checksum: nil, seconds: seconds)
     case .integer(let session, let model):
       let pixels = model.pixels(of: sample)
       // What decoded the image is not needed while it runs.
@@ -98,7 +106,8 @@ struct InferenceWorker {
       let start = Clock.seconds
       let output: IntegerOutput
       do { output = try session.run(pixels, keepingHiddenStates: keepingHiddenStates) } catch {
-        throw .input("\(error)")
+        // With the name of the file, where one became shorter.
+        throw .input(MappedFileGuard.shortenedFile?.description ?? "\(error)")
       }
       let seconds = Clock.seconds - start
       // Nor is what ran it, while the result is written.
@@ -107,7 +116,8 @@ struct InferenceWorker {
         outputs: ModelOutputs(
           logits: output.dequantizedLogits, hiddenStates: output.hiddenStates,
           finalTokens: output.lastHiddenState),
-        poolerOutput: output.poolerOutput, checksum: output.crc32, seconds: seconds)
+        poolerOutput: output.poolerOutput, checksum: output.crc32, seconds: seconds,
+        clippedInputs: model.clippedValues(of: sample))
     }
   }
 }

@@ -2,29 +2,25 @@ import Int8Kernels
 import Quant
 import ViTLite
 
-/// What `run --output` writes: the results of all inputs, stacked, N first.
+/// What `run --output` writes: the results of all inputs, stacked, N first. Each is written as it comes and not kept.
 ///
 /// With a head: `logits`; without one: `last_hidden_state` and `pooler_output`. With hidden states also
 /// `hidden_states.0` ... and, with a head too, `last_hidden_state`.
-struct OutputFile {
-  private let path: String
+final class OutputFile {
   private let configuration: ModelConfiguration
   private let keepsHiddenStates: Bool
-  private var inferences: [Inference] = []
+  /// Inputs to be run; fewer rows may come.
+  private let rows: Int
+  private var writer: SafetensorsRowWriter?
+  /// Nil before the first result.
+  private var columns: [Column]?
 
-  init(path: String, _ configuration: ModelConfiguration, _ keepsHiddenStates: Bool) {
-    self.path = path
+  /// Opens the output: what is wrong with its path is found before any work.
+  init(path: String, _ configuration: ModelConfiguration, _ keepsHiddenStates: Bool, rows: Int) throws(CommandError) {
     self.configuration = configuration
     self.keepsHiddenStates = keepsHiddenStates
-  }
-
-  mutating func add(_ inference: Inference) {
-    var kept = inference
-    if hasHead {
-      kept.poolerOutput = nil
-      if !keepsHiddenStates { kept.outputs.finalTokens = nil }
-    }
-    inferences.append(kept)
+    self.rows = rows
+    do throws(SafetensorsError) { writer = try SafetensorsRowWriter(path: path) } catch { throw .input("\(error)") }
   }
 
   private var hasHead: Bool { configuration.classes > 0 }
@@ -34,19 +30,20 @@ struct OutputFile {
     let name: String
     let shape: [Int]
     let row: (Inference) -> [Float]
+
+    var declaration: SafetensorsDeclaration { SafetensorsDeclaration(name: name, type: .float32, shape: shape) }
   }
 
-  private var columns: [Column] {
-    guard let first = inferences.first else { return [] }
+  private func columns(of first: Inference) -> [Column] {
     let tokens = [configuration.tokens, configuration.width]
     var columns: [Column] = []
     if let logits = first.outputs.logits {
       columns.append(Column(name: "logits", shape: [logits.count]) { $0.outputs.logits ?? [] })
     }
-    if first.outputs.finalTokens != nil {
+    if first.outputs.finalTokens != nil, keepsHiddenStates || !hasHead {
       columns.append(Column(name: "last_hidden_state", shape: tokens) { $0.outputs.finalTokens ?? [] })
     }
-    if let pooled = first.poolerOutput {
+    if let pooled = first.poolerOutput, !hasHead {
       columns.append(Column(name: "pooler_output", shape: [pooled.count]) { $0.poolerOutput ?? [] })
     }
     for index in first.outputs.hiddenStates.indices {
@@ -55,17 +52,19 @@ struct OutputFile {
     return columns
   }
 
-  func write() throws(CommandError) {
-    let columns = columns
-    let declarations = columns.map {
-      SafetensorsDeclaration(name: $0.name, type: .float32, shape: [inferences.count] + $0.shape)
-    }
+  func add(_ inference: Inference) throws(CommandError) {
     do throws(SafetensorsError) {
-      var writer = try SafetensorsWriter(path: path, tensors: declarations)
-      for column in columns {
-        for inference in inferences { try writer.append(column.row(inference)) }
+      if columns == nil {
+        let columns = columns(of: inference)
+        self.columns = columns
+        try writer?.declare(columns.map(\.declaration), rows: rows)
       }
-      try writer.commit()
+      try writer?.append((columns ?? []).map { $0.row(inference) })
     } catch { throw .input("\(error)") }
+  }
+
+  /// Puts the file in its place; to be called once.
+  func commit() throws(CommandError) {
+    do throws(SafetensorsError) { try writer.take()?.commit() } catch { throw .input("\(error)") }
   }
 }

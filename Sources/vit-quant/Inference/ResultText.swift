@@ -39,21 +39,24 @@ struct ResultText {
 
   private func text(_ inference: Inference, name: String) -> String {
     let latency = console.styled("\(NumberText.fixed(inference.seconds * 1000, 2)) ms", .dim)
-    var lines = ["\(console.styled(name, .bold))  \(latency)"]
+    var lines = ["\(console.styled(TerminalText.escaped(name), .bold))  \(latency)"]
     guard inference.outputs.logits != nil else {
       let tokens = inference.outputs.finalTokens?.count ?? 0
       lines.append("  no head: \(NumberText.grouped(tokens)) values of final tokens; --output writes them")
       return lines.joined(separator: "\n")
     }
     let top = top(inference)
-    let width = top.map(\.label.count).max() ?? 0
+    let labels = top.map { TerminalText.escaped($0.label) }
+    let width = labels.map(\.count).max() ?? 0
     for (rank, entry) in top.enumerated() {
-      let padding = String(repeating: " ", count: width - entry.label.count)
+      let label = labels[rank]
+      let padding = String(repeating: " ", count: width - label.count)
       let percent = NumberText.percent(entry.probability)
       let alignment = String(repeating: " ", count: max(0, 7 - percent.count))
-      let filled = min(max(Int((entry.probability * Double(Self.barWidth)).rounded()), 0), Self.barWidth)
+      let cells = Int(exactly: (entry.probability * Double(Self.barWidth)).rounded()) ?? 0
+      let filled = min(max(cells, 0), Self.barWidth)
       let bar = console.styled(String(repeating: "█", count: filled), rank == 0 ? .green : .cyan)
-      lines.append("  \(entry.label)\(padding)  \(alignment)\(percent)  \(bar)")
+      lines.append("  \(label)\(padding)  \(alignment)\(percent)  \(bar)")
     }
     return lines.joined(separator: "\n")
   }

@@ -31,8 +31,8 @@ struct ClassNames {
   /// The class of that name; nil when there is none, or more than one.
   func index(named name: String) -> Int? { (indexByName[Array(Self.normalized(name).utf8)] ?? nil) ?? nil }
 
-  /// What to call a class.
-  subscript(index: Int) -> String { Classification.label(of: index, in: labels) }
+  /// What to call a class where people read it.
+  subscript(index: Int) -> String { TerminalText.escaped(Classification.label(of: index, in: labels)) }
 
   /// The label's text, or nil without names.
   func label(_ index: Int) -> String? { labels.indices.contains(index) ? labels[index] : nil }

@@ -7,6 +7,8 @@ struct DataSet: Sendable {
   private(set) var items: [InputItem]
   /// One for each item; nil when the classes are not known, or when the model has none.
   private(set) var labels: [Int]?
+  /// What was found beside the images.
+  private(set) var leftOut = LeftOutFiles()
 
   var count: Int { items.count }
 
@@ -15,7 +17,7 @@ struct DataSet: Sendable {
     let classes = ClassNames(configuration)
     switch FileKind(of: path) {
     case nil: throw .input("no such file, \(path), expected a folder of images or a .safetensors file")
-    case .folder: (items, labels) = try Self.list(folder: path, classes)
+    case .folder: (items, labels) = try Self.list(folder: path, classes, &leftOut)
     case .file, .other:
       let tensors = try InputItem.tensors(path: path)
       (items, labels) = (InputItem.items(of: tensors), tensors.labels)
@@ -37,38 +39,73 @@ struct DataSet: Sendable {
     labels = labels.map { labels in indices.map { labels[$0] } }
   }
 
+  /// Takes out images that cannot be read; each is read and let go.
+  mutating func removeBad(with reader: SampleReader) throws(CommandError) {
+    var bad = BadImages(total: items.count)
+    var good: [Int] = []
+    for index in items.indices {
+      switch try reader.read(items, index, skippingBad: true) {
+      case .failure(let error): bad.add(error)
+      case .success: good.append(index)
+      }
+    }
+    try bad.finish()
+    keep(good)
+  }
+
+  private mutating func keep(_ good: [Int]) {
+    labels = labels.map { labels in good.map { labels[$0] } }
+    items = good.map { items[$0] }
+  }
+
   /// Reads everything into memory.
-  func load(with reader: SampleReader, progress: (Int, Int) -> Void) throws(CommandError) -> SampleSet {
-    let first = try reader.read(items[0])
-    let kind: SampleSet.Kind = if case .pixels = first { .pixels } else { .values }
-    var set = SampleSet(
-      channels: reader.channels, height: reader.height, width: reader.width, kind: kind, labelled: labels != nil)
+  /// - Parameter skippingBad: whether images that cannot be read are taken out of this set, rather than an error.
+  mutating func load(
+    with reader: SampleReader, skippingBad: Bool = false, progress: (Int, Int) -> Void
+  ) throws(CommandError) -> SampleSet {
+    var set: SampleSet?
+    var bad = BadImages(total: items.count)
+    var good: [Int] = []
     for (index, item) in items.enumerated() {
-      let sample = index == 0 ? first : try reader.read(item)
-      guard set.append(sample, label: labels?[index], name: item.name) else {
-        throw .input("values beside pixels, \(item.name), expected samples of one kind")
+      switch try reader.read(items, index, skippingBad: skippingBad) {
+      case .failure(let error): bad.add(error)
+      case .success(let sample):
+        var current = set ?? reader.emptySet(like: sample, labelled: labels != nil)
+        // Not in two places while it grows.
+        set = nil
+        guard current.append(sample, label: labels?[index], name: item.name) else {
+          throw .input("values beside pixels, \(item.name), expected samples of one kind")
+        }
+        set = current
+        good.append(index)
       }
       progress(index + 1, items.count)
     }
+    try bad.finish()
+    guard let set else { throw .input("no images, expected at least one") }
+    if good.count < items.count { keep(good) }
     return set
   }
 }
 
 extension DataSet {
   private static func list(
-    folder path: String, _ classes: ClassNames
+    folder path: String, _ classes: ClassNames, _ leftOut: inout LeftOutFiles
   ) throws(CommandError) -> (items: [InputItem], labels: [Int]?) {
-    let labelFile = Folder.join(path, "labels.csv")
+    let labelFile = Folder.join(path, Folder.labelFile)
     if FileKind(of: labelFile) != nil { return try list(LabelFile(path: labelFile), folder: path, classes) }
     let folder = try Folder(path)
     if folder.folders.isEmpty || classes.count == 0 {
-      return (try Folder.images(under: path).map { .file(path: $0) }, nil)
+      let (paths, others) = try Folder.images(under: path)
+      leftOut.merge(others)
+      return (paths.map { .file(path: $0) }, nil)
     }
+    leftOut.merge(folder.leftOut)
     guard folder.images.isEmpty else {
       throw .input(
         "images beside class folders, \(path), expected all images in class folders, or a labels.csv, or no folders")
     }
-    return try list(classFolders: folder, classes)
+    return try list(classFolders: folder, classes, &leftOut)
   }
 
   private static func list(
@@ -96,7 +133,7 @@ extension DataSet {
   /// Class folders by the names of the model's classes; by number when all names are numbers; otherwise in sorted
   /// order, when there are as many folders as classes.
   private static func list(
-    classFolders folder: Folder, _ classes: ClassNames
+    classFolders folder: Folder, _ classes: ClassNames, _ leftOut: inout LeftOutFiles
   ) throws(CommandError) -> (items: [InputItem], labels: [Int]?) {
     let names = folder.folders
     var indices: [Int] = []
@@ -123,7 +160,8 @@ extension DataSet {
     var items: [InputItem] = []
     var labels: [Int] = []
     for (name, index) in zip(names, indices) {
-      let paths = try Folder.images(under: Folder.join(folder.path, name))
+      let (paths, others) = try Folder.images(under: Folder.join(folder.path, name))
+      leftOut.merge(others)
       items += paths.map { .file(path: $0) }
       labels += paths.map { _ in index }
     }

@@ -13,35 +13,73 @@ struct Folder {
   /// Names of image files, by extension.
   private(set) var images: [String] = []
   private(set) var folders: [String] = []
+  /// All else, but names that begin with a dot and `labels.csv`.
+  private(set) var leftOut = LeftOutFiles()
 
   init(_ path: String) throws(CommandError) {
     self.path = path
-    guard let directory = opendir(path) else {
+    guard let entries = Self.entries(of: path) else {
       throw .input("cannot open the folder: \(systemErrorText(errno)), \(path), expected a readable folder")
     }
-    defer { closedir(directory) }
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if name.hasPrefix(".") { continue }
+    for bytes in entries where bytes.first != UInt8(ascii: ".") {
+      guard let name = String(validating: bytes, as: UTF8.self) else {
+        leftOut.addUndecodableName(Self.join(path, Self.escaped(bytes)))
+        continue
+      }
       switch FileKind(of: Self.join(path, name)) {
       case .folder: folders.append(name)
-      case .file: if Self.isImage(name) { images.append(name) }
-      case .other, nil: break
+      case .file where Self.isImage(name): images.append(name)
+      case .file: if name != Self.labelFile { leftOut.addOtherFormat(name) }
+      case .other: leftOut.addSpecialFile(Self.join(path, name))
+      case nil: leftOut.addBrokenLink(Self.join(path, name))
       }
     }
     images.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     folders.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// The file that has the labels of a folder's images.
+  static let labelFile = "labels.csv"
+
+  /// The names of a folder's entries, as the bytes that they are; nil with `errno` set when it cannot be read.
+  private static func entries(of path: String) -> [[UInt8]]? {
+    guard let directory = opendir(path) else { return nil }
+    defer { closedir(directory) }
+    var names: [[UInt8]] = []
+    while let entry = readdir(directory) {
+      names.append(withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) })
+    }
+    return names
+  }
+
+  /// The names in a folder that are UTF-8, in no order; none when it cannot be read.
+  static func names(in path: String) -> [String] {
+    (entries(of: path) ?? []).compactMap { String(validating: $0, as: UTF8.self) }
+  }
+
+  /// A name that is not UTF-8, with `\xE9` for each byte that is not ASCII.
+  private static func escaped(_ name: [UInt8]) -> String {
+    name.map { byte in
+      byte < 0x80
+        ? String(Unicode.Scalar(byte)) : "\\x\(String(byte, radix: 16, uppercase: true))"
+    }.joined()
+  }
+
   /// Paths of all images in a folder and the folders in it.
-  static func images(under path: String, depth: Int = 0) throws(CommandError) -> [String] {
+  static func images(
+    under path: String, depth: Int = 0
+  ) throws(CommandError) -> (paths: [String], leftOut: LeftOutFiles) {
     guard depth < maximumDepth else {
       throw .input("folders nested deeper than \(maximumDepth), \(path), expected images in few levels of folders")
     }
     let folder = try Folder(path)
-    var paths = folder.images.map { join(path, $0) }
-    for name in folder.folders { paths += try images(under: join(path, name), depth: depth + 1) }
-    return paths
+    var (paths, leftOut) = (folder.images.map { join(path, $0) }, folder.leftOut)
+    for name in folder.folders {
+      let inner = try images(under: join(path, name), depth: depth + 1)
+      paths += inner.paths
+      leftOut.merge(inner.leftOut)
+    }
+    return (paths, leftOut)
   }
 
   static func join(_ folder: String, _ name: String) -> String {

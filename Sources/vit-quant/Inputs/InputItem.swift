@@ -18,13 +18,15 @@ enum InputItem: Sendable {
   }
 
   /// The images of a command-line argument: an image file, a folder of them, a `.safetensors` file, or `-`.
-  static func items(of argument: String) throws(CommandError) -> [InputItem] {
+  /// - Parameter leftOut: what else was found in a folder is added.
+  static func items(of argument: String, leftOut: inout LeftOutFiles) throws(CommandError) -> [InputItem] {
     if argument == "-" { return [.standardInput] }
     switch FileKind(of: argument) {
     case nil:
       throw .input("no such file, \(argument), expected an image, a folder of images, a .safetensors file or -")
     case .folder:
-      let paths = try Folder.images(under: argument)
+      let (paths, others) = try Folder.images(under: argument)
+      leftOut.merge(others)
       guard !paths.isEmpty else {
         throw .input("no images, \(argument), expected PNG, JPEG, PPM or PGM files in the folder")
       }

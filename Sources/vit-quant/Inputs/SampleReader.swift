@@ -20,6 +20,12 @@ struct SampleReader: Sendable {
   var height: Int { configuration.imageHeight }
   var width: Int { configuration.imageWidth }
 
+  /// A set for samples of one kind.
+  func emptySet(like sample: Sample, labelled: Bool) -> SampleSet {
+    let kind: SampleSet.Kind = if case .pixels = sample { .pixels } else { .values }
+    return SampleSet(channels: channels, height: height, width: width, kind: kind, labelled: labelled)
+  }
+
   /// Reads one input as channels x height x width of the model.
   ///
   /// Images of files go through the model's preprocessing. Pixels of a tensor do so unless they have the model's size

@@ -128,7 +128,8 @@ extension Figure {
   /// Whether `new` is worse than `old` by more than `allowance`; false for what is neither good nor bad.
   func isWorse(_ new: Double, than old: Double, by allowance: Double) -> Bool {
     guard let preference else { return false }
-    return (preference == .higher ? old - new : new - old) > allowance
+    // NaN is worse than all.
+    return !((preference == .higher ? old - new : new - old) <= allowance)
   }
 
   /// A number as the figure writes it, with its unit.

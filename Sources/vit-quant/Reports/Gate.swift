@@ -84,8 +84,8 @@ struct Gate: Sendable {
     let failures = known.compactMap { number -> String? in
       guard let found = number.value else { return "\(number.key) has no value for this model and data" }
       switch bound {
-      case .atLeast: return found < value ? "\(number.key) is \(found), below \(value)" : nil
-      case .atMost: return found > value ? "\(number.key) is \(found), above \(value)" : nil
+      case .atLeast: return !(found >= value) ? "\(number.key) is \(found), below \(value)" : nil
+      case .atMost: return !(found <= value) ? "\(number.key) is \(found), above \(value)" : nil
       }
     }
     return failures.isEmpty ? nil : failures.joined(separator: "; ")

@@ -76,6 +76,10 @@ enum ReportFigures {
       "neighbour_overlap5", "Same five nearest", .share, prefers: .higher, tolerance: .init(absolute: 0.01),
       explanation: "mean share of the five nearest images that are the same in both models"
     ) { $0.neighbourOverlap5 },
+    Figure(
+      "clipped_inputs", "Clipped inputs", .share, prefers: .lower, tolerance: .init(absolute: 0.001),
+      explanation: "share of input values that no pixel of the int8 model has, as after a wrong normalisation"
+    ) { $0.clippedInputs },
   ]
 
   /// Of each layer.
