@@ -130,12 +130,11 @@ struct DriftMeasurement {
   }
 
   private func origin(_ plan: Plan) throws(CommandError) -> DriftReport.Origin {
-    let (floatDigest, integerDigest): (String, String)
+    let floatDigest: String
+    // Of the model itself: calibration reports on a file that has no name yet.
+    let integerDigest = model.withBytes { SHA256.text(of: $0) } ?? ""
     do { floatDigest = try Checkpoint.digest(path: floatPath) } catch {
       throw .input(ModelFile.located(error.description, floatPath))
-    }
-    do { integerDigest = try MappedFile(path: integerPath).withBytes { SHA256.text(of: $0) } } catch {
-      throw .input("\(error)")
     }
     return DriftReport.Origin(
       floatPath: floatPath, floatDigest: floatDigest, floatBytes: 4 * checkpoint.model.parameterCount,
