@@ -214,11 +214,8 @@ public final class IntegerModel: @unchecked Sendable {
   /// Takes a mapped model's pages out of memory; they are read again when they are used.
   package func releaseWeights() { weightSource?.release() }
 
-  /// Calls `body` with all bytes of the file; nil for a model that is made of several.
-  package func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result? {
-    guard bytes.count == 1 else { return nil }
-    return unsafe body(bytes[0].buffer.bytes)
-  }
+  /// All bytes of the file, valid while this object lives; nil for a model that is made of several.
+  @unsafe package var unsafeBytes: UnsafeRawBufferPointer? { bytes.count == 1 ? unsafe bytes[0].buffer : nil }
 
   /// Size of the file.
   public var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }

@@ -132,7 +132,7 @@ struct DriftMeasurement {
   private func origin(_ plan: Plan) throws(CommandError) -> DriftReport.Origin {
     let floatDigest: String
     // Of the model itself: calibration reports on a file that has no name yet.
-    let integerDigest = model.withBytes { SHA256.text(of: $0) } ?? ""
+    let integerDigest = model.unsafeBytes.map { SHA256.text(of: $0.bytes) } ?? ""
     do { floatDigest = try Checkpoint.digest(path: floatPath) } catch {
       throw .input(ModelFile.located(error.description, floatPath))
     }
