@@ -245,12 +245,12 @@ vitquant_status vitquant_session_float_logits(
 vitquant_status vitquant_session_probabilities(
     const vitquant_session *session, float *probabilities, size_t count, vitquant_error *error);
 
-/* Copies what a model without a head says of the whole image: the pooler's output, or the class token after the final
-   norm. count: embedding_count. */
+/* Copies what a model without a head says of the whole image: its projection, its pooler's output, or the pooled vector,
+   such as the class token after the final norm. count: embedding_count. */
 vitquant_status vitquant_session_embedding(
     const vitquant_session *session, float *embedding, size_t count, vitquant_error *error);
 
-/* Copies the tokens after the final norm, token by token, of a model without a head. count: token_count x
+/* Copies the tokens after the final norm (in CLIP: before it), token by token, of a model without a head. count: token_count x
    token_width. */
 vitquant_status vitquant_session_tokens(
     const vitquant_session *session, float *tokens, size_t count, vitquant_error *error);

@@ -112,7 +112,7 @@ public func modelGetInfo(
       channels: count(configuration.channels), height: count(configuration.imageHeight),
       width: count(configuration.imageWidth), pixel_count: count(configuration.imageElements),
       class_count: count(configuration.classes),
-      embedding_count: configuration.classes == 0 ? count(configuration.width) : 0,
+      embedding_count: configuration.classes == 0 ? count(configuration.embeddingWidth) : 0,
       token_count: count(configuration.tokens), token_width: count(configuration.width),
       file_size: UInt64(model.byteCount))
   }

@@ -88,7 +88,7 @@ public func sessionEmbedding(
 ) -> vitquant_status {
   unsafe fill(target, "numbers of the embedding", count: count, from: handle, error) { (result) throws(Failure) in
     try requireTokens(result, "embedding")
-    return result.finalTokens.columns
+    return result.embedding?.columns ?? 0
   } _: { result, target in
     result.writeEmbedding(to: &target)
   }

@@ -45,13 +45,6 @@ struct BadInputTests {
     try expectBadModel(folder, naming: ["hidden_act", "relu6", "gelu"])
   }
 
-  @Test("SwiGLU, which is not supported, is named by its key")
-  func swiGLU() throws {
-    let scratch = try Scratch()
-    let folder = try TestModels.copy("hf-dinov2", to: scratch) { $0["use_swiglu_ffn"] = true }
-    try expectBadModel(folder, naming: ["use_swiglu_ffn"])
-  }
-
   @Test("A model that is not there, or is no model, is named")
   func missingModel() throws {
     try expectBadModel("/nowhere/model", naming: ["/nowhere/model"])

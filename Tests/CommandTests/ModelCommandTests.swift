@@ -169,7 +169,7 @@ struct BenchTests {
   ]
 
   private static let stages = [
-    "position_embd", "patches", "patch_embd", "ln1", "attn_qkv", "attn_pack", "attn_scores", "attn_softmax",
+    "position_embd", "patches", "patch_embd", "pre_norm", "ln1", "attn_qkv", "attn_pack", "attn_scores", "attn_softmax",
     "attn_values", "attn_combine", "attn_quantize", "attn_out", "ln2", "ffn_up", "ffn_act", "ffn_down", "output_norm",
     "output", "barrier",
   ]

@@ -41,10 +41,27 @@ struct CheckpointConfigurationTests {
   @Test(
     "What cannot be run is named with its file",
     arguments: [
-      (["model_type": "swin"], "unsupported \"swin\" for \"model_type\""),
+      (["model_type": "swin"], "unsupported \"swin\" (Swin's windows) for \"model_type\""),
+      (["model_type": "beit"], "unsupported \"beit\" (BEiT's relative positions) for \"model_type\""),
+      (["model_type": "siglip2"], "unsupported \"siglip2\" (NaFlex, patches of images of any size)"),
+      (["model_type": "clap"], "unsupported \"clap\" for \"model_type\""),
+      (
+        ["architecture": "swin_tiny_patch4_window7_224"],
+        "unsupported \"swin_tiny_patch4_window7_224\" (Swin's windows)"
+      ),
+      (
+        ["architecture": "beitv2_base_patch16_224"],
+        "unsupported \"beitv2_base_patch16_224\" (BEiT's relative positions)"
+      ),
+      (["architecture": "naflexvit_base_patch16_gap"], "unsupported \"naflexvit_base_patch16_gap\" (NaFlex"),
+      (
+        ["architecture": "vit_relpos_small_patch16_224"],
+        "unsupported \"vit_relpos_small_patch16_224\" (relative positions)"
+      ),
       ([:], "no key \"model_type\""),
-      (["model_type": "vit", "hidden_act": "quick_gelu"], "unsupported \"quick_gelu\" for \"hidden_act\""),
-      (["model_type": "dinov2", "use_swiglu_ffn": true], "unsupported SwiGLU (true)"),
+      (["model_type": "vit", "hidden_act": "relu"], "unsupported \"relu\" for \"hidden_act\""),
+      (["model_type": "vit", "use_swiglu_ffn": true], "unsupported SwiGLU (true)"),
+      (["model_type": "dinov3_vit", "num_attention_heads": 64], "heads of 6 channels with rotary positions"),
       (["model_type": "vit", "num_attention_heads": 7], "7 heads"),
       (["model_type": "vit", "hidden_size": 0], "0 for \"hidden_size\""),
       (["model_type": "vit", "hidden_size": "big"], "\"big\" for \"hidden_size\""),
@@ -76,6 +93,53 @@ struct CheckpointConfigurationTests {
     #expect(tiny.classes == 10 && tiny.pooling == .classToken)
     let named = try configuration(["architecture": "vit_custom", "num_attention_heads": 6], shapes: shapes)
     #expect(named.heads == 6)
-    #expect(try configuration(["architecture": "vit_custom"], shapes: shapes).heads == 3)
+    #expect(
+      refusal(["architecture": "vit_custom"], shapes: shapes)?.hasPrefix("no key \"num_attention_heads\"") == true)
+  }
+
+  private let testModel = [
+    "patch_embed.proj.weight": [64, 3, 16, 16], "blocks.0.norm1.weight": [64], "blocks.0.mlp.fc1.weight": [192, 64],
+    "blocks.0.mlp.fc2.weight": [64, 192], "pos_embed": [1, 101, 64],
+  ]
+
+  @Test("Heads, activation, epsilon and pooling of a timm model are those of its architecture")
+  func architectures() throws {
+    #expect(try configuration(["architecture": "test_vit"], shapes: testModel).heads == 2)
+    let map = try configuration(["architecture": "test_vit3", "num_attention_heads": 2], shapes: testModel)
+    #expect(map.pooling == .attention && map.poolsPrefix)
+    #expect(try configuration(["architecture": "test_vit4", "num_attention_heads": 2], shapes: testModel).norm == .rms)
+    let clip = try configuration(
+      ["architecture": "vit_base_patch32_clip_quickgelu_224.openai", "num_attention_heads": 4], shapes: testModel)
+    #expect(clip.activation == .quickGELU && clip.layerNormEpsilon == 1e-5)
+    let dino = try configuration(
+      ["architecture": "vit_small_patch16_dinov3", "model_args": ["num_heads": 2]], shapes: testModel)
+    #expect(dino.heads == 2 && dino.rotation?.coordinates == .centered && dino.rotation?.temperature == 100)
+    let eva = try configuration(
+      ["architecture": "eva02_tiny_patch14_224", "num_attention_heads": 4], shapes: testModel)
+    #expect(
+      eva.rotation
+        == RotaryScheme(
+          coordinates: .index(offset: 0, reference: .init(height: 16, width: 16)), temperature: 10_000,
+          pairsNeighbours: true))
+    // A norm of each head's queries tells the width of a head.
+    let shapes = testModel.merging(["blocks.0.attn.q_norm.weight": [16]]) { $1 }
+    #expect(try configuration(["architecture": "vit_custom"], shapes: shapes).heads == 4)
+  }
+
+  @Test(
+    "Variants of timm's models that are not run are named",
+    arguments: [
+      ("vit_base_patch16_rpn_224", "ResPostBlock (another kind of block)"),
+      ("vit_base_patch16_xp_224", "ParallelScalingBlock (another kind of block)"),
+      ("vit_dwee_patch16_reg1_gap_256", "diff (another kind of attention)"),
+      ("aimv2_large_patch14_224", "rmsnorm (a norm within the patch embedding)"),
+      ("eva02_enormous_patch14_clip_224", "true (norms after attention and MLP)"),
+      ("vit_small_patch16_rope_mixed_224", "\"mixed\" with an offset of 0.0 for \"rope_type\""),
+      ("vit_base_patch16_sapiens2", "6 (keys and values that heads share)"),
+    ])
+  func timmVariants(_ architecture: String, _ found: String) throws {
+    let message = try #require(
+      refusal(["architecture": .string(architecture), "num_attention_heads": 4], shapes: testModel))
+    #expect(message.hasPrefix("unsupported \(found)"), "\(message)")
   }
 }

@@ -129,6 +129,9 @@ struct CheckpointTests {
     // Published numbers count the class token's position, which is added into the token here.
     #expect(parameters(.viTTiny) == 5_717_416 - 192)
     #expect(parameters(.viTSmall) == 22_050_664 - 384)
+    // OpenAI's CLIP: 87,849,216 in the image half. The random models have biases everywhere, and the class token has its
+    // position added.
+    #expect(FloatModel.random(.clipBase32).parameterCount == 87_849_216 + 768 - 768 + 512)
     // The seed implementation's own table leaves out its class token and positions, 152,064 numbers.
     #expect(parameters(.seedViT) == 86_415_592 + 152_064 - 768)
   }

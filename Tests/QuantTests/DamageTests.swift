@@ -21,7 +21,9 @@ struct DamageTests {
     #expect((1..<3000).contains(read))
   }
 
-  @Test("A configuration with random damage is read or refused, and never traps", arguments: GoldenFiles.models)
+  @Test(
+    "A configuration with random damage is read or refused, and never traps",
+    arguments: GoldenFiles.models + GoldenFiles.families)
   func configurations(_ name: String) throws {
     var generator = SplitMix64(seed: 3)
     let path = GoldenFiles.path("\(name)/config.json")

@@ -17,13 +17,21 @@ private func expectClose(
 
 @Suite("Float reference")
 struct FloatReferenceTests {
-  @Test("The float reference agrees with the original implementation", arguments: GoldenFiles.models)
-  func goldenModels(_ name: String) throws {
-    let io = try SafetensorsFile(path: GoldenFiles.path("\(name)/io.safetensors"))
+  @Test(
+    "The float reference agrees with the original implementation", arguments: GoldenFiles.models + GoldenFiles.families)
+  func goldenModels(_ name: String) throws { try compare(GoldenFiles.path(name), with: [.fastest, .portable]) }
+
+  @Test(
+    "The float reference agrees with the original implementation, on cases beside the repository",
+    .enabled(if: Repository.hasFamilies, Comment(rawValue: Repository.needsFamilies)), arguments: Repository.families)
+  func otherFamilies(_ path: String) throws { try compare(path, with: [.fastest]) }
+
+  private func compare(_ folder: String, with kernels: [SGEMM]) throws {
+    let io = try SafetensorsFile(path: "\(folder)/io.safetensors")
     let pixels = try io.floats("pixel_values")
     let shape = try #require(io["pixel_values"]?.shape)
-    let model = try Checkpoint.load(path: GoldenFiles.path(name), imageSize: (shape[2], shape[3])).model
-    for gemm in [SGEMM.fastest, .portable] {
+    let model = try Checkpoint.load(path: folder, imageSize: (shape[2], shape[3])).model
+    for gemm in kernels {
       let reference = FloatReference(model, gemm: gemm)
       let workspace = FloatWorkspace(model.configuration)
       var outputs: [FloatOutput] = []
@@ -32,7 +40,7 @@ struct FloatReferenceTests {
         let one = Array(pixels[image * size..<(image + 1) * size])
         outputs.append(try reference.run(one, workspace: workspace, keepsHiddenStates: true))
       }
-      for layer in 0...model.configuration.depth {
+      for layer in 0...model.configuration.depth where io["hidden_states.\(layer)"] != nil {
         expectClose(
           outputs.flatMap { $0.hiddenStates[layer] }, try io.floats("hidden_states.\(layer)"), "hidden_states.\(layer)")
       }
@@ -40,6 +48,9 @@ struct FloatReferenceTests {
       if io["last_hidden_state"] != nil {
         expectClose(
           outputs.flatMap { $0.lastHiddenState }, try io.floats("last_hidden_state"), "last_hidden_state")
+      }
+      if io["image_embeds"] != nil {
+        expectClose(outputs.flatMap { $0.imageEmbedding ?? [] }, try io.floats("image_embeds"), "image_embeds")
       }
       if io["pooler_output"] != nil {
         expectClose(outputs.flatMap { $0.poolerOutput }, try io.floats("pooler_output"), "pooler_output")

@@ -6,5 +6,10 @@ package enum GoldenFiles {
     "hf-dinov2-registers",
   ]
 
+  /// The same of families with other positions, norms, MLPs and readouts.
+  package static let families = [
+    "hf-clip-vision", "hf-siglip-vision", "hf-dinov3-gated", "hf-dinov2-swiglu", "timm-vit-qk-norm", "timm-vit-map",
+  ]
+
   package static func path(_ name: String) -> String { Repository.path("Tests/Golden/\(name)") }
 }

@@ -85,6 +85,30 @@ extension IntegerModelCase {
     configuration { ($0.width, $0.heads, $0.channels, $0.patchSize) = (36, 2, 3, 1) },
     configuration { ($0.imageHeight, $0.imageWidth, $0.patchSize, $0.channels) = (11, 17, 4, 2) },
     configuration { ($0.imageHeight, $0.imageWidth, $0.width, $0.heads) = (30, 33, 24, 3) },
+    // Rotary positions, norms of queries and keys, a gate; several groups of rows in a lean plan.
+    configuration {
+      ($0.imageHeight, $0.imageWidth, $0.width, $0.heads, $0.depth, $0.prefixTokens) = (30, 33, 48, 3, 2, 5)
+      ($0.positions, $0.normsQueriesAndKeys, $0.isGated, $0.activation) = (.rotary, true, true, .silu)
+      $0.readout = .normThenTokenMean
+    },
+    // A norm before the blocks, QuickGELU, a projection.
+    configuration {
+      ($0.normBeforeBlocks, $0.activation, $0.readout) = (true, .quickGELU, .classTokenThenNorm)
+      ($0.projectionWidth, $0.classes) = (7, 0)
+    },
+    // Attention pooling of the patches, whose rows begin anywhere.
+    configuration {
+      ($0.imageHeight, $0.imageWidth, $0.width, $0.heads, $0.depth, $0.prefixTokens) = (30, 33, 48, 3, 2, 3)
+      ($0.activation, $0.readout) = (.geluTanh, .patchAttentionPooling)
+    },
+    configuration { ($0.depth, $0.classes, $0.readout) = (0, 0, .attentionPooling) },
+    // All norms, of the other kind, and both kinds of positions.
+    configuration {
+      ($0.width, $0.heads, $0.depth, $0.norm) = (20, 5, 2, .rms)
+      ($0.positions, $0.normsAttention, $0.normsHidden, $0.isGated) = (.learnedAndRotary, true, true, true)
+      $0.readout = .patchMeanAndMaximumThenNorm
+    },
+    configuration { ($0.positions, $0.normsHidden, $0.readout) = (.none, true, .normThenPatchMaximum) },
     // Several groups of rows in a lean plan, queries, keys and values one after the other.
     configuration { ($0.imageHeight, $0.imageWidth, $0.width, $0.heads, $0.depth) = (30, 33, 48, 3, 2) },
   ]

@@ -19,4 +19,13 @@ package enum Repository {
   package static let hasBackbone = FileKind(of: "\(backbone)/model.safetensors") == .file
   /// Why a test that needs the backbone is skipped.
   package static let needsBackbone = "needs a ViT-S/14 with calibration photos in ../shared/vit-s14"
+
+  /// More golden cases than the repository ships, as folders.
+  package static let families = [
+    "arch-test_vit2", "arch-vit_base_patch16_siglip_256", "arch-vit_tiny_patch16_dinov3_qkvb",
+    "arch-vit_xsmall_patch16_clip_224", "hf-clip-vision-gelu", "hf-dinov3", "hf-ijepa", "timm-vit-clip",
+  ].map { path("../shared/golden-families/\($0)") }
+  package static let hasFamilies = families.allSatisfy { FileKind(of: "\($0)/model.safetensors") == .file }
+  /// Why a test that needs them is skipped.
+  package static let needsFamilies = "needs the golden cases of more families in ../shared/golden-families"
 }

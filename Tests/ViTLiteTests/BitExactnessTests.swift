@@ -16,7 +16,7 @@ private struct InferenceResult: Equatable {
   init(_ output: IntegerOutput) {
     logits = output.logits
     finalTokens = output.finalTokens
-    pooled = output.pooled
+    pooled = output.embedding
     poolerOutput = output.poolerOutput
     hiddenStates = output.hiddenStates
   }
@@ -58,7 +58,7 @@ struct BitExactnessTests {
 
   @Test(
     "Golden models give the same bits on every instruction set, for any number of threads",
-    arguments: GoldenFiles.models, ActivationMode.allCases)
+    arguments: GoldenFiles.models + GoldenFiles.families, ActivationMode.allCases)
   func goldenModels(_ name: String, _ activations: ActivationMode) throws {
     let example = try IntegerModelCase.golden(name)
     try expectSameBits(example, CalibrationOptions(activations: activations))

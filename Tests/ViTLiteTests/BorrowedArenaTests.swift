@@ -83,10 +83,10 @@ struct BorrowedArenaTests {
       result.writeProbabilities(to: &span)
       for item in output.top(logits.count) { #expect(probabilities[item.index] == Float(item.probability)) }
     } else {
-      var embedding = [Float](repeating: -1, count: model.configuration.width)
+      var embedding = [Float](repeating: -1, count: model.configuration.embeddingWidth)
       var span = embedding.mutableSpan
       result.writeEmbedding(to: &span)
-      #expect(embedding == output.poolerOutput)
+      #expect(embedding == output.imageEmbedding ?? output.poolerOutput)
     }
   }
 }

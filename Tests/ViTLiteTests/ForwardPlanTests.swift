@@ -46,6 +46,7 @@ struct ForwardPlanTests {
       switch repetition {
       case .patchRows: groups(configuration.patches)
       case .tokenRows: groups(configuration.tokens)
+      case .pooledRows: groups(configuration.pooledTokens.count)
       case .blocks: configuration.depth
       }
     }

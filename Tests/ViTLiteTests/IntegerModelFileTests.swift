@@ -13,7 +13,7 @@ struct IntegerModelFileTests {
     CalibrationOptions(activations: .dynamic), CalibrationOptions(activations: .static, softmaxPlanes: 1),
   ]
 
-  @Test("A golden model survives its file", arguments: GoldenFiles.models, options)
+  @Test("A golden model survives its file", arguments: GoldenFiles.models + GoldenFiles.families, options)
   func goldenModels(_ name: String, _ options: CalibrationOptions) throws {
     try expectRoundTrip(try IntegerModelCase.golden(name).quantized(options))
   }
@@ -47,14 +47,27 @@ struct IntegerModelFileTests {
     #expect((model.head != nil) == (quantized.head != nil))
     #expect((model.pooler != nil) == (quantized.pooler != nil))
     if let head = model.head, let expected = quantized.head { expectSame(head, expected) }
+    #expect((model.projection != nil) == (quantized.projection != nil))
+    if let projection = model.projection, let expected = quantized.projection { expectSame(projection, expected) }
+    expectSame(model.preNorm, quantized.preNorm)
     if let pooler = model.pooler, let expected = quantized.pooler { expectSame(pooler, expected) }
     try #require(model.blocks.count == quantized.blocks.count)
     for (block, expected) in zip(model.blocks, quantized.blocks) { expectSame(block, expected) }
   }
 
+  private func expectSame(_ norm: IntegerNorm?, _ expected: QuantizedNorm?) {
+    #expect((norm != nil) == (expected != nil))
+    if let norm, let expected { expectSame(norm, expected) }
+  }
+
   private func expectSame(_ block: IntegerBlock, _ expected: QuantizedBlock) {
     expectSame(block.ln1, expected.ln1)
     expectSame(block.ln2, expected.ln2)
+    expectSame(block.queryNorm, expected.queryNorm)
+    expectSame(block.keyNorm, expected.keyNorm)
+    expectSame(block.attentionNorm, expected.attentionNorm)
+    expectSame(block.hidden.norm, expected.hiddenNorm)
+    #expect(block.hidden.gateShift ?? 0 == expected.gateShift)
     for layer in BlockLayer.allCases {
       expectSame(block.layers[layer], layer == .attnOut ? expected.compensatedProjection : expected.layers[layer])
     }
@@ -63,7 +76,7 @@ struct IntegerModelFileTests {
     #expect(block.keyQuantizers == expected.keyQuantizers.map(\.symmetric))
     #expect(block.scoreShift == expected.scoreShift)
     #expect(block.valueScales.shift == expected.valueShift)
-    #expect(block.geluFractionBits == expected.geluFractionBits)
+    #expect(block.hidden.fractionBits == expected.geluFractionBits)
     #expect(elements(block.valueScales.multiplier) == expected.valueMultiplier)
   }
 

@@ -45,14 +45,17 @@ struct ModelLimitsTests {
   @Test("A variant that nothing computes is refused")
   func unknownVariants() throws {
     var configuration = DimensionLimit.base
-    configuration.normBeforeBlocks = true
+    (configuration.isGated, configuration.readout) = (true, .attentionPooling)
     #expect(throws: ModelLimitError.self) { try configuration.validate() }
     #expect(throws: IntegerModelError.self) { try IntegerModel(file(configuration)) }
-    for key in ["position_scheme", "activation_function"] {
+    let choices = [
+      ("position_scheme", PositionScheme.allCases.map(\.rawValue)),
+      ("activation_function", ActivationFunction.allCases.map(\.rawValue)),
+    ]
+    for (key, valid) in choices {
       #expect(
         throws: IntegerModelError.invalid(
-          what: "\"new\"", where: "key vit.\(key)",
-          expected: "one of \(key == "position_scheme" ? "learned" : "gelu")")
+          what: "\"new\"", where: "key vit.\(key)", expected: "one of \(valid.joined(separator: ", "))")
       ) { try IntegerModel(file(DimensionLimit.base, changing: key, to: .string("new"))) }
     }
   }

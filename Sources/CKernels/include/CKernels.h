@@ -53,6 +53,7 @@ typedef struct vq_kernels {
   // value = roundHalfUp(d * multiplier * gain[i] / 2^shift) + bias[i], d as above with center_shift
   void (*_Nonnull row_normalize_i16)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
                             const int32_t *gain, const int32_t *bias, int32_t shift, int16_t *out);
+  /* out may be x. */
   void (*_Nonnull row_normalize_i32)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
                             const int32_t *gain, const int32_t *bias, int32_t shift, int32_t *out);
   void (*_Nonnull row_range_i16)(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum);

@@ -12,14 +12,25 @@ package struct IntegerNorm: Sendable {
   /// `epsilon * width` in squared units of the input.
   package let epsilon: Int64
 
+  /// False for a mean of 0, in an RMSNorm.
+  package let subtractsMean: Bool
+
   package var width: Int { gain.count }
 
-  package init(gain: Vector<Int32>, bias: Vector<Int32>, shift: Int32, epsilon: Int64) {
+  package init(gain: Vector<Int32>, bias: Vector<Int32>, shift: Int32, epsilon: Int64, subtractsMean: Bool = true) {
     precondition(gain.count == bias.count && Self.validShifts.contains(shift), "a gain and a bias for each channel")
     self.gain = gain
     self.bias = bias
     self.shift = shift
     self.epsilon = epsilon
+    self.subtractsMean = subtractsMean
+  }
+
+  /// The norm of some of the channels, by themselves.
+  package func channels(_ range: Range<Int>) -> IntegerNorm {
+    IntegerNorm(
+      gain: gain.extracting(range), bias: bias.extracting(range), shift: shift, epsilon: epsilon,
+      subtractsMean: subtractsMean)
   }
 
   /// The range of `shift` in which a row's whole shift stays within 0 to 62.
@@ -156,7 +167,7 @@ extension Kernels {
     var minimum: Int32 = 0
     var maximum: Int32 = 0
     unsafe table.row_range_i32(row, count, &sum, &minimum, &maximum)
-    let mean = FixedPoint.mean(ofSum: sum, count: count)
+    let mean = norm.subtractsMean ? FixedPoint.mean(ofSum: sum, count: count) : 0
     let reach = max(Int64(maximum) &- Int64(mean), Int64(mean) &- Int64(minimum), 1)
     let bits = Int32(truncatingIfNeeded: 64 &- reach.leadingZeroBitCount)
     return RowCenter(mean: mean, shift: max(0, bits &- 20))

@@ -135,6 +135,14 @@ package struct PackedActivations: @unchecked Sendable {
     self.inputs = inputs
   }
 
+  /// The same memory for a matrix that is not larger.
+  @inline(__always)
+  package func sized(outputs: Int, inputs: Int) -> PackedActivations {
+    precondition(outputs <= self.outputs && inputs <= self.inputs, "a matrix that there is room for")
+    return unsafe PackedActivations(
+      panels: panels, multiplier: multiplier, columnSum: columnSum, zeros: zeros, outputs: outputs, inputs: inputs)
+  }
+
   /// As an operand of a product.
   package func matrix(shift: Int32) -> PackedMatrix {
     unsafe PackedMatrix(

@@ -65,7 +65,8 @@ extension IntegerNorm {
     var memory = unsafe memory
     let newGain = unsafe Vector(base: place(gain.base, count: width, in: &memory, copy), count: width)
     let newBias = unsafe Vector(base: place(bias.base, count: width, in: &memory, copy), count: width)
-    return IntegerNorm(gain: newGain, bias: newBias, shift: shift, epsilon: epsilon)
+    return IntegerNorm(
+      gain: newGain, bias: newBias, shift: shift, epsilon: epsilon, subtractsMean: subtractsMean)
   }
 }
 

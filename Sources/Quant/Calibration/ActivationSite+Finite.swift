@@ -13,6 +13,9 @@ extension ActivationSite {
   private func name(inBlock block: Int) -> String {
     switch self {
     case .patches: "the patches"
+    case .preNormInput: "the input of \(ModelKey.preNorm)"
+    case .queriesKeysValues: "queries, keys and values of \(ModelKey.block(block))"
+    case .gated: "the gated values of \(ModelKey.block(block))"
     case .residual, .residualMiddle: "the tokens within \(ModelKey.block(block))"
     case .input(let layer): "the input of \(LayerName.block(block, layer))"
     case .output(let layer): "the output of \(LayerName.block(block, layer))"

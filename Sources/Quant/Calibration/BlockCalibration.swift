@@ -65,7 +65,9 @@ struct BlockCalibration {
     observing.start(from: measuring)
     var blocks = CalibratedBlocks(
       readout: ReadoutObservation(measuring.scope), patches: options.rounding == .calibrated ? patches : nil)
-    for index in 0..<model.configuration.depth {
+    blocks.residual.merge(measuring.embeddings)
+    var pooling: FloatBlock?
+    for index in 0..<model.configuration.blockCount {
       func report(_ phase: CalibrationProgress.Phase, _ part: Double) {
         progress(work.progress(phase, blocks: index, part: part))
       }
@@ -75,7 +77,11 @@ struct BlockCalibration {
         report(.observing, Double($0) / count)
       }
       report(.smoothing, 0)
-      let block = folded.smoothed(observed[0], options: options)
+      let isInner = index < model.configuration.depth
+      let block = folded.smoothed(
+        observed[0], rotatedWidth: isInner && model.rotation != nil ? model.configuration.headWidth : nil,
+        options: options)
+      if !isInner { pooling = block }
       if let layer = block.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
       let halves = try measuring.run(block, at: index, parts: samples.halves) { report(.measuring, Double($0) / count) }
       if work.searchesClipping { report(.clipping, 0) }
@@ -84,7 +90,7 @@ struct BlockCalibration {
       quantize(block, at: index, seen: halves, factors, into: &blocks)
       report(.quantizing, 1)
     }
-    blocks.readout = try measuring.readOut()
+    blocks.readout = try measuring.readOut(pooling: pooling)
     blocks.residual.merge(blocks.readout.residual)
     return blocks
   }

@@ -5,8 +5,18 @@ import ViTLite
 struct BlockStatistics: Sendable {
   /// Each layer's input, channel by channel; not that of `ffn_down`, because no choice depends on its channels.
   var inputs: BlockLayers<ChannelObserver>
+  /// Queries, keys and values, as they meet: after the norms and the rotation of queries and keys.
   var qkv: ChannelObserver
+  /// Queries and keys before their norms.
+  var projectedQuery = MagnitudeObserver()
+  var projectedKey = MagnitudeObserver()
+  /// What the activation reads.
   var mlpInput = HistogramObserver()
+  /// What a gate's activation is multiplied by, and the product.
+  var gateFactor = MagnitudeObserver()
+  var gated = MagnitudeObserver()
+  /// What `ffn_down` reads, where that comes from a norm.
+  var hidden = MagnitudeObserver()
   /// All values of each layer's input, for its static range.
   var ranges = BlockLayers { _ in HistogramObserver() }
   /// One for each head.
@@ -26,6 +36,11 @@ struct BlockStatistics: Sendable {
       ranges[layer].merge(other.ranges[layer])
     }
     qkv.merge(other.qkv)
+    projectedQuery.merge(other.projectedQuery)
+    projectedKey.merge(other.projectedKey)
+    gateFactor.merge(other.gateFactor)
+    gated.merge(other.gated)
+    hidden.merge(other.hidden)
     mlpInput.merge(other.mlpInput)
     for head in queries.indices {
       queries[head].merge(other.queries[head])
@@ -97,11 +112,17 @@ struct BlockObservation: Sendable, ActivationTap {
     switch site {
     case .residual, .residualMiddle: residual.observe(values)
     case .input(let layer): observeInput(layer, values, rows: rows, columns: columns)
-    case .output(.attnQKV):
+    case .output(.attnQKV) where configuration.transformsQueriesAndKeys && block < configuration.depth:
+      if configuration.normsQueriesAndKeys { observeProjected(values, rows: rows) }
+    case .output(.attnQKV), .queriesKeysValues:
       seen.qkv.observe(values)
       if scope.ranges != nil { observeHeads(values, rows: rows) }
+    case .output(.ffnUp) where configuration.isGated: observeGate(values, rows: rows)
     case .output(.ffnUp): seen.mlpInput.observe(values, counting: false)
-    case .output(.attnOut), .output(.ffnDown), .patches, .finalNormInput, .finalNormOutput, .headInput, .logits: break
+    case .gated: seen.gated.observe(values)
+    case .output(.attnOut), .output(.ffnDown), .patches, .preNormInput, .finalNormInput, .finalNormOutput, .headInput,
+      .logits:
+      break
     }
   }
 
@@ -111,10 +132,31 @@ struct BlockObservation: Sendable, ActivationTap {
 
   private mutating func observeInput(_ layer: BlockLayer, _ values: Span<Float>, rows: Int, columns: Int) {
     seen.inputs[layer].observe(values)
+    if layer == .ffnDown, configuration.normsHidden { seen.hidden.observe(values) }
     if let kind = scope.ranges { seen.ranges[layer].observe(values, counting: kind.readsCounts) }
     let chosen = sampler.choose(of: rows)
     guard scope.sampledLayers.contains(layer) else { return }
     RowSampler.append(chosen, of: values, columns: columns, to: &self.rows[layer])
+  }
+
+  /// Queries and keys before their norms.
+  private mutating func observeProjected(_ values: Span<Float>, rows: Int) {
+    let width = configuration.width
+    for row in 0..<rows {
+      let query = 3 * row * width
+      seen.projectedQuery.observe(values.extracting(query..<query + width))
+      seen.projectedKey.observe(values.extracting(query + width..<query + 2 * width))
+    }
+  }
+
+  /// The gate, which the activation reads, and what that is multiplied by.
+  private mutating func observeGate(_ values: Span<Float>, rows: Int) {
+    let mlpWidth = configuration.mlpWidth
+    for row in 0..<rows {
+      let gate = 2 * row * mlpWidth
+      seen.mlpInput.observe(values.extracting(gate..<gate + mlpWidth), counting: false)
+      seen.gateFactor.observe(values.extracting(gate + mlpWidth..<gate + 2 * mlpWidth))
+    }
   }
 
   private mutating func observeHeads(_ values: Span<Float>, rows: Int) {

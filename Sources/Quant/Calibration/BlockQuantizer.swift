@@ -55,29 +55,38 @@ struct BlockQuantizer {
     let width = configuration.width
     let ln1Unit = Self.unit(magnitude: seen.inputs.attnQKV.magnitude.max() ?? 0)
     let attention = attentionUnits(
-      seen.qkv, reach: block.layers.attnQKV.reach(input: 2 * Self.seenLevel * ln1Unit))
+      seen.qkv, reach: block.reachOfQKV(input: 2 * Self.seenLevel * ln1Unit, headWidth: configuration.headWidth))
     let ln2Unit = Self.unit(magnitude: seen.inputs.ffnUp.magnitude.max() ?? 0)
-    let geluBits = Self.geluFractionBits(seen.mlpInput)
+    let geluBits = Self.geluFractionBits(seen.mlpInput, configuration.activation)
     let geluUnit = LinearQuantizer.power(-Int(geluBits))
+    let gate = Self.gateUnits(seen, activationUnit: geluUnit)
+    // Before their norms, queries and keys have units of their own.
+    let queryUnit = block.queryNorm == nil ? attention.query : Self.unit(magnitude: seen.projectedQuery.magnitude)
+    let keyUnit = block.keyNorm == nil ? attention.key : Self.unit(magnitude: seen.projectedKey.magnitude)
     // A value is at most 127 of its units, and attention's output, a weighted mean of values, is not larger. So the
     // largest becomes 32767 * 127/128 at most.
     let outputUnit = (attention.values.max() ?? 1) * 128 / 32767
     let (valueMultiplier, valueShift) = Self.valueMultipliers(attention.values, unit: outputUnit)
+    let activatedUnit = configuration.isGated ? gate.product : geluUnit
+    let attnOutUnit = Self.unit(magnitude: seen.inputs.attnOut.magnitude.max() ?? 0)
+    let hiddenUnit = Self.unit(magnitude: seen.hidden.magnitude)
     let inputUnits = BlockLayers { layer in
       switch layer {
       case .attnQKV: ln1Unit
-      case .attnOut: outputUnit
+      case .attnOut: block.attentionNorm == nil ? outputUnit : attnOutUnit
       case .ffnUp: ln2Unit
-      case .ffnDown: geluUnit
+      case .ffnDown: block.hiddenNorm == nil ? activatedUnit : hiddenUnit
       }
     }
     let outputUnits = BlockLayers { layer in
       switch layer {
       case .attnQKV:
-        [Double](repeating: attention.query, count: width) + [Double](repeating: attention.key, count: width)
+        [Double](repeating: queryUnit, count: width) + [Double](repeating: keyUnit, count: width)
           + attention.values
       case .attnOut, .ffnDown: [Double](repeating: Self.residualUnit, count: width)
-      case .ffnUp: [Double](repeating: geluUnit, count: configuration.mlpWidth)
+      case .ffnUp:
+        [Double](repeating: geluUnit, count: configuration.mlpWidth)
+          + [Double](repeating: gate.factor, count: configuration.isGated ? configuration.mlpWidth : 0)
       }
     }
     let ranges = BlockLayers { layer in range(seen.ranges[layer], factors[layer]) }
@@ -93,17 +102,29 @@ struct BlockQuantizer {
       return quantizer.quantize(
         layer, seen: sampled.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) })
     }
+    func innerNorm(_ norm: FloatNorm?, unit: Double, inputUnit: Double, length: Int? = nil) -> QuantizedNorm? {
+      norm.map {
+        QuantizedNorm(
+          $0, epsilon: configuration.layerNormEpsilon, unit: unit, inputUnit: inputUnit, length: length)
+      }
+    }
+    let headWidth = configuration.headWidth
     return RoundedBlock(
       ln1: block.ln1, ln2: block.ln2, ln1Unit: ln1Unit, ln2Unit: ln2Unit, layers: layers,
       // The bias of a value channel is rounded to whole 8-bit levels. Because the softmax's weights add up to 1, this
       // rounding error shifts attention's output by the same amount for every token, and an addition to the bias of the
-      // projection (`attn_out`) cancels it.
-      projectionBias: block.layers.attnOut.product(with: layers.attnQKV.biasErrors[(2 * width)...]),
+      // projection (`attn_out`) cancels it; not across a norm.
+      projectionBias: block.attentionNorm == nil
+        ? block.layers.attnOut.product(with: layers.attnQKV.biasErrors[(2 * width)...]) : [],
       quantizers: BlockLayers { layer in Self.quantizer(ranges[layer], unit: inputUnits[layer]) },
       queryQuantizers: seen.queries.map { Self.quantizer(range($0), unit: attention.query) },
       keyQuantizers: seen.keys.map { Self.quantizer(range($0), unit: attention.key) },
       scoreShift: attention.scoreShift, valueMultiplier: valueMultiplier, valueShift: valueShift,
-      geluFractionBits: geluBits)
+      geluFractionBits: geluBits, gateShift: configuration.isGated ? gate.shift : 0,
+      queryNorm: innerNorm(block.queryNorm, unit: attention.query, inputUnit: queryUnit, length: headWidth),
+      keyNorm: innerNorm(block.keyNorm, unit: attention.key, inputUnit: keyUnit, length: headWidth),
+      attentionNorm: innerNorm(block.attentionNorm, unit: attnOutUnit, inputUnit: outputUnit),
+      hiddenNorm: innerNorm(block.hiddenNorm, unit: hiddenUnit, inputUnit: activatedUnit))
   }
 
   /// The scale of each value channel in units of the attention output, padded to whole panels.
@@ -140,10 +161,43 @@ struct BlockQuantizer {
 
   /// The most fraction bits with which the largest input of GELU fits, and a quarter more. Negative inputs beyond that
   /// may saturate, because GELU gives 0 for them either way.
-  private static func geluFractionBits(_ seen: HistogramObserver) -> Int32 {
-    let largest = max(Double(seen.maximum) * 1.25, 1)
+  private static func geluFractionBits(_ seen: HistogramObserver, _ activation: ActivationFunction) -> Int32 {
+    var largest = max(Double(seen.maximum) * 1.25, 1)
+    // SiLU and QuickGELU come near 0 only further out.
+    if activation != .gelu, seen.minimum.isFinite { largest = max(largest, min(Double(-seen.minimum), 12)) }
     guard largest.isFinite else { return 12 }
     return Int32(min(max(14 - Int(largest.exponent), 5), 12))
+  }
+}
+
+extension BlockQuantizer {
+  /// The units of what a gate's activation is multiplied by and of the product, and the shift that makes the product's
+  /// unit a power of two times that of both factors: the largest product that calibration saw is 8192 to 16384 of them.
+  private static func gateUnits(
+    _ seen: BlockStatistics, activationUnit: Double
+  ) -> (factor: Double, product: Double, shift: Int32) {
+    let factor = unit(magnitude: seen.gateFactor.magnitude)
+    let exact = factor * activationUnit
+    let ratio = max(Double(seen.gated.magnitude), 1e-6) / exact / seenLevel
+    let shift = ratio <= 1 ? 0 : min(Int(ratio.exponent) + 1, 30)
+    return (factor, exact * LinearQuantizer.power(shift), Int32(shift))
+  }
+}
+
+extension FloatBlock {
+  /// The largest magnitude of each query, key and value channel, for inputs of at most this magnitude.
+  fileprivate func reachOfQKV(input magnitude: Double, headWidth: Int) -> [Double] {
+    var reach = layers.attnQKV.reach(input: magnitude)
+    let width = layers.attnOut.inputs
+    for (part, norm) in [queryNorm, keyNorm].enumerated() {
+      guard let norm else { continue }
+      // A normalised value is at most sqrt(n) of its deviation.
+      for channel in 0..<width {
+        reach[part * width + channel] =
+          Double(norm.gain[channel].magnitude) * Double(headWidth).squareRoot() + Double(norm.bias[channel].magnitude)
+      }
+    }
+    return reach
   }
 }
 

@@ -11,6 +11,8 @@ struct CalibrationPass {
   let threads: Int
   /// Of each sample: `tokens x width`.
   private(set) var residuals: [FloatBuffer] = []
+  /// Largest magnitude of the embeddings before their norm, where they have one.
+  private(set) var embeddings = MagnitudeObserver()
   private var samplers: [RowSampler]
 
   init(
@@ -46,6 +48,7 @@ struct CalibrationPass {
       residuals.append(result.residual)
       self.samplers[index] = result.tap.sampler
       patches += result.tap.rows
+      embeddings.merge(result.tap.embeddings)
       progress(index + 1)
       return true
     }
@@ -88,8 +91,7 @@ struct CalibrationPass {
       let sample = part.lowerBound + offset
       workspace.residual = residuals[sample]
       var observation = BlockObservation(reference.configuration, scope, sampler: samplers[sample])
-      reference.attention(index, workspace, &observation)
-      reference.mlp(index, workspace, &observation)
+      reference.runBlock(index, workspace, &observation)
       observation.observeLeaving(workspace.residual)
       return observation
     } consume: { (offset, observation) throws(CalibrationError) in
@@ -104,8 +106,11 @@ struct CalibrationPass {
   }
 
   /// What the model's end reads: the residual streams, and the rows of the head.
-  func readOut() throws(CalibrationError) -> ReadoutObservation {
-    let (reference, residuals) = (reference, residuals)
+  ///
+  /// - Parameter pooling: the head that pools by attention, where there is one.
+  func readOut(pooling: FloatBlock?) throws(CalibrationError) -> ReadoutObservation {
+    let reference = pooling.map { self.reference.having(PackedBlock($0)) } ?? self.reference
+    let residuals = residuals
     let scope = scope
     var total = ReadoutObservation(scope)
     try forEachInOrder(count: samples.count, threads: threads) { () throws(CalibrationError) in
@@ -131,12 +136,14 @@ struct CalibrationPass {
   }
 }
 
-/// Samples the patches of an image.
+/// Samples the patches of an image, and sees the embeddings before their norm.
 private struct PatchTap: ActivationTap, Sendable {
   var sampler: RowSampler
   var rows: [Float] = []
+  var embeddings = MagnitudeObserver()
 
   mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
+    if site == .preNormInput { embeddings.observe(values) }
     guard site == .patches else { return }
     RowSampler.append(sampler.choose(of: rows), of: values, columns: columns, to: &self.rows)
   }

@@ -7,25 +7,39 @@ extension FloatBlock {
 
   /// The same function with ranges that quantize better:
   /// - the outputs of both norms and of attention smoothed, with the strength that drifts least on sampled rows;
-  /// - queries and keys brought to equal ranges, channel by channel;
-  /// - keys without their mean: it adds the same number to all scores of a query, which does not change the softmax;
-  /// - values without the middle of their range, which is added to the projection's output by its bias instead.
-  func smoothed(_ observation: BlockObservation, options: CalibrationOptions) -> FloatBlock {
+  /// - queries and keys brought to equal ranges, channel by channel; with rotary positions pair by pair, because only a
+  ///   factor on both channels of a pair commutes with its rotation;
+  /// - keys without their mean: it adds the same number to all scores of a query, which does not change the softmax; not
+  ///   with rotary positions, which turn the mean another way for each token;
+  /// - values without the middle of their range, which is added to the projection's output by its bias instead; not
+  ///   where a norm stands between the two.
+  ///
+  /// - Parameter rotatedWidth: of a head whose queries and keys are rotated; nil for others.
+  func smoothed(_ observation: BlockObservation, rotatedWidth: Int?, options: CalibrationOptions) -> FloatBlock {
     var block = self
-    block.center(observation.seen.qkv)
+    block.center(observation.seen.qkv, isRotated: rotatedWidth != nil)
     if options.smoothing {
-      block.balance(observation.seen.qkv)
+      block.balance(observation.seen.qkv, rotatedWidth: rotatedWidth)
       block.smooth(observation, options)
     }
     return block
   }
 
   /// Subtracts the keys' mean and the middle of the values' range.
-  private mutating func center(_ seen: ChannelObserver) {
+  private mutating func center(_ seen: ChannelObserver, isRotated: Bool) {
     let width = layers.attnOut.outputs
     let means = seen.mean
     let centers = seen.center
-    for channel in width..<2 * width { layers.attnQKV.bias[channel] -= means[channel] }
+    if !isRotated {
+      for channel in 0..<width {
+        if keyNorm != nil {
+          keyNorm?.bias[channel] -= means[width + channel]
+        } else {
+          layers.attnQKV.bias[width + channel] -= means[width + channel]
+        }
+      }
+    }
+    guard attentionNorm == nil else { return }
     for channel in 0..<width {
       let center = centers[2 * width + channel]
       layers.attnQKV.bias[2 * width + channel] -= center
@@ -36,17 +50,24 @@ extension FloatBlock {
   }
 
   /// Gives each channel's query and (centered) key the same range; their product stays.
-  private mutating func balance(_ seen: ChannelObserver) {
+  private mutating func balance(_ seen: ChannelObserver, rotatedWidth: Int?) {
     let width = layers.attnOut.outputs
-    let means = seen.mean
-    let factors = (0..<width).map { channel -> Float in
-      let key = width + channel
-      let query = max(seen.maximum[channel], -seen.minimum[channel])
-      let centered = max(seen.maximum[key] - means[key], means[key] - seen.minimum[key])
-      return query > 0 && centered > 0 ? (centered / query).squareRoot() : 1
+    let means = rotatedWidth == nil ? seen.mean : [Float](repeating: 0, count: 3 * width)
+    var queries = (0..<width).map { max(seen.maximum[$0], -seen.minimum[$0]) }
+    var keys = (width..<2 * width).map { max(seen.maximum[$0] - means[$0], means[$0] - seen.minimum[$0]) }
+    if let headWidth = rotatedWidth {
+      for channel in 0..<width where channel % headWidth < headWidth / 2 {
+        let other = channel + headWidth / 2
+        queries[channel] = max(queries[channel], queries[other])
+        keys[channel] = max(keys[channel], keys[other])
+        (queries[other], keys[other]) = (queries[channel], keys[channel])
+      }
     }
-    layers.attnQKV.scaleOutputs(0..<width) { factors[$0] }
-    layers.attnQKV.scaleOutputs(width..<2 * width) { 1 / factors[$0] }
+    let factors = zip(queries, keys).map { query, key -> Float in
+      query > 0 && key > 0 ? (key / query).squareRoot() : 1
+    }
+    scaleQueries { factors[$0] }
+    scaleKeys { 1 / factors[$0] }
   }
 
   /// Smooths the norms' and the attention's outputs; values must have been centered.
@@ -57,6 +78,7 @@ extension FloatBlock {
       layers[layer].scaleInputs(by: factors)
       switch layer {
       case .attnQKV: ln1.divide(by: factors)
+      case .attnOut where attentionNorm != nil: attentionNorm?.divide(by: factors)
       case .attnOut: layers.attnQKV.scaleOutputs(2 * width..<3 * width) { 1 / factors[$0] }
       case .ffnUp: ln2.divide(by: factors)
       case .ffnDown: break
@@ -96,7 +118,7 @@ private struct SmoothingSearch {
       let seen = observation.seen
       var rows = observation.rows[name]
       var magnitudes = seen.inputs[name].magnitude
-      if name == .attnOut {
+      if name == .attnOut, block.attentionNorm == nil {
         // Because the softmax's weights add up to 1, attention's output is shifted by what was subtracted from the
         // values.
         let width = layer.inputs

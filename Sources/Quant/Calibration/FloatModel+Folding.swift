@@ -10,7 +10,7 @@ extension FloatModel {
   func foldedBlock(_ index: Int) -> FloatBlock {
     var block = blocks[index]
     let width = configuration.width
-    block.layers.attnQKV.scaleOutputs(0..<width) { _ in scoreScale * Self.binary }
+    block.scaleQueries { _ in scoreScale * Self.binary }
     block.layers.attnQKV.scaleOutputs(2 * width..<3 * width) { _ in probabilityScale }
     if let scale = block.layerScale1 { block.layers.attnOut.scaleOutputs(0..<width) { scale[$0] } }
     if let scale = block.layerScale2 { block.layers.ffnDown.scaleOutputs(0..<width) { scale[$0] } }
@@ -29,7 +29,36 @@ extension FloatModel {
   }
 }
 
+extension FloatBlock {
+  /// Multiplies what the queries are when they meet the keys; where they go through a norm, its output.
+  mutating func scaleQueries(by factor: (Int) -> Float) {
+    if queryNorm == nil {
+      layers.attnQKV.scaleOutputs(0..<layers.attnOut.inputs, by: factor)
+    } else {
+      queryNorm?.scale(by: factor)
+    }
+  }
+
+  /// The same for keys.
+  mutating func scaleKeys(by factor: (Int) -> Float) {
+    let width = layers.attnOut.inputs
+    if keyNorm == nil {
+      layers.attnQKV.scaleOutputs(width..<2 * width, by: factor)
+    } else {
+      keyNorm?.scale(by: factor)
+    }
+  }
+}
+
 extension FloatNorm {
+  /// The norm's output multiplied by a factor for each channel.
+  mutating func scale(by factor: (Int) -> Float) {
+    for channel in gain.indices {
+      gain[channel] *= factor(channel)
+      bias[channel] *= factor(channel)
+    }
+  }
+
   /// The norm's output divided by a factor for each channel.
   mutating func divide(by factors: [Float]) {
     for channel in gain.indices {
@@ -47,6 +76,11 @@ extension FloatLinear {
       for input in 0..<inputs { weight[output * inputs + input] *= scale }
       bias[output] *= scale
     }
+  }
+
+  /// Multiplies the weights of some outputs, not their biases, by a factor.
+  mutating func scaleOutputs(_ range: Range<Int>, weightsBy scale: Float) {
+    for index in range.lowerBound * inputs..<range.upperBound * inputs { weight[index] *= scale }
   }
 
   /// Multiplies the weights that read each input by a factor.

@@ -217,9 +217,10 @@ struct LinearQuantizer {
 extension QuantizedNorm {
   /// - Parameters:
   ///   - unit: the real value of one unit of the output.
-  ///   - inputFractionBits: of the residual stream.
-  init(_ norm: FloatNorm, epsilon: Double, unit: Double, inputFractionBits: Int) {
-    let width = Double(norm.gain.count)
+  ///   - inputUnit: the real value of one unit of the input.
+  ///   - length: of the rows, where several with gains of their own lie side by side; nil for the number of gains.
+  init(_ norm: FloatNorm, epsilon: Double, unit: Double, inputUnit: Double, length: Int? = nil) {
+    let width = Double(length ?? norm.gain.count)
     let ratios = norm.gain.map { Double($0) * width.squareRoot() / unit }
     let shift = LinearQuantizer.shift(for: ratios, in: -15...16)
     gain = ratios.map { ratio in
@@ -227,7 +228,7 @@ extension QuantizedNorm {
     }
     bias = norm.bias.map { LinearQuantizer.integer(Double($0) / unit) }
     self.shift = Int32(shift)
-    let scaled = epsilon * width * LinearQuantizer.power(2 * inputFractionBits)
+    let scaled = epsilon * width / (inputUnit * inputUnit)
     self.epsilon = Int64(min(scaled.rounded(), 0x1p59))
   }
 }

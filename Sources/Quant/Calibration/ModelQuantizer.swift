@@ -60,8 +60,10 @@ struct ModelQuantizer {
     let residualUnit = LinearQuantizer.power(-residualFractionBits)
     let finalBits = finalFractionBits()
     let finalUnit = LinearQuantizer.power(-finalBits)
-    let inputShift = headInputShift(finalUnit)
-    let inputUnit = finalUnit * LinearQuantizer.power(Int(inputShift))
+    // The head that pools by attention writes its result to the residual stream.
+    let pooledUnit = configuration.readout.pooling == .attention ? residualUnit : finalUnit
+    let inputShift = headInputShift(pooledUnit)
+    let inputUnit = pooledUnit * LinearQuantizer.power(Int(inputShift))
     let outputUnit = LinearQuantizer.power(-Self.outputFractionBits)
     func quantizeOutput(_ layer: FloatLinear) -> QuantizedLinear {
       let quantizer = LinearQuantizer(
@@ -75,11 +77,15 @@ struct ModelQuantizer {
       residualFractionBits: residualFractionBits, patchEmbedding: patchEmbedding(unit: residualUnit, isWide: isWide),
       positions: positions(unit: residualUnit), blocks: blocks,
       finalNorm: QuantizedNorm(
-        model.finalNorm, epsilon: configuration.layerNormEpsilon, unit: finalUnit,
-        inputFractionBits: residualFractionBits), finalFractionBits: finalBits, headInputShift: inputShift,
+        model.finalNorm, epsilon: configuration.layerNormEpsilon, unit: finalUnit, inputUnit: residualUnit),
+      finalFractionBits: finalBits, headInputShift: inputShift,
       headInputQuantizer: BlockQuantizer.quantizer(headRange, unit: inputUnit),
       head: model.head.map { quantizeOutput($0) }, pooler: model.pooler.map { quantizeOutput($0) },
-      outputFractionBits: Self.outputFractionBits)
+      outputFractionBits: Self.outputFractionBits,
+      preNorm: model.preNorm.map {
+        QuantizedNorm($0, epsilon: configuration.layerNormEpsilon, unit: residualUnit, inputUnit: residualUnit)
+      },
+      rotation: model.rotation?.levels ?? [], projection: model.projection.map { quantizeOutput($0) })
   }
 
   /// The static range of the head's input. Its 15 bits have room for all values seen, so that nothing is clipped unless
@@ -160,10 +166,28 @@ extension PixelMapping {
   }
 }
 
+extension FloatRotation {
+  /// Cosines, then sines, in units of 2^-15.
+  fileprivate var levels: [Int16] {
+    (cosines + sines).map { Int16(min(max((Double($0) * 32768).rounded(), -32767), 32767)) }
+  }
+}
+
+extension QuantizedNorm {
+  /// The largest magnitude of an output: a normalised number times the root of the row's length is in the gain, and at
+  /// most 1.
+  fileprivate var outputBound: Int64 {
+    let scale = LinearQuantizer.power(-Int(shift))
+    return zip(gain, bias).reduce(0) { bound, channel in
+      max(bound, Int64(min(Double(channel.0.magnitude) * scale * 1.001, 1e18)) + Int64(channel.1.magnitude) + 1)
+    }
+  }
+}
+
 extension QuantizedModel {
   /// The largest magnitude that a layer can add to the residual stream.
   fileprivate var residualBound: Int64 {
-    blocks.reduce(patchEmbedding.outputBound) {
+    blocks.reduce(max(patchEmbedding.outputBound, preNorm?.outputBound ?? 0)) {
       max($0, $1.compensatedProjection.outputBound, $1.layers.ffnDown.outputBound)
     }
   }

@@ -21,12 +21,18 @@ struct RoundedBlock: Sendable {
   var valueMultiplier: [Int32]
   var valueShift: Int32
   var geluFractionBits: Int32
+  var gateShift: Int32
+  var queryNorm: QuantizedNorm?
+  var keyNorm: QuantizedNorm?
+  var attentionNorm: QuantizedNorm?
+  var hiddenNorm: QuantizedNorm?
 
   /// The block for a residual stream in units of `2^-residualFractionBits`.
   func quantized(residualFractionBits: Int, layerNormEpsilon: Double) -> QuantizedBlock {
     let unit = LinearQuantizer.power(-residualFractionBits)
     func norm(_ norm: FloatNorm, unit: Double) -> QuantizedNorm {
-      QuantizedNorm(norm, epsilon: layerNormEpsilon, unit: unit, inputFractionBits: residualFractionBits)
+      QuantizedNorm(
+        norm, epsilon: layerNormEpsilon, unit: unit, inputUnit: LinearQuantizer.power(-residualFractionBits))
     }
     var layers = BlockLayers { name in
       switch name {
@@ -39,6 +45,8 @@ struct RoundedBlock: Sendable {
     return QuantizedBlock(
       ln1: norm(ln1, unit: ln1Unit), ln2: norm(ln2, unit: ln2Unit), layers: layers, quantizers: quantizers,
       queryQuantizers: queryQuantizers, keyQuantizers: keyQuantizers, scoreShift: scoreShift,
-      valueMultiplier: valueMultiplier, valueShift: valueShift, geluFractionBits: geluFractionBits)
+      valueMultiplier: valueMultiplier, valueShift: valueShift, geluFractionBits: geluFractionBits,
+      gateShift: gateShift,
+      queryNorm: queryNorm, keyNorm: keyNorm, attentionNorm: attentionNorm, hiddenNorm: hiddenNorm)
   }
 }

@@ -20,10 +20,10 @@ public struct Calibration: Sendable {
 
 /// Chooses, layer by layer, between 8 bits and the wide form.
 ///
-/// The head and the pooler are always wide: they see one row for each image, so it costs no time that can be measured,
+/// The head, the pooler and the projection are always wide: they see one row for each image, so it costs no time that can be measured,
 /// and no later layer can make up for their error.
 struct WidthChoice {
-  static let alwaysWide: [LayerName] = [.output, .pooler]
+  static let alwaysWide: [LayerName] = [.output, .pooler, .projection]
 
   let narrow: QuantizedModel
   /// The same model in the same units, all layers wide.

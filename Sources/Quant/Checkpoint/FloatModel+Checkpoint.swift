@@ -14,35 +14,44 @@ extension FloatModel {
 }
 
 /// Reads the parts of one model; every tensor's shape must be that of the configuration.
-private struct CheckpointLoader {
+struct CheckpointLoader {
   let configuration: CheckpointConfiguration
   let names: TensorNames
   var tensors: TensorStore
 
-  private var family: Family { configuration.family }
-  private var width: Int { configuration.width }
+  var family: Family { configuration.family }
+  var width: Int { configuration.width }
 
-  private func unsupported(_ what: String) -> CheckpointError { .unsupported(what, path: tensors.path) }
+  func unsupported(_ what: String) -> CheckpointError { .unsupported(what, path: tensors.path) }
 
-  private func hasLayer(_ name: String) -> Bool { tensors.contains(name + ".weight") }
+  func hasLayer(_ name: String?) -> Bool { name.map { tensors.contains($0 + ".weight") } ?? false }
 
   mutating func load(imageSize: (height: Int, width: Int)) throws(CheckpointError) -> FloatModel {
     let architecture = try architecture(imageSize: imageSize)
     let (prefix, positions) = try embeddings(on: architecture.grid)
     let patchEmbedding = try patchEmbedding()
+    let preNorm = architecture.normBeforeBlocks ? try norm(names.preNorm ?? "", architecture) : nil
     var blocks: [FloatBlock] = []
-    for index in 0..<configuration.depth { blocks.append(try block(names.block(index))) }
+    for index in 0..<configuration.depth { blocks.append(try block(names.block(index), architecture)) }
     let head = try head()
-    let finalNorm = try norm(finalNorm)
-    let pooler = try pooler()
-    if let name = tensors.firstUnused(isIgnored: { names.ignored.contains($0) }) {
+    let finalNorm = try norm(finalNorm, architecture)
+    var model = FloatModel(
+      configuration: architecture, patchEmbedding: patchEmbedding, prefixTokens: prefix, positions: positions,
+      blocks: blocks, scoreScale: 1, probabilityScale: 1, finalNorm: finalNorm, head: head, pooler: try pooler())
+    let scale = family.attentionScaling.factors(width: width, heads: configuration.heads)
+    (model.scoreScale, model.probabilityScale) = (scale.scores, scale.probabilities)
+    model.preNorm = preNorm
+    model.rotation = configuration.rotation?.rotation(on: architecture.grid, headWidth: width / configuration.heads)
+    if let pooling = names.attentionPooling, architecture.readout.pooling == .attention {
+      model.blocks.append(try poolingBlock(pooling, finalNorm, architecture))
+    }
+    if let name = names.projection, architecture.projectionWidth > 0 {
+      model.projection = try linear(name, outputs: architecture.projectionWidth, inputs: width, hasBias: false)
+    }
+    if let name = tensors.firstUnused(isIgnored: { names.ignores($0) }) {
       throw .unexpectedTensor(name: name, family: family.name, path: tensors.path)
     }
-    let scale = family.attentionScaling.factors(width: width, heads: configuration.heads)
-    return FloatModel(
-      configuration: architecture, patchEmbedding: patchEmbedding, prefixTokens: prefix, positions: positions,
-      blocks: blocks, scoreScale: scale.scores, probabilityScale: scale.probabilities, finalNorm: finalNorm,
-      head: head, pooler: pooler)
+    return model
   }
 
   /// The architecture at an image size; no tensor is read before it is known to be within limits.
@@ -57,89 +66,75 @@ private struct CheckpointLoader {
         expected: "multiples of the patch size \(patch) up to \(ModelLimits.imageSide.upperBound)")
     }
     let classes = try classes()
+    let block = names.block(0)
     let architecture = ModelConfiguration(
       family: family.name, imageHeight: height, imageWidth: width, patchSize: patch, channels: configuration.channels,
       width: self.width, depth: configuration.depth, heads: configuration.heads, mlpWidth: configuration.mlpWidth,
       layerNormEpsilon: configuration.layerNormEpsilon, prefixTokens: prefix.reduce(0) { $0 + $1.count },
-      positions: family.positions, normBeforeBlocks: family.normBeforeBlocks, activation: configuration.activation,
-      readout: try readout(), classes: classes,
+      positions: positionScheme, normBeforeBlocks: family.normBeforeBlocks || hasLayer(names.preNorm),
+      norm: try normFunction(block), normsQueriesAndKeys: hasLayer(block.queryNorm),
+      normsAttention: hasLayer(block.attentionNorm), activation: configuration.activation, isGated: isGated(block),
+      normsHidden: hasLayer(block.hiddenNorm), readout: try readout(), classes: classes,
+      projectionWidth: try projectionWidth(),
       labels: configuration.labels.count == classes ? configuration.labels : [])
     do throws(ModelLimitError) { try architecture.validate() } catch { throw .limit(error, path: tensors.path) }
     return architecture
   }
 
+  private var positionScheme: PositionScheme {
+    let hasTable = names.positions.map { $0.isRequired || tensors.contains($0.name) } ?? false
+    return switch (hasTable, configuration.rotation != nil) {
+    case (true, false): .learned
+    case (true, true): .learnedAndRotary
+    case (false, true): .rotary
+    case (false, false): .none
+    }
+  }
+
+  /// What the norms compute: the configuration says it, or the first norm's bias, which only a LayerNorm has.
+  private func normFunction(_ block: TensorNames.Block) throws(CheckpointError) -> NormFunction {
+    if let norm = configuration.norm { return norm }
+    guard family.name == Family.timmViT.name else { return .layerNorm }
+    let bias = block.norm1 + ".bias"
+    guard configuration.depth == 0 || tensors.contains(bias) else {
+      throw unsupported(
+        "norms without a tensor \"\(bias)\" and no key \"norm_layer\", expected \"rmsnorm\" or \"layernorm\"")
+    }
+    return .layerNorm
+  }
+
   // MARK: Layers
 
   /// `name.weight` of `outputs x inputs` (a convolution's kernel counts as its inputs) and `name.bias`.
-  private mutating func linear(
-    _ name: String, outputs: Int, inputs: Int, hasBias: Bool = true, kernel: [Int]? = nil
+  ///
+  /// - Parameter hasBias: nil when the tensors decide.
+  mutating func linear(
+    _ name: String, outputs: Int, inputs: Int, hasBias: Bool? = true, kernel: [Int]? = nil
   ) throws(CheckpointError) -> FloatLinear {
     let weight = try tensors.floats(name + ".weight", shape: [outputs] + (kernel ?? [inputs]))
     let bias =
-      hasBias ? try tensors.floats(name + ".bias", shape: [outputs]) : [Float](repeating: 0, count: outputs)
+      hasBias ?? tensors.contains(name + ".bias")
+      ? try tensors.floats(name + ".bias", shape: [outputs]) : [Float](repeating: 0, count: outputs)
     return FloatLinear(weight: weight, bias: bias, outputs: outputs, inputs: inputs)
   }
 
-  private mutating func norm(_ name: String) throws(CheckpointError) -> FloatNorm {
-    FloatNorm(
-      gain: try tensors.floats(name + ".weight", shape: [width]),
-      bias: try tensors.floats(name + ".bias", shape: [width]))
+  /// A norm of the model's width, or of another.
+  mutating func norm(
+    _ name: String, _ architecture: ModelConfiguration, width other: Int? = nil
+  ) throws(CheckpointError) -> FloatNorm {
+    let width = other ?? self.width
+    let gain = try tensors.floats(name + ".weight", shape: [width])
+    let hasBias = architecture.norm == .layerNorm && (configuration.norm == nil || tensors.contains(name + ".bias"))
+    return FloatNorm(
+      gain: gain,
+      bias: hasBias ? try tensors.floats(name + ".bias", shape: [width]) : [Float](repeating: 0, count: width))
   }
 
   private mutating func patchEmbedding() throws(CheckpointError) -> FloatLinear {
     let patch = configuration.patchSize
     return try linear(
       names.patchEmbedding, outputs: width, inputs: configuration.channels * patch * patch,
-      kernel: [configuration.channels, patch, patch])
-  }
-
-  private mutating func block(_ block: TensorNames.Block) throws(CheckpointError) -> FloatBlock {
-    FloatBlock(
-      ln1: try norm(block.norm1), ln2: try norm(block.norm2),
-      layers: try BlockLayers { (layer) throws(CheckpointError) in
-        switch layer {
-        case .attnQKV: try qkv(block.qkv)
-        case .attnOut: try linear(block.projection, outputs: width, inputs: width)
-        case .ffnUp: try linear(block.fc1, outputs: configuration.mlpWidth, inputs: width)
-        case .ffnDown: try linear(block.fc2, outputs: width, inputs: configuration.mlpWidth)
-        }
-      },
-      layerScale1: try layerScale(block.layerScale?.attention, isRequired: block.layerScaleIsRequired),
-      layerScale2: try layerScale(block.layerScale?.mlp, isRequired: block.layerScaleIsRequired))
-  }
-
-  private mutating func layerScale(_ name: String?, isRequired: Bool) throws(CheckpointError) -> [Float]? {
-    guard let name, isRequired || tensors.contains(name) else { return nil }
-    return try tensors.floats(name, shape: [width])
-  }
-
-  private mutating func qkv(_ qkv: TensorNames.QKV) throws(CheckpointError) -> FloatLinear {
-    switch qkv {
-    case .fused(let name):
-      let hasBias = configuration.hasQKVBias ?? tensors.contains(name + ".bias")
-      return try linear(name, outputs: 3 * width, inputs: width, hasBias: hasBias)
-    case .separate(let query, let key, let value):
-      var fused = FloatLinear(weight: [], bias: [], outputs: 3 * width, inputs: width)
-      for name in [query, key, value] {
-        let part = try linear(name, outputs: width, inputs: width, hasBias: configuration.hasQKVBias ?? true)
-        fused.weight += part.weight
-        fused.bias += part.bias
-      }
-      return fused
-    case .interleaved(let name):
-      let mixed = try linear(
-        name, outputs: 3 * width, inputs: width, hasBias: configuration.hasQKVBias ?? tensors.contains(name + ".bias"))
-      var fused = mixed
-      for part in 0..<3 {
-        for channel in 0..<width {
-          let (to, from) = (part * width + channel, channel * 3 + part)
-          fused.bias[to] = mixed.bias[from]
-          fused.weight.replaceSubrange(
-            to * width..<(to + 1) * width, with: mixed.weight[from * width..<(from + 1) * width])
-        }
-      }
-      return fused
-    }
+      hasBias: configuration.biases.patchEmbedding, kernel: [configuration.channels, patch, patch])
   }
 
   // MARK: Embeddings
@@ -154,120 +149,35 @@ private struct CheckpointLoader {
     return prefix
   }
 
-  /// The tokens before the patches, with their positions, and the positions of the patches on the grid to run.
+  /// The tokens before the patches, with their positions, and the positions of the patches on the grid to run; zeros
+  /// without a table.
   private mutating func embeddings(
     on grid: PositionInterpolation.Grid
   ) throws(CheckpointError) -> (prefix: [Float], positions: [Float]) {
+    var tokens: [Float] = []
+    for part in prefix {
+      let shape = [1, part.count, width]
+      tokens += try tensors.floats(part.name, shape: shape, part.count == 1 ? [width] : shape)
+    }
+    guard let names = names.positions, names.isRequired || tensors.contains(names.name) else {
+      return (tokens, [Float](repeating: 0, count: grid.count * width))
+    }
     let trained = PositionInterpolation.Grid(
       height: configuration.imageHeight / configuration.patchSize,
       width: configuration.imageWidth / configuration.patchSize)
     var positioned = 0
-    switch names.positions.prefix {
+    switch names.prefix {
     case .tokensBeforeRegisters: for part in prefix where !part.isRegister { positioned += part.count }
     case .allTokensOrNone:
-      if tensors.shape(names.positions.name) != [1, trained.count, width] {
-        positioned = prefix.reduce(0) { $0 + $1.count }
-      }
+      if tensors.shape(names.name) != [1, trained.count, width] { positioned = prefix.reduce(0) { $0 + $1.count } }
     }
-    var tokens: [Float] = []
-    for part in prefix { tokens += try tensors.floats(part.name, shape: [1, part.count, width]) }
     let rows = positioned + trained.count
-    let table = try tensors.floats(
-      names.positions.name, shape: names.positions.hasBatchDimension ? [1, rows, width] : [rows, width])
+    let table = try tensors.floats(names.name, shape: names.hasBatchDimension ? [1, rows, width] : [rows, width])
     for index in 0..<positioned * width { tokens[index] += table[index] }
     let positions = PositionInterpolation.resample(
       Array(table[(positioned * width)...]), width: width, from: trained, to: grid,
       antialias: family.antialiasesPositions)
     return (tokens, positions)
-  }
-
-  // MARK: Readout
-
-  /// The head's name in this checkpoint; nil without a head.
-  private var headName: String? { names.heads.first { hasLayer($0) } }
-
-  /// The name of the head of the distillation token, in a checkpoint that has both.
-  private var distillationHeadName: String? {
-    guard headName != nil, let name = names.distillationHead, hasLayer(name) else { return nil }
-    return name
-  }
-
-  /// What the head reads.
-  private func readout() throws(CheckpointError) -> Readout {
-    guard distillationHeadName == nil else { return .classAndDistillationToken }
-    switch family.readout {
-    case .always(let readout): return readout
-    case .withHead(let readout, let other): return headName == nil ? other : readout
-    case .pooling: return try pooledReadout()
-    }
-  }
-
-  /// The readout that `global_pool` names; where it names none, that of the tensors.
-  private func pooledReadout() throws(CheckpointError) -> Readout {
-    if let name = pooledNorm {
-      guard configuration.pooling != .classToken else {
-        throw unsupported("a norm \"\(name)\" with \"global_pool\" \"token\", expected \"avg\"")
-      }
-      return .patchMeanThenNorm
-    }
-    let hasClassToken = tensors.contains(names.classToken.name)
-    let pooling = configuration.pooling ?? (hasClassToken ? .classToken : .patchMean)
-    guard pooling == .patchMean || hasClassToken else {
-      throw unsupported("\"global_pool\" \"token\" without a tensor \"\(names.classToken.name)\", expected \"avg\"")
-    }
-    return pooling == .classToken ? .classToken : .normThenPatchMean
-  }
-
-  /// The name of the norm of the pooled vector, in a checkpoint that has it in place of the tokens' norm.
-  private var pooledNorm: String? {
-    guard distillationHeadName == nil, let name = names.pooledNorm, hasLayer(name), !hasLayer(names.norm) else {
-      return nil
-    }
-    return name
-  }
-
-  private var finalNorm: String { pooledNorm ?? names.norm }
-
-  private mutating func pooler() throws(CheckpointError) -> FloatLinear? {
-    guard let name = names.pooler, hasLayer(name) else { return nil }
-    return try linear(name, outputs: width, inputs: width)
-  }
-
-  /// The inputs of the family's head, of the class token's where there is another for the distillation token.
-  private var headInputs: Int {
-    guard case .withHead(let readout, without: _) = family.readout else { return width }
-    return readout.segments * width
-  }
-
-  /// Classes of the head, as many as the configuration says where it says so; 0 without a head.
-  private func classes() throws(CheckpointError) -> Int {
-    guard let name = headName, let found = tensors.shape(name + ".weight") else { return 0 }
-    guard found.count == 2, found[0] >= 1, ModelLimits.classes.contains(found[0]),
-      configuration.classes.map({ $0 == found[0] }) ?? true
-    else {
-      throw .wrongShape(
-        name: name + ".weight", found: found, expected: [configuration.classes ?? found.first ?? 1, headInputs],
-        path: tensors.path)
-    }
-    return found[0]
-  }
-
-  /// The head, if the model has one. Two heads whose answers are averaged become one that reads both tokens, each with
-  /// half of its weights.
-  private mutating func head() throws(CheckpointError) -> FloatLinear? {
-    guard let name = headName else { return nil }
-    let classes = try classes()
-    let first = try linear(name, outputs: classes, inputs: headInputs)
-    guard let name = distillationHeadName else { return first }
-    let second = try linear(name, outputs: classes, inputs: width)
-    var both = FloatLinear(weight: [], bias: [], outputs: classes, inputs: 2 * width)
-    both.weight.reserveCapacity(classes * 2 * width)
-    for row in 0..<classes {
-      both.weight += first.weight[row * width..<(row + 1) * width].map { $0 / 2 }
-      both.weight += second.weight[row * width..<(row + 1) * width].map { $0 / 2 }
-      both.bias.append((first.bias[row] + second.bias[row]) / 2)
-    }
-    return both
   }
 }
 

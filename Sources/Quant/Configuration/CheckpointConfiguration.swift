@@ -4,10 +4,13 @@ import ViTLite
 /// What a checkpoint's `config.json` says, with its family's defaults: the dimensions it was trained with, and the
 /// choices that decide which tensors there are and what they mean.
 struct CheckpointConfiguration: Sendable {
-  /// How timm reduces the tokens to one.
-  enum Pooling: Sendable {
-    case classToken
-    case patchMean
+  /// How timm reduces the tokens to one. The raw values are its names.
+  enum Pooling: String, Sendable, CaseIterable {
+    case classToken = "token"
+    case patchMean = "avg"
+    case patchMaximum = "max"
+    case patchMeanAndMaximum = "avgmax"
+    case attention = "map"
   }
 
   var family: Family
@@ -21,15 +24,32 @@ struct CheckpointConfiguration: Sendable {
   var heads: Int
   var mlpWidth: Int
   var layerNormEpsilon: Double
+  /// Nil when the tensors decide.
+  var norm: NormFunction?
   var activation = ActivationFunction.gelu
-  /// Whether queries, keys and values have biases; nil when the tensors decide.
-  var hasQKVBias: Bool?
+  /// Whether MLPs are gated; nil when the tensors decide.
+  var isGated: Bool?
+  var biases: Biases
+  /// Nil without rotary positions.
+  var rotation: RotaryScheme?
   /// Classes of the head; nil when the tensors decide.
   var classes: Int?
   var labels: [String]
   var registers: Int
   /// Nil when the tensors decide.
   var pooling: Pooling?
+  /// Whether the tokens before the patches are pooled too.
+  var poolsPrefix = false
+
+  /// Which layers have biases; nil when the tensors decide.
+  struct Biases: Sendable {
+    var patchEmbedding: Bool?
+    var query: Bool?
+    var key: Bool?
+    var value: Bool?
+    var projection: Bool?
+    var mlp: Bool?
+  }
 }
 
 extension CheckpointConfiguration {
@@ -38,10 +58,13 @@ extension CheckpointConfiguration {
   init(_ file: ConfigurationFile, shape: (String) -> [Int]?) throws(ConfigurationError) {
     let supported = Family.all.map { "\"\($0.name)\"" }.joined(separator: ", ")
     if let type = try file.string("model_type") {
+      if let variant = RefusedFamily.variant(ofModelType: type) {
+        throw .unsupported(key: "model_type", found: "\"\(type)\" (\(variant))", supported: supported, path: file.path)
+      }
       guard let family = Family(named: type) else {
         throw .unsupported(key: "model_type", found: "\"\(type)\"", supported: supported, path: file.path)
       }
-      try self.init(file, family)
+      try self.init(file, family, shape: shape)
     } else if try file.string("architecture") != nil {
       self = try Self.timmByArchitecture(file, shape: shape)
     } else {
@@ -52,32 +75,54 @@ extension CheckpointConfiguration {
   }
 
   /// Dimensions under transformers' keys.
-  private init(_ file: ConfigurationFile, _ family: Family) throws(ConfigurationError) {
+  private init(
+    _ outer: ConfigurationFile, _ family: Family, shape: (String) -> [Int]?
+  ) throws(ConfigurationError) {
     let defaults = family.defaults
+    var file = outer
+    if let key = defaults.nestedKey {
+      if let nested = try outer.object(key) {
+        file = nested
+      } else {
+        file = try ConfigurationFile(json: .object([]), path: outer.path)
+      }
+    }
     for refusal in defaults.refusals where try file.bool(refusal.key) == refusal.value {
       throw .unsupported(
         key: refusal.key, found: refusal.variant, supported: "\(!refusal.value)", path: file.path)
     }
     let width = try file.int("hidden_size", in: ModelLimits.width, default: defaults.width)
     let image = try Self.imageSize(file, default: defaults.imageSide)
-    let labels = try Self.labels(file)
-    let declared = try file.int("num_labels", in: ModelLimits.classes)
+    let labels = try Self.labels(outer)
+    let declared = try outer.int("num_labels", in: ModelLimits.classes)
     let named = labels.isEmpty ? nil : labels.count
+    var isGated: Bool? = defaults.poolingKey == nil ? false : nil
+    if let gate = defaults.gate { isGated = try file.bool(gate.key) ?? false }
     self.init(
       family: family, imageHeight: image.height, imageWidth: image.width,
       patchSize: try Self.patchSize(file, default: defaults.patchSize),
       channels: try file.int("num_channels", in: ModelLimits.channels, default: 3), width: width,
       depth: try file.int("num_hidden_layers", in: ModelLimits.depth, default: defaults.depth),
       heads: try file.int("num_attention_heads", in: ModelLimits.heads, default: defaults.heads),
-      mlpWidth: try Self.mlpWidth(file, defaults.mlpWidth, width: width),
+      mlpWidth: try Self.mlpWidth(file, defaults.mlpWidth, width: width, isGated: isGated ?? false),
       layerNormEpsilon: try file.double("layer_norm_eps", in: ModelLimits.layerNormEpsilon)
         ?? defaults.layerNormEpsilon,
-      hasQKVBias: try file.bool("qkv_bias") ?? true,
+      activation: defaults.activation, isGated: isGated, biases: try Biases(defaults.biases, file),
       classes: defaults.labelsDecideClasses ? named ?? declared : declared ?? named, labels: labels, registers: 0)
+    if let name = try file.string("hidden_act") { activation = try Self.activation(name, key: "hidden_act", file) }
+    if let gate = defaults.gate, isGated == true { activation = gate.activation ?? activation }
     if let key = defaults.registers {
       registers = try file.int(key.key, in: ModelLimits.prefixTokens, default: key.count)
     }
-    if let key = defaults.poolingKey { pooling = try Self.pooling(file, key: key) }
+    if let rotation = defaults.rotation {
+      self.rotation = rotation.scheme
+      self.rotation?.temperature =
+        try file.double(rotation.temperatureKey, in: RotaryScheme.temperatures) ?? rotation.scheme.temperature
+    }
+    if let key = defaults.poolingKey {
+      pooling = try Self.pooling(file, key: key)
+      try applyTimmArguments(file, isKnown: false, shape: shape)
+    }
   }
 
   /// What is required of every family.
@@ -93,12 +138,10 @@ extension CheckpointConfiguration {
         expected: "multiples of the patch size \(patchSize)",
         path: file.path)
     }
-    if let name = try file.string("hidden_act") {
-      guard let activation = ActivationFunction(rawValue: name) else {
-        let supported = ActivationFunction.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
-        throw .unsupported(key: "hidden_act", found: "\"\(name)\"", supported: supported, path: file.path)
-      }
-      self.activation = activation
+    guard rotation == nil || (width / heads).isMultiple(of: 4) else {
+      throw .invalid(
+        key: "num_attention_heads", found: "heads of \(width / heads) channels with rotary positions",
+        expected: "a multiple of 4", path: file.path)
     }
     // No overflow: both are within their limits.
     let patchInputs = channels * patchSize * patchSize
@@ -157,7 +200,7 @@ extension CheckpointConfiguration {
   }
 
   private static func mlpWidth(
-    _ file: ConfigurationFile, _ standard: ConfigurationDefaults.MLPWidth, width: Int
+    _ file: ConfigurationFile, _ standard: ConfigurationDefaults.MLPWidth, width: Int, isGated: Bool
   ) throws(ConfigurationError) -> Int {
     let widths = ModelLimits.mlpWidth
     switch standard {
@@ -165,7 +208,8 @@ extension CheckpointConfiguration {
     case .multiple(let factor):
       return try file.int("intermediate_size", in: widths, default: min(factor * width, widths.upperBound))
     case .ratio(let standard):
-      let mlpWidth = Int(Double(width) * (try file.double("mlp_ratio", in: 1...64) ?? standard))
+      let plain = Int(Double(width) * (try file.double("mlp_ratio", in: 1...64) ?? standard))
+      let mlpWidth = isGated ? (Int(Double(plain) * 2 / 3) + 7) / 8 * 8 : plain
       guard widths.contains(mlpWidth) else {
         throw .invalid(
           key: "mlp_ratio", found: "an MLP of width \(mlpWidth)", expected: "a width up to \(widths.upperBound)",
@@ -177,13 +221,49 @@ extension CheckpointConfiguration {
 
   /// timm's `global_pool`; nil where the key is not there or empty.
   static func pooling(_ file: ConfigurationFile, key: String) throws(ConfigurationError) -> Pooling? {
-    guard let name = try file.string(key) else { return nil }
-    switch name {
-    case "token": return .classToken
-    case "avg": return .patchMean
-    case "": return nil
-    default:
-      throw .unsupported(key: key, found: "\"\(name)\"", supported: "\"token\", \"avg\"", path: file.path)
+    guard let name = try file.string(key), !name.isEmpty else { return nil }
+    guard let pooling = Pooling(rawValue: name) else {
+      let supported = Pooling.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+      throw .unsupported(key: key, found: "\"\(name)\"", supported: supported, path: file.path)
     }
+    return pooling
   }
+
+  /// The names of activations in transformers and timm.
+  private static let activations: [(name: String, activation: ActivationFunction)] = [
+    ("gelu", .gelu), ("gelu_pytorch_tanh", .geluTanh), ("gelu_tanh", .geluTanh), ("gelu_new", .geluTanh),
+    ("quick_gelu", .quickGELU), ("silu", .silu), ("swish", .silu),
+  ]
+
+  static func activation(
+    _ name: String, key: String, _ file: ConfigurationFile
+  ) throws(ConfigurationError) -> ActivationFunction {
+    guard let activation = activations.first(where: { $0.name == name })?.activation else {
+      let supported = activations.map { "\"\($0.name)\"" }.joined(separator: ", ")
+      throw .unsupported(key: key, found: "\"\(name)\"", supported: supported, path: file.path)
+    }
+    return activation
+  }
+}
+
+extension CheckpointConfiguration.Biases {
+  init(_ biases: ConfigurationDefaults.Biases, _ file: ConfigurationFile) throws(ConfigurationError) {
+    func isThere(_ bias: ConfigurationDefaults.Bias) throws(ConfigurationError) -> Bool? {
+      switch bias {
+      case .always: true
+      case .never: false
+      case .key(let key, let standard): try file.bool(key) ?? standard
+      case .whereThereIsOne: nil
+      }
+    }
+    patchEmbedding = try isThere(biases.patchEmbedding)
+    query = try isThere(biases.query)
+    key = try isThere(biases.key)
+    value = try isThere(biases.value)
+    projection = try isThere(biases.projection)
+    mlp = try isThere(biases.mlp)
+  }
+
+  /// What the tensors of a checkpoint of timm decide.
+  static let byTensors = Self()
 }

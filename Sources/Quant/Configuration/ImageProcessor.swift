@@ -27,6 +27,23 @@ extension ImageProcessor {
       resize: .shortestEdge(256), filter: .bicubic, crop: (224, 224), mean: PreprocessingParser.imageNetMean,
       standardDeviation: PreprocessingParser.imageNetDeviation))
 
+  static let clip = ImageProcessor(
+    classPrefixes: ["CLIP"],
+    defaults: Preprocessing(
+      resize: .shortestEdge(224), filter: .bicubic, crop: (224, 224), mean: [0.48145466, 0.4578275, 0.40821073],
+      standardDeviation: [0.26862954, 0.26130258, 0.27577711]))
+
+  static let sigLIP = ImageProcessor(
+    classPrefixes: ["Siglip"],
+    defaults: Preprocessing(
+      resize: .exact(height: 224, width: 224), filter: .bicubic, crop: nil, mean: half, standardDeviation: half))
+
+  static let dinoV3 = ImageProcessor(
+    classPrefixes: ["DINOv3"],
+    defaults: Preprocessing(
+      resize: .exact(height: 224, width: 224), filter: .bilinear, crop: nil, mean: PreprocessingParser.imageNetMean,
+      standardDeviation: PreprocessingParser.imageNetDeviation))
+
   /// The processor of a class, or where the file does not name one that of the family. Classes of other names do as
   /// ViT's does.
   static func named(_ name: String?, for family: Family) -> ImageProcessor {
@@ -34,6 +51,6 @@ extension ImageProcessor {
       guard case .processor(let processor) = family.preprocessing else { return .viT }
       return processor
     }
-    return [bit, deiT].first { $0.classPrefixes.contains { name.hasPrefix($0) } } ?? .viT
+    return [bit, deiT, clip, sigLIP, dinoV3].first { $0.classPrefixes.contains { name.hasPrefix($0) } } ?? .viT
   }
 }

@@ -9,6 +9,7 @@ package final class DriftMeter: Sendable {
   private let model: IntegerModel
   private let instructionSet: InstructionSet
   private let basis: ModelBasis
+  /// Empty for models whose layers are not measured.
   package let points: [DriftPoint]
 
   /// - Precondition: the models have the same dimensions.
@@ -29,7 +30,7 @@ package final class DriftMeter: Sendable {
     self.model = model
     self.instructionSet = instructionSet
     self.basis = basis
-    points = DriftPoint.all(model)
+    points = model.configuration.hasPlainBlocks ? DriftPoint.all(model) : []
   }
 
   /// What one thread needs.
@@ -51,11 +52,18 @@ package final class DriftMeter: Sendable {
     let values = sample.values(preprocessing: preprocessing, channels: configuration.channels)
     let trace = FloatTrace(reference, values: values, workspace: worker.workspace)
     if let what = trace.output.firstNotFinite { throw .notFinite(what: what) }
-    let probe = LayerProbe(model, basis, trace)
-    let output = try worker.session.run(model.pixels(of: sample), probe: probe)
-    probe.finished(output)
+    let output: IntegerOutput
+    var (layers, headInput): ([LayerMeasurement], [Float]) = ([], [])
+    if points.isEmpty {
+      output = try worker.session.run(model.pixels(of: sample), keepingHiddenStates: true)
+    } else {
+      let probe = LayerProbe(model, basis, trace)
+      output = try worker.session.run(model.pixels(of: sample), probe: probe)
+      probe.finished(output)
+      (layers, headInput) = (Array(probe.measurements.prefix(points.count)), probe.headInput)
+    }
     var drift = ImageDrift(
-      layers: Array(probe.measurements.prefix(points.count)),
+      layers: layers,
       reference: ModelOutputs(
         logits: trace.output.logits, hiddenStates: [], finalTokens: trace.output.lastHiddenState),
       quantized: ModelOutputs(
@@ -64,23 +72,24 @@ package final class DriftMeter: Sendable {
     (drift.inputs, drift.clippedInputs) = (sample.count, model.clippedValues(of: sample))
     drift.digest = SampleDigest.of(sample)
     drift.values.add(values, width: configuration.imageWidth, mapping: model.pixelMapping)
-    if trace.output.logits == nil { drift.embeddings = embeddings(trace, output, probe) }
+    if trace.output.logits == nil { drift.embeddings = embeddings(trace, output, headInput) }
     return drift
   }
 
   private func embeddings(
-    _ trace: FloatTrace, _ output: IntegerOutput, _ probe: LayerProbe
+    _ trace: FloatTrace, _ output: IntegerOutput, _ headInput: [Float]
   ) -> (reference: Embeddings, quantized: Embeddings) {
     let configuration = reference.configuration
-    let pooled = model.layerNames.contains(.pooler) ? output.poolerOutput ?? [] : probe.headInput
+    let isPooled = model.layerNames.contains(.pooler) || points.isEmpty
+    let pooled = isPooled ? output.imageEmbedding ?? output.poolerOutput ?? [] : headInput
     var tokens: (exact: [Float]?, got: [Float]?)
-    if configuration.prefixTokens > 0, !configuration.readout.normsTheMean, let states = output.lastHiddenState {
+    if configuration.prefixTokens > 0, !configuration.readout.normFollowsPooling, let states = output.lastHiddenState {
       tokens = (
         Array(trace.output.lastHiddenState.prefix(configuration.width)), Array(states.prefix(configuration.width))
       )
     }
     return (
-      Embeddings(classToken: tokens.exact, pooled: trace.output.poolerOutput),
+      Embeddings(classToken: tokens.exact, pooled: trace.output.imageEmbedding ?? trace.output.poolerOutput),
       Embeddings(classToken: tokens.got, pooled: pooled)
     )
   }
@@ -90,6 +99,7 @@ package final class DriftMeter: Sendable {
   package func measureAlone(
     _ sample: Sample, measuresOutput: Bool, with worker: Worker
   ) throws(InferenceError) -> AloneImage {
+    guard !points.isEmpty else { return AloneImage(layers: [], shifts: []) }
     let values = sample.values(preprocessing: preprocessing, channels: reference.configuration.channels)
     let trace = FloatTrace(reference, values: values, workspace: worker.workspace)
     if let what = trace.output.firstNotFinite { throw .notFinite(what: what) }

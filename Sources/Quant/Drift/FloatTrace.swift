@@ -25,10 +25,12 @@ package struct FloatTrace: ActivationTap, Sendable {
     output = FloatOutput(hiddenStates: [], lastHiddenState: [], poolerOutput: [], logits: nil)
     output = reference.run(values.span, workspace: workspace, tap: &self)
     // Where the norm follows the mean, the final tokens are the residual stream itself.
-    if reference.configuration.readout.normsTheMean { lastResidual = output.lastHiddenState }
+    if reference.configuration.readout.normFollowsPooling { lastResidual = output.lastHiddenState }
   }
 
   package mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
+    // The head that pools by attention is none of the blocks.
+    if block >= blocks.count, site != .finalNormInput, site != .headInput { return }
     switch site {
     case .residual: blocks[block].residual = Self.copy(values)
     case .output(.attnQKV): blocks[block].qkv = Self.copy(values)
@@ -37,7 +39,7 @@ package struct FloatTrace: ActivationTap, Sendable {
     case .output(.ffnUp): blocks[block].hidden = Self.copy(values)
     case .finalNormInput: lastResidual = Self.copy(values)
     case .headInput: headInput = Self.copy(values)
-    case .patches, .input, .output, .finalNormOutput, .logits: break
+    case .patches, .input, .output, .preNormInput, .queriesKeysValues, .gated, .finalNormOutput, .logits: break
     }
   }
 

@@ -7,7 +7,7 @@ struct ConfigurationDefaults: Sendable {
     case width(Int)
     /// `intermediate_size`, or this many times the model's width.
     case multiple(Int)
-    /// `mlp_ratio`, or this, times the model's width.
+    /// `mlp_ratio`, or this, times the model's width; two thirds of that, in whole eights, for a gated MLP.
     case ratio(Double)
   }
 
@@ -15,6 +15,38 @@ struct ConfigurationDefaults: Sendable {
   struct Registers: Sendable {
     var key: String
     var count: Int
+  }
+
+  /// The key that says whether MLPs are gated.
+  struct Gate: Sendable {
+    var key: String
+    /// Of a gated MLP; nil where the configuration's applies.
+    var activation: ActivationFunction?
+  }
+
+  /// A bias that layers of a family have or not.
+  enum Bias: Sendable {
+    case always
+    case never
+    /// What the key says; the second where it says nothing.
+    case key(String, default: Bool)
+    /// Layers whose checkpoints have a bias tensor.
+    case whereThereIsOne
+  }
+
+  struct Biases: Sendable {
+    var patchEmbedding: Bias = .always
+    var query: Bias = .key("qkv_bias", default: true)
+    var key: Bias = .key("qkv_bias", default: true)
+    var value: Bias = .key("qkv_bias", default: true)
+    var projection: Bias = .always
+    var mlp: Bias = .always
+  }
+
+  /// The key that `frequencies` depend on, and the scheme that it completes.
+  struct Rotation: Sendable {
+    var temperatureKey: String
+    var scheme: RotaryScheme
   }
 
   /// A value that stands for a variant which this package does not run.
@@ -33,8 +65,16 @@ struct ConfigurationDefaults: Sendable {
   var heads: Int?
   var mlpWidth: MLPWidth
   var layerNormEpsilon: Double
+  var activation = ActivationFunction.gelu
+  /// The key of the object that describes the image half, in a configuration of image and text.
+  var nestedKey: String?
   /// Nil in a family without registers.
   var registers: Registers?
+  /// Nil in a family without gates, and where the tensors decide.
+  var gate: Gate?
+  var biases = Biases()
+  /// Nil in a family without rotary positions.
+  var rotation: Rotation?
   /// The key that says how tokens are pooled; nil where the family leaves no choice.
   var poolingKey: String?
   /// Whether the names of classes decide how many there are, before `num_labels` does.

@@ -2,28 +2,45 @@
 extension Family {
   /// `ViTModel` and `ViTForImageClassification`
   package static let viT = Family(
-    name: "vit", defaults: .viT, tensors: .viT(prefix: "vit."), readout: .always(.classToken),
+    name: "vit", title: "ViT", defaults: .viT, tensors: .viT(prefix: "vit."), readout: .always(.classToken),
     preprocessing: .processor(.viT))
 
   /// `DeiTModel` and its classification heads: a second token that has learned from another model.
   package static let deiT = Family(
-    name: "deit", defaults: .viT, tensors: .deiT, readout: .always(.classToken), preprocessing: .processor(.deiT))
+    name: "deit", title: "DeiT, distilled or not", defaults: .viT, tensors: .deiT, readout: .always(.classToken),
+    preprocessing: .processor(.deiT))
+
+  /// `ViTMSNModel` and its classification head
+  package static let viTMSN = Family(
+    name: "vit_msn", title: "ViT-MSN", defaults: .viTMSN, tensors: .viT(prefix: "vit."),
+    readout: .always(.classToken), preprocessing: .processor(.viT))
+
+  /// The encoder of `ViTMAEModel` and `ViTMAEForPreTraining`, which sees all patches.
+  package static let viTMAE = Family(
+    name: "vit_mae", title: "the encoder of ViT-MAE, without masking", defaults: .viT, tensors: .viTMAE,
+    readout: .always(.classToken), preprocessing: .processor(.viT))
+
+  /// `IJepaModel` and `IJepaForImageClassification`: no class token.
+  package static let iJEPA = Family(
+    name: "ijepa", title: "I-JEPA", defaults: .viT, tensors: .iJEPA, readout: .always(.normThenPatchMean),
+    preprocessing: .processor(.viT))
 
   /// `Dinov2Model` and `Dinov2ForImageClassification`
   package static let dinoV2 = Family(
-    name: "dinov2", defaults: .dinoV2(patchSize: 14), tensors: .dinoV2(prefix: "dinov2."),
-    readout: .withHead(.classTokenAndPatchMean, without: .classToken), preprocessing: .processor(.bit))
+    name: "dinov2", title: "DINOv2, with SwiGLU or not", defaults: .dinoV2(patchSize: 14),
+    tensors: .dinoV2(prefix: "dinov2."), readout: .withHead(.classTokenAndPatchMean, without: .classToken),
+    preprocessing: .processor(.bit))
 
   /// `Dinov2WithRegistersModel` and its classification head
   package static let dinoV2WithRegisters = Family(
-    name: "dinov2_with_registers", defaults: .dinoV2WithRegisters, tensors: .dinoV2WithRegisters,
-    antialiasesPositions: true, readout: .withHead(.classTokenAndPatchMean, without: .classToken),
-    preprocessing: .processor(.bit))
+    name: "dinov2_with_registers", title: "DINOv2 with registers, with SwiGLU or not", defaults: .dinoV2WithRegisters,
+    tensors: .dinoV2WithRegisters, antialiasesPositions: true,
+    readout: .withHead(.classTokenAndPatchMean, without: .classToken), preprocessing: .processor(.bit))
 }
 
 extension ConfigurationDefaults {
-  /// Of `ViTConfig` and `DeiTConfig`: ViT-Base.
-  fileprivate static let viT = ConfigurationDefaults(
+  /// Of `ViTConfig`, `DeiTConfig`, `ViTMAEConfig` and `IJepaConfig`: ViT-Base.
+  static let viT = ConfigurationDefaults(
     width: 768, imageSide: 224, patchSize: 16, depth: 12, heads: 12, mlpWidth: .width(3072), layerNormEpsilon: 1e-12,
     labelsDecideClasses: true,
     refusals: [
@@ -31,12 +48,21 @@ extension ConfigurationDefaults {
       .init(key: "apply_layernorm", value: false, variant: "false"),
     ])
 
+  /// Of `ViTMSNConfig`.
+  fileprivate static var viTMSN: ConfigurationDefaults {
+    var defaults = viT
+    defaults.layerNormEpsilon = 1e-6
+    return defaults
+  }
+
   /// Of `Dinov2Config`.
   fileprivate static func dinoV2(patchSize: Int) -> ConfigurationDefaults {
     var defaults = viT
     defaults.patchSize = patchSize
     defaults.mlpWidth = .ratio(4)
     defaults.layerNormEpsilon = 1e-6
+    defaults.gate = .init(key: "use_swiglu_ffn", activation: .silu)
+    defaults.refusals.removeFirst()
     return defaults
   }
 
@@ -57,9 +83,12 @@ extension TensorNames {
       blocks: "encoder.layer.",
       block: .init(
         norm1: "layernorm_before",
-        qkv: .separate(
-          query: "attention.attention.query", key: "attention.attention.key", value: "attention.attention.value"),
-        projection: "attention.output.dense", norm2: "layernorm_after", fc1: "intermediate.dense", fc2: "output.dense"),
+        qkv: [
+          .separate(
+            query: "attention.attention.query", key: "attention.attention.key", value: "attention.attention.value")
+        ],
+        projection: "attention.output.dense", norm2: "layernorm_after",
+        mlp: [.init(up: "intermediate.dense", down: "output.dense")]),
       norm: "layernorm", pooler: "pooler.dense", heads: ["classifier"],
       ignored: ["embeddings.mask_token", "embeddings.position_ids"])
   }
@@ -72,12 +101,25 @@ extension TensorNames {
     return names
   }
 
+  fileprivate static var viTMAE: TensorNames {
+    var names = viT(prefix: "vit.")
+    names.ignored.append("decoder.")
+    return names
+  }
+
+  fileprivate static var iJEPA: TensorNames {
+    var names = viT(prefix: "ijepa.")
+    names.classToken.isRequired = false
+    return names
+  }
+
   fileprivate static func dinoV2(prefix: String) -> TensorNames {
     var names = viT(prefix: prefix)
     names.block.norm1 = "norm1"
     names.block.norm2 = "norm2"
-    names.block.fc1 = "mlp.fc1"
-    names.block.fc2 = "mlp.fc2"
+    names.block.mlp = [
+      .init(up: "mlp.fc1", down: "mlp.fc2"), .init(up: "mlp.weights_in", down: "mlp.weights_out"),
+    ]
     names.block.layerScale = ("layer_scale1.lambda1", "layer_scale2.lambda1")
     names.pooler = nil
     return names

@@ -6,10 +6,11 @@ import ViTLite
 package struct Family: Sendable {
   /// `model_type` in `config.json`. The model file carries it too, to say where a model comes from.
   package var name: String
+  /// What the row runs, as documents list it.
+  package var title: String
   /// Of the values in `config.json`.
   var defaults: ConfigurationDefaults
   var tensors: TensorNames
-  var positions: PositionScheme = .learned
   /// Whether a learned table of positions is resampled with antialiasing, to run at another image size.
   var antialiasesPositions = false
   var normBeforeBlocks = false
@@ -23,7 +24,10 @@ package struct Family: Sendable {
 
 extension Family {
   /// All that this package reads, in the order of its messages.
-  package static let all: [Family] = [.seedViT, .timmViT, .viT, .deiT, .dinoV2, .dinoV2WithRegisters]
+  package static let all: [Family] = [
+    .viT, .deiT, .viTMSN, .viTMAE, .iJEPA, .dinoV2, .dinoV2WithRegisters, .dinoV3, .clipVision, .clip, .sigLIPVision,
+    .sigLIP, .timmViT, .timmEva, .seedViT,
+  ]
 
   /// The row of a `model_type`; nil for one that this package does not read.
   package init?(named name: String) {
@@ -52,13 +56,16 @@ package enum AttentionScaling: Sendable {
 enum ReadoutRule: Sendable {
   case always(Readout)
   case withHead(Readout, without: Readout)
-  /// timm's: what `global_pool` says, or where it says nothing what the tensors are for.
-  case pooling
+  /// Attention pooling where the checkpoint has it.
+  case attentionPooling(without: Readout)
+  /// timm's: what `global_pool` says, or where it says nothing this, as far as there is a class token.
+  case pooling(usual: CheckpointConfiguration.Pooling)
 
   /// With a head, where neither configuration nor tensors say otherwise.
   var usual: Readout {
     switch self {
     case .always(let readout), .withHead(let readout, without: _): readout
+    case .attentionPooling: .attentionPooling
     case .pooling: .classToken
     }
   }

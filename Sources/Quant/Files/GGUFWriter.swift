@@ -59,6 +59,11 @@ package struct GGUFWriter: Sendable {
     add(name, .int8, dimensions: dimensions, bytes: values.map { UInt8(bitPattern: $0) })
   }
 
+  /// Adds a tensor of I16.
+  package mutating func add(_ name: String, dimensions: [Int], values: [Int16]) {
+    add(name, .int16, dimensions: dimensions, bytes: LittleEndian.bytes(of: values))
+  }
+
   /// Adds a tensor of I32.
   package mutating func add(_ name: String, dimensions: [Int], values: [Int32]) {
     add(name, .int32, dimensions: dimensions, bytes: LittleEndian.bytes(of: values))

@@ -5,9 +5,15 @@ import ViTLite
 package enum ActivationSite: Sendable, Hashable {
   /// The patches of the image: `patches x (channels, patch rows, patch columns)`.
   case patches
-  /// The residual stream entering a block: `tokens x width`.
+  /// The residual stream entering a block: `tokens x width`; with the index of attention pooling, its result.
   case residual
-  /// What a layer of a block reads: the output of a norm, of attention or of GELU.
+  /// What the norm before the first block reads, where there is one.
+  case preNormInput
+  /// Queries, keys and values after the norms and the rotation of queries and keys; only where there are such.
+  case queriesKeysValues
+  /// The activation of the gate times the rest, in a gated MLP.
+  case gated
+  /// What a layer of a block reads: the output of a norm, of attention or of the activation.
   case input(BlockLayer)
   /// What a layer of a block gives, before LayerScale.
   case output(BlockLayer)
@@ -26,7 +32,8 @@ package enum ActivationSite: Sendable, Hashable {
 package protocol ActivationTap {
   /// Called once for each site of each block and image.
   /// - Parameters:
-  ///   - block: the block's index; the number of blocks for the sites after the last one, 0 for `patches`.
+  ///   - block: the block's index; the number of blocks for the sites after the last one, of attention pooling too; 0
+  ///     for `patches`.
   ///   - values: `rows x columns`, row-major; valid during the call.
   mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int)
 }

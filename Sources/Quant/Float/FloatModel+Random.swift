@@ -32,22 +32,45 @@ extension FloatModel {
     let embedding = linear(outputs: width, inputs: configuration.patchInputs)
     let prefix = values(configuration.prefixTokens * width, deviation: 0.5)
     let positions = values(configuration.patches * width, deviation: 0.5)
-    let blocks = (0..<configuration.depth).map { _ in
-      FloatBlock(
+    func plainNorm(_ count: Int, _ isThere: Bool) -> FloatNorm? {
+      isThere ? FloatNorm(gain: [Float](repeating: 1, count: count), bias: [Float](repeating: 0, count: count)) : nil
+    }
+    let blocks = (0..<configuration.blockCount).map { index in
+      var block = FloatBlock(
         ln1: norm, ln2: norm,
         layers: BlockLayers { layer in
           let shape = layer.shape(in: configuration)
           return linear(outputs: shape.outputs, inputs: shape.inputs)
         })
+      guard index < configuration.depth else {
+        // A query that does not depend on the image.
+        block.layers.attnQKV.scaleOutputs(0..<width, weightsBy: 0)
+        return block
+      }
+      block.queryNorm = plainNorm(width, configuration.normsQueriesAndKeys)
+      block.keyNorm = block.queryNorm
+      block.attentionNorm = plainNorm(width, configuration.normsAttention)
+      block.hiddenNorm = plainNorm(configuration.mlpWidth, configuration.normsHidden)
+      return block
     }
     let head =
       configuration.classes > 0
       ? linear(outputs: configuration.classes, inputs: configuration.readout.segments * width) : nil
     let scale = attentionScaling.factors(width: width, heads: configuration.heads)
-    return FloatModel(
+    var model = FloatModel(
       configuration: configuration, patchEmbedding: embedding, prefixTokens: prefix, positions: positions,
       blocks: blocks, scoreScale: scale.scores, probabilityScale: scale.probabilities, finalNorm: norm, head: head,
       pooler: nil)
+    model.preNorm = configuration.normBeforeBlocks ? norm : nil
+    if configuration.positions.isRotary {
+      let scheme = RotaryScheme(coordinates: .centered, temperature: 100, pairsNeighbours: false)
+      let grid = PositionInterpolation.Grid(height: configuration.gridHeight, width: configuration.gridWidth)
+      model.rotation = scheme.rotation(on: grid, headWidth: configuration.headWidth)
+    }
+    if configuration.projectionWidth > 0 {
+      model.projection = linear(outputs: configuration.projectionWidth, inputs: width)
+    }
+    return model
   }
 
   /// A preset of random weights.

@@ -28,7 +28,8 @@ package struct FloatNorm: Sendable {
   }
 }
 
-/// One transformer block: `x += layerScale1 * attnOut(attention(ln1(x)))`, `x += layerScale2 * ffnDown(gelu(ffnUp(ln2(x))))`.
+/// One transformer block: `x += layerScale1 * attnOut(attention(ln1(x)))`, `x += layerScale2 * ffnDown(mlp(ffnUp(ln2(x))))`,
+/// where `mlp` is the activation, or the activation of the gate times the rest.
 package struct FloatBlock: Sendable {
   package var ln1: FloatNorm
   package var ln2: FloatNorm
@@ -36,6 +37,13 @@ package struct FloatBlock: Sendable {
   package var layers: BlockLayers<FloatLinear>
   package var layerScale1: [Float]?
   package var layerScale2: [Float]?
+  /// Norms of each head's queries and keys, before their rotation: numbers for all heads, one after the other.
+  package var queryNorm: FloatNorm?
+  package var keyNorm: FloatNorm?
+  /// Of the heads' results together, before `attnOut`.
+  package var attentionNorm: FloatNorm?
+  /// Of the MLP's hidden layer, before `ffnDown`.
+  package var hiddenNorm: FloatNorm?
 
   package init(
     ln1: FloatNorm, ln2: FloatNorm, layers: BlockLayers<FloatLinear>, layerScale1: [Float]? = nil,
@@ -58,6 +66,8 @@ public struct FloatModel: Sendable {
   package var prefixTokens: [Float]
   /// `patches x width`, for the configuration's image size.
   package var positions: [Float]
+  /// With the head that pools by attention at their end, where there is one: a block whose queries do not depend on its
+  /// input, which computes one row, and whose attention's output is not added to anything. Its `ln1` is the final norm.
   package var blocks: [FloatBlock]
   /// Factor on `q . k` before the softmax: `1/sqrt(head width)`, or 1 in the seed implementation.
   package var scoreScale: Float
@@ -69,6 +79,12 @@ public struct FloatModel: Sendable {
   package var head: FloatLinear?
   /// Hugging Face `ViTModel`'s pooler: `tanh(W x + b)` on the normed class token; nil when there is none.
   package var pooler: FloatLinear?
+  /// The norm between the embeddings and the first block.
+  package var preNorm: FloatNorm?
+  /// Of queries and keys of the patches; nil without rotary positions.
+  package var rotation: FloatRotation?
+  /// Of the pooled vector; nil when there is none.
+  package var projection: FloatLinear?
 
   package init(
     configuration: ModelConfiguration, patchEmbedding: FloatLinear, prefixTokens: [Float], positions: [Float],

@@ -35,7 +35,7 @@ extension FloatReference {
     case .qkv(let index):
       workspace.residual.copy(from: residual)
       workspace.qkv.copy(from: values)
-      attend(workspace)
+      attend(workspace, queries: configuration.tokens, tokens: configuration.tokens)
       project(index, workspace, &tap)
       mlp(index, workspace, &tap)
       next = index + 1

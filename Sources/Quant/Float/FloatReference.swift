@@ -18,6 +18,9 @@ import ViTLite
   private let finalNorm: PackedNorm
   private let head: PackedFloatLinear?
   private let pooler: PackedFloatLinear?
+  private let preNorm: PackedNorm?
+  private let rotation: PackedRotation?
+  private let projection: PackedFloatLinear?
 
   public convenience init(_ model: FloatModel) {
     self.init(model, gemm: .fastest)
@@ -36,6 +39,9 @@ import ViTLite
     finalNorm = PackedNorm(model.finalNorm)
     head = model.head.map { PackedFloatLinear($0) }
     pooler = model.pooler.map { PackedFloatLinear($0) }
+    preNorm = model.preNorm.map { PackedNorm($0) }
+    rotation = model.rotation.map { PackedRotation($0) }
+    projection = model.projection.map { PackedFloatLinear($0) }
   }
 
   /// The same model with this block in every place, for calibration, which has one block at a time. All else is shared.
@@ -48,10 +54,20 @@ import ViTLite
     gemm = other.gemm
     patchEmbedding = other.patchEmbedding
     base = other.base
-    blocks = Array(repeating: block, count: other.configuration.depth)
+    blocks = Array(repeating: block, count: other.configuration.blockCount)
     finalNorm = other.finalNorm
     head = other.head
     pooler = other.pooler
+    preNorm = other.preNorm
+    rotation = other.rotation
+    projection = other.projection
+  }
+
+  /// One block, or the head that pools by attention, which leaves the residual stream as it is.
+  func runBlock<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+    guard index < configuration.depth else { return poolByAttention(blocks[index], workspace, &tap) }
+    attention(index, workspace, &tap)
+    mlp(index, workspace, &tap)
   }
 
   // MARK: The forward pass
@@ -85,10 +101,9 @@ import ViTLite
     let (tokens, width) = (configuration.tokens, configuration.width)
     var hiddenStates: [[Float]] = []
     embed(pixels, workspace, &tap)
-    for index in blocks.indices {
+    for index in 0..<configuration.depth {
       if keepsHiddenStates { hiddenStates.append(workspace.residual.array(tokens * width)) }
-      attention(index, workspace, &tap)
-      mlp(index, workspace, &tap)
+      runBlock(index, workspace, &tap)
     }
     if keepsHiddenStates { hiddenStates.append(workspace.residual.array(tokens * width)) }
     return readOut(workspace, hiddenStates, &tap)
@@ -104,64 +119,111 @@ import ViTLite
     unsafe workspace.residual.base.update(from: base.base, count: configuration.tokens * width)
     unsafe FloatRows.add(
       workspace.branch.base, scale: nil, to: workspace.residual.base + prefix, count: patches * width)
+    guard let preNorm else { return }
+    observe(.preNormInput, 0, workspace.residual, configuration.tokens, width, &tap)
+    normalize(workspace.residual, preNorm, rows: configuration.tokens, into: workspace.residual)
   }
 
   /// residual += layerScale1 * attnOut(attention(ln1(residual)))
   func attention<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+    let block = blocks[index]
     let (tokens, width) = (configuration.tokens, configuration.width)
     observe(.residual, index, workspace.residual, tokens, width, &tap)
-    normalize(workspace.residual, blocks[index].ln1, rows: tokens, into: workspace.normed)
-    apply(.attnQKV, index, to: workspace.normed, into: workspace.qkv, &tap)
-    attend(workspace)
+    normalize(workspace.residual, block.ln1, rows: tokens, into: workspace.normed)
+    apply(.attnQKV, of: block, index, to: workspace.normed, rows: tokens, into: workspace.qkv, &tap)
+    if configuration.transformsQueriesAndKeys {
+      transform(workspace, block)
+      observe(.queriesKeysValues, index, workspace.qkv, tokens, 3 * width, &tap)
+    }
+    attend(workspace, queries: tokens, tokens: tokens)
     project(index, workspace, &tap)
   }
 
   /// residual += layerScale1 * attnOut(heads' results)
   func project<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
-    apply(.attnOut, index, to: workspace.attention, into: workspace.branch, &tap)
-    addBranch(workspace, scale: blocks[index].layerScale1)
+    let (block, tokens) = (blocks[index], configuration.tokens)
+    if let norm = block.attentionNorm {
+      normalize(workspace.attention, norm, rows: tokens, into: workspace.attention)
+    }
+    apply(.attnOut, of: block, index, to: workspace.attention, rows: tokens, into: workspace.branch, &tap)
+    addBranch(workspace, scale: block.layerScale1)
   }
 
-  /// residual += layerScale2 * ffnDown(gelu(ffnUp(ln2(residual))))
+  /// residual += layerScale2 * ffnDown(activation(ffnUp(ln2(residual)))), where a gate's activation is multiplied by the
+  /// rest.
   func mlp<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+    let block = blocks[index]
     let (tokens, width) = (configuration.tokens, configuration.width)
     observe(.residualMiddle, index, workspace.residual, tokens, width, &tap)
-    normalize(workspace.residual, blocks[index].ln2, rows: tokens, into: workspace.normed)
-    apply(.ffnUp, index, to: workspace.normed, into: workspace.hidden, &tap)
+    normalize(workspace.residual, block.ln2, rows: tokens, into: workspace.normed)
+    apply(.ffnUp, of: block, index, to: workspace.normed, rows: tokens, into: workspace.hidden, &tap)
     contract(index, workspace, &tap)
   }
 
-  /// residual += layerScale2 * ffnDown(gelu(hidden))
+  /// residual += layerScale2 * ffnDown(activation(hidden)), where a gate's activation is multiplied by the rest.
   func contract<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
-    switch configuration.activation {
-    case .gelu: unsafe FloatRows.gelu(workspace.hidden.base, count: configuration.tokens * configuration.mlpWidth)
+    let (block, tokens, mlpWidth) = (blocks[index], configuration.tokens, configuration.mlpWidth)
+    if configuration.isGated {
+      unsafe FloatRows.gate(workspace.hidden.base, configuration.activation, rows: tokens, columns: mlpWidth)
+      observe(.gated, index, workspace.hidden, tokens, mlpWidth, &tap)
+    } else {
+      unsafe FloatRows.activate(workspace.hidden.base, configuration.activation, count: tokens * mlpWidth)
     }
-    apply(.ffnDown, index, to: workspace.hidden, into: workspace.branch, &tap)
-    addBranch(workspace, scale: blocks[index].layerScale2)
+    if let norm = block.hiddenNorm { normalize(workspace.hidden, norm, rows: tokens, into: workspace.hidden) }
+    apply(.ffnDown, of: block, index, to: workspace.hidden, rows: tokens, into: workspace.branch, &tap)
+    addBranch(workspace, scale: block.layerScale2)
   }
 
-  /// A linear layer of a block on all tokens.
+  /// A linear layer of a block on some tokens.
   private func apply<Tap: ActivationTap>(
-    _ name: BlockLayer, _ index: Int, to x: FloatBuffer, into y: FloatBuffer, _ tap: inout Tap
+    _ name: BlockLayer, of block: PackedBlock, _ index: Int, to x: FloatBuffer, rows: Int, into y: FloatBuffer,
+    _ tap: inout Tap
   ) {
-    let layer = blocks[index].layers[name]
-    let tokens = configuration.tokens
-    observe(.input(name), index, x, tokens, layer.inputs, &tap)
-    layer.apply(x, rows: tokens, into: y, with: gemm)
-    observe(.output(name), index, y, tokens, layer.outputs, &tap)
+    let layer = block.layers[name]
+    observe(.input(name), index, x, rows, layer.inputs, &tap)
+    layer.apply(x, rows: rows, into: y, with: gemm)
+    observe(.output(name), index, y, rows, layer.outputs, &tap)
   }
 
-  /// attention (tokens x width) = softmax(queries x keys) x values, for each head and block of query rows.
-  func attend(_ workspace: FloatWorkspace) {
-    let (tokens, width, headWidth) = (configuration.tokens, configuration.width, configuration.headWidth)
+  /// The norm of each head's queries and keys, then the rotation of those of the patches.
+  func transform(_ workspace: FloatWorkspace, _ block: PackedBlock) {
+    let (width, headWidth, prefix) = (configuration.width, configuration.headWidth, configuration.prefixTokens)
+    for token in 0..<configuration.tokens {
+      for head in 0..<configuration.heads {
+        for (part, norm) in [block.queryNorm, block.keyNorm].enumerated() {
+          let channel = head * headWidth
+          let row = unsafe workspace.qkv.base + (3 * token + part) * width + channel
+          if let norm {
+            unsafe FloatRows.normalize(
+              row, gain: norm.gain.base + channel, bias: norm.bias.base + channel,
+              epsilon: Float(configuration.layerNormEpsilon), count: headWidth,
+              subtractsMean: configuration.norm == .layerNorm, into: row)
+          }
+          if let rotation, token >= prefix {
+            let angle = (token - prefix) * headWidth / 2
+            unsafe FloatRows.rotate(
+              row, cosines: rotation.cosines.base + angle, sines: rotation.sines.base + angle, pairs: headWidth / 2)
+          }
+        }
+      }
+    }
+  }
+
+  /// attention (queries x width) = softmax(queries x keys) x values, for each head and block of query rows.
+  ///
+  /// - Parameters:
+  ///   - queries: rows whose queries are taken.
+  ///   - tokens: rows whose keys and values are taken.
+  func attend(_ workspace: FloatWorkspace, queries: Int, tokens: Int) {
+    let (width, headWidth) = (configuration.width, configuration.headWidth)
     for head in 0..<configuration.heads {
       let query = unsafe workspace.qkv.base + head * headWidth
       let (keys, values) = unsafe (workspace.packedKeys.base, workspace.packedValues.base)
       unsafe SGEMM.pack(query + width, rowStride: 1, columnStride: 3 * width, k: headWidth, n: tokens, into: keys)
       unsafe SGEMM.pack(query + 2 * width, rowStride: 3 * width, columnStride: 1, k: tokens, n: headWidth, into: values)
       let scores = unsafe workspace.scores.base
-      for first in stride(from: 0, to: tokens, by: FloatWorkspace.queryRows) {
-        let rows = min(FloatWorkspace.queryRows, tokens - first)
+      for first in stride(from: 0, to: queries, by: FloatWorkspace.queryRows) {
+        let rows = min(FloatWorkspace.queryRows, queries - first)
         unsafe gemm.multiply(
           query + first * 3 * width, lda: 3 * width, keys, bias: nil, into: scores, ldc: tokens, m: rows, n: tokens,
           k: headWidth)
@@ -181,38 +243,77 @@ import ViTLite
     _ workspace: FloatWorkspace, _ hiddenStates: [[Float]], _ tap: inout Tap
   ) -> FloatOutput {
     let (tokens, width, depth) = (configuration.tokens, configuration.width, configuration.depth)
-    let prefix = configuration.prefixTokens
-    let pooled = workspace.pooled
-    let final: FloatBuffer
     let readout = configuration.readout
-    if readout.normsTheMean {
-      let rows = readout == .tokenMeanThenNorm ? 0..<tokens : prefix..<tokens
-      final = workspace.residual
-      mean(final, rows: rows, into: workspace.row, segment: 0)
+    let final: [Float]
+    if readout.normFollowsPooling {
+      final = workspace.residual.array(tokens * width)
+      pool(workspace.residual, into: workspace.row)
       observe(.finalNormInput, depth, workspace.row, 1, width, &tap)
-      normalize(workspace.row, finalNorm, rows: 1, into: pooled)
-      observe(.finalNormOutput, depth, pooled, 1, width, &tap)
+      normalize(workspace.row, finalNorm, rows: 1, into: workspace.pooled)
+      observe(.finalNormOutput, depth, workspace.pooled, 1, width, &tap)
     } else {
       observe(.finalNormInput, depth, workspace.residual, tokens, width, &tap)
-      final = workspace.normed
-      normalize(workspace.residual, finalNorm, rows: tokens, into: final)
-      observe(.finalNormOutput, depth, final, tokens, width, &tap)
-      switch readout {
-      case .normThenPatchMean: mean(final, rows: prefix..<tokens, into: pooled, segment: 0)
-      case .classTokenAndPatchMean:
-        mean(final, rows: 0..<1, into: pooled, segment: 0)
-        mean(final, rows: prefix..<tokens, into: pooled, segment: 1)
-      case .classAndDistillationToken:
-        mean(final, rows: 0..<1, into: pooled, segment: 0)
-        mean(final, rows: 1..<2, into: pooled, segment: 1)
-      case .classToken, .tokenMeanThenNorm, .patchMeanThenNorm:
-        mean(final, rows: 0..<1, into: pooled, segment: 0)
+      normalize(workspace.residual, finalNorm, rows: tokens, into: workspace.normed)
+      observe(.finalNormOutput, depth, workspace.normed, tokens, width, &tap)
+      final = workspace.normed.array(tokens * width)
+      if readout.pooling == .attention, let block = blocks.last {
+        poolByAttention(block, workspace, &tap)
+      } else {
+        pool(workspace.normed, into: workspace.pooled)
       }
     }
-    observe(.headInput, depth, pooled, 1, readout.segments * width, &tap)
+    observe(.headInput, depth, workspace.pooled, 1, readout.segments * width, &tap)
     return FloatOutput(
-      hiddenStates: hiddenStates, lastHiddenState: final.array(tokens * width),
-      poolerOutput: poolerOutput(workspace), logits: logits(workspace, &tap))
+      hiddenStates: hiddenStates, lastHiddenState: final, poolerOutput: poolerOutput(workspace),
+      logits: logits(workspace, &tap), imageEmbedding: imageEmbedding(workspace))
+  }
+
+  /// The readout's tokens as one row of its segments.
+  private func pool(_ x: FloatBuffer, into y: FloatBuffer) {
+    let (width, rows) = (configuration.width, configuration.pooledTokens)
+    switch configuration.readout.pooling {
+    case .tokens:
+      for segment in 0..<configuration.readout.segments {
+        mean(x, rows: segment..<segment + 1, into: y, segment: segment)
+      }
+    case .mean: mean(x, rows: rows, into: y, segment: 0)
+    case .tokenAndMean:
+      mean(x, rows: 0..<1, into: y, segment: 0)
+      mean(x, rows: rows, into: y, segment: 1)
+    case .maximum: maximum(x, rows: rows, into: y)
+    case .meanAndMaximum:
+      mean(x, rows: rows, into: y, segment: 0)
+      let means = y.array(width)
+      maximum(x, rows: rows, into: y)
+      for column in 0..<width { unsafe y.base[column] = (y.base[column] + means[column]) / 2 }
+    case .attention: break
+    }
+  }
+
+  /// pooled = a + ffnDown(activation(ffnUp(ln2(a)))) with a = attnOut(attention of one learned query), whose keys and
+  /// values are made of the pooled tokens after the final norm.
+  private func poolByAttention<Tap: ActivationTap>(
+    _ block: PackedBlock, _ workspace: FloatWorkspace, _ tap: inout Tap
+  ) {
+    let (width, depth, rows) = (configuration.width, configuration.depth, configuration.pooledTokens)
+    normalize(workspace.residual, block.ln1, rows: rows.count, from: rows.lowerBound, into: workspace.normed)
+    apply(.attnQKV, of: block, depth, to: workspace.normed, rows: rows.count, into: workspace.qkv, &tap)
+    attend(workspace, queries: 1, tokens: rows.count)
+    apply(.attnOut, of: block, depth, to: workspace.attention, rows: 1, into: workspace.pooled, &tap)
+    observe(.residualMiddle, depth, workspace.pooled, 1, width, &tap)
+    normalize(workspace.pooled, block.ln2, rows: 1, into: workspace.normed)
+    apply(.ffnUp, of: block, depth, to: workspace.normed, rows: 1, into: workspace.hidden, &tap)
+    unsafe FloatRows.activate(workspace.hidden.base, configuration.activation, count: configuration.mlpWidth)
+    apply(.ffnDown, of: block, depth, to: workspace.hidden, rows: 1, into: workspace.branch, &tap)
+    unsafe FloatRows.add(workspace.branch.base, scale: nil, to: workspace.pooled.base, count: width)
+    observe(.residual, depth, workspace.pooled, 1, width, &tap)
+  }
+
+  /// Nil without a projection.
+  private func imageEmbedding(_ workspace: FloatWorkspace) -> [Float]? {
+    guard let projection else { return nil }
+    projection.apply(workspace.pooled, rows: 1, into: workspace.logits, with: gemm)
+    return workspace.logits.array(projection.outputs)
   }
 
   private func poolerOutput(_ workspace: FloatWorkspace) -> [Float] {
@@ -262,12 +363,16 @@ extension FloatReference {
     }
   }
 
-  private func normalize(_ x: FloatBuffer, _ norm: PackedNorm, rows: Int, into y: FloatBuffer) {
-    let width = configuration.width
+  /// - Parameter first: the row of `x` that becomes the first of `y`.
+  private func normalize(
+    _ x: FloatBuffer, _ norm: PackedNorm, rows: Int, from first: Int = 0, into y: FloatBuffer
+  ) {
+    let width = norm.gain.count
     for row in 0..<rows {
       unsafe FloatRows.normalize(
-        x.base + row * width, gain: norm.gain.base, bias: norm.bias.base,
-        epsilon: Float(configuration.layerNormEpsilon), count: width, into: y.base + row * width)
+        x.base + (first + row) * width, gain: norm.gain.base, bias: norm.bias.base,
+        epsilon: Float(configuration.layerNormEpsilon), count: width,
+        subtractsMean: configuration.norm == .layerNorm, into: y.base + row * width)
     }
   }
 
@@ -284,6 +389,7 @@ extension FloatReference {
   /// The mean of some rows, as one segment of a row.
   private func mean(_ x: FloatBuffer, rows: Range<Int>, into y: FloatBuffer, segment: Int) {
     let width = configuration.width
+    precondition(y.count >= (segment + 1) * width, "room for the segment")
     for column in 0..<width {
       var sum: Float = 0
       for row in rows { unsafe sum += x.base[row * width + column] }
@@ -292,16 +398,40 @@ extension FloatReference {
   }
 }
 
+extension FloatReference {
+  /// The largest number of each column among some rows.
+  private func maximum(_ x: FloatBuffer, rows: Range<Int>, into y: FloatBuffer) {
+    let width = configuration.width
+    for column in 0..<width {
+      var largest = -Float.infinity
+      for row in rows { unsafe largest = max(largest, x.base[row * width + column]) }
+      unsafe y.base[column] = largest
+    }
+  }
+}
+
 /// What the reference computes from one image.
 public struct FloatOutput: Sendable {
   /// The residual stream entering each block and leaving the last, `tokens x width` each; empty unless asked for.
   public var hiddenStates: [[Float]]
-  /// `tokens x width`: after the final norm; where the norm follows the mean, the residual stream itself.
+  /// `tokens x width`: after the final norm; where the norm follows the pooling, the residual stream itself.
   public var lastHiddenState: [Float]
   /// What the head reads; with a pooler, its output.
   public var poolerOutput: [Float]
   /// One per class; nil without a head.
   public var logits: [Float]?
+  /// The projection of the pooled row; nil without a projection.
+  public var imageEmbedding: [Float]?
+}
+
+private struct PackedRotation: Sendable {
+  let cosines: FloatBuffer
+  let sines: FloatBuffer
+
+  init(_ rotation: FloatRotation) {
+    cosines = FloatBuffer(rotation.cosines)
+    sines = FloatBuffer(rotation.sines)
+  }
 }
 
 struct PackedNorm: Sendable {
@@ -321,6 +451,10 @@ struct PackedBlock: Sendable {
   let layers: BlockLayers<PackedFloatLinear>
   let layerScale1: FloatBuffer?
   let layerScale2: FloatBuffer?
+  let queryNorm: PackedNorm?
+  let keyNorm: PackedNorm?
+  let attentionNorm: PackedNorm?
+  let hiddenNorm: PackedNorm?
 
   init(_ block: FloatBlock) {
     ln1 = PackedNorm(block.ln1)
@@ -328,5 +462,9 @@ struct PackedBlock: Sendable {
     layers = block.layers.map { PackedFloatLinear($0) }
     layerScale1 = block.layerScale1.map { FloatBuffer($0) }
     layerScale2 = block.layerScale2.map { FloatBuffer($0) }
+    queryNorm = block.queryNorm.map { PackedNorm($0) }
+    keyNorm = block.keyNorm.map { PackedNorm($0) }
+    attentionNorm = block.attentionNorm.map { PackedNorm($0) }
+    hiddenNorm = block.hiddenNorm.map { PackedNorm($0) }
   }
 }

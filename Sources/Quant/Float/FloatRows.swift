@@ -70,22 +70,65 @@ enum FloatRows {
     unsafe UnsafeMutableRawPointer(x).storeBytes(of: value, as: Vector.self)
   }
 
-  /// The GELU of `count` elements in place.
-  @unsafe static func gelu(_ x: UnsafeMutablePointer<Float>, count: Int) {
-    for index in 0..<count { unsafe x[index] = gelu(x[index]) }
+  /// `x / (1 + e^-y)`, with which the other activations are written.
+  @inline(__always)
+  private static func sigmoid(_ x: Float, _ y: Float) -> Float { x / (1 + exp(y < -80 ? 80 : -y)) }
+
+  /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, with `1/2 (1 + tanh z) = sigmoid(2 z)`.
+  @inline(__always)
+  static func geluTanh(_ x: Float) -> Float { sigmoid(x, 1.595_769_12 * (x + 0.044_715 * x * x * x)) }
+
+  @inline(__always)
+  static func quickGELU(_ x: Float) -> Float { sigmoid(x, 1.702 * x) }
+
+  @inline(__always)
+  static func silu(_ x: Float) -> Float { sigmoid(x, x) }
+
+  /// The activation of `count` elements in place.
+  @unsafe static func activate(_ x: UnsafeMutablePointer<Float>, _ activation: ActivationFunction, count: Int) {
+    switch activation {
+    case .gelu: for index in 0..<count { unsafe x[index] = gelu(x[index]) }
+    case .geluTanh: for index in 0..<count { unsafe x[index] = geluTanh(x[index]) }
+    case .quickGELU: for index in 0..<count { unsafe x[index] = quickGELU(x[index]) }
+    case .silu: for index in 0..<count { unsafe x[index] = silu(x[index]) }
+    }
+  }
+
+  /// The activation of the first half of each row of `2 columns`, times the second half; the results lie without gaps.
+  @unsafe static func gate(
+    _ x: UnsafeMutablePointer<Float>, _ activation: ActivationFunction, rows: Int, columns: Int
+  ) {
+    for row in 0..<rows {
+      let gate = unsafe x + 2 * row * columns
+      unsafe activate(gate, activation, count: columns)
+      for column in 0..<columns { unsafe x[row * columns + column] = gate[column] * gate[columns + column] }
+    }
+  }
+
+  /// Rotates one head's row: channels i and `pairs + i` by the i-th angle.
+  @unsafe static func rotate(
+    _ x: UnsafeMutablePointer<Float>, cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>, pairs: Int
+  ) {
+    for index in 0..<pairs {
+      let (a, b) = unsafe (x[index], x[pairs + index])
+      unsafe x[index] = a * cosines[index] - b * sines[index]
+      unsafe x[pairs + index] = b * cosines[index] + a * sines[index]
+    }
   }
 
   /// `gain (x - mean) / sqrt(variance + epsilon) + bias` over one row.
+  ///
+  /// - Parameter subtractsMean: false for a mean of 0, in an RMSNorm.
   @unsafe static func normalize(
     _ x: UnsafePointer<Float>, gain: UnsafePointer<Float>, bias: UnsafePointer<Float>, epsilon: Float, count: Int,
-    into y: UnsafeMutablePointer<Float>
+    subtractsMean: Bool = true, into y: UnsafeMutablePointer<Float>
   ) {
     let whole = count & ~15
     var sums = Vector.zero
     for index in stride(from: 0, to: whole, by: 16) { unsafe sums += load(x + index) }
     var sum = sums.sum()
     for index in whole..<count { unsafe sum += x[index] }
-    let mean = sum / Float(count)
+    let mean = subtractsMean ? sum / Float(count) : 0
 
     var squares = Vector.zero
     for index in stride(from: 0, to: whole, by: 16) {

@@ -15,7 +15,7 @@ package final class FloatWorkspace {
   let attention: FloatBuffer
   /// What is added to the residual stream: `tokens x width`.
   let branch: FloatBuffer
-  /// `tokens x MLP width`.
+  /// `tokens x MLP width`, twice that with a gate.
   let hidden: FloatBuffer
   /// One head's scores: `query rows x tokens`.
   let scores: FloatBuffer
@@ -46,12 +46,12 @@ package final class FloatWorkspace {
     qkv = FloatBuffer(count: tokens * 3 * width)
     attention = FloatBuffer(count: tokens * width)
     branch = FloatBuffer(count: tokens * width)
-    hidden = FloatBuffer(count: tokens * configuration.mlpWidth)
+    hidden = FloatBuffer(count: tokens * BlockLayer.ffnUp.shape(in: configuration).outputs)
     scores = FloatBuffer(count: min(tokens, Self.queryRows) * tokens)
     packedKeys = FloatBuffer(count: SGEMM.packedCount(k: configuration.headWidth, n: tokens))
     packedValues = FloatBuffer(count: SGEMM.packedCount(k: tokens, n: configuration.headWidth))
     pooled = FloatBuffer(count: 2 * width)
     row = FloatBuffer(count: width)
-    logits = FloatBuffer(count: max(configuration.classes, 1))
+    logits = FloatBuffer(count: max(configuration.classes, configuration.projectionWidth, 1))
   }
 }

@@ -8,10 +8,16 @@ extension QuantizedModel {
     encoder.describe(self)
     encoder.add(LayerName.patchEmbedding.description, patchEmbedding)
     encoder.add("position_embd", positions)
+    if let preNorm { encoder.add(ModelKey.preNorm, preNorm) }
+    if !rotation.isEmpty {
+      let pairs = configuration.headWidth / 2
+      encoder.writer.add(ModelKey.rotation, dimensions: [pairs, configuration.patches, 2], values: rotation)
+    }
     for (index, block) in blocks.enumerated() { encoder.add(block, index: index) }
     encoder.add(ModelKey.outputNorm, finalNorm)
     if let head { encoder.add(LayerName.output.description, head) }
     if let pooler { encoder.add(LayerName.pooler.description, pooler) }
+    if let projection { encoder.add(LayerName.projection.description, projection) }
     encoder.writer.set(ModelKey.checksums, .uint32s(encoder.writer.tensorChecksums))
     encoder.writer.setHeaderChecksum(ModelKey.headerChecksum)
     return encoder.writer
@@ -110,6 +116,7 @@ private struct ModelEncoder {
     set("norm_before_blocks", .bool(configuration.normBeforeBlocks))
     set("activation_function", .string(configuration.activation.rawValue))
     set("readout", .string(configuration.readout.rawValue))
+    describeVariants(configuration)
     set("activations", .string(model.activations.rawValue))
     set("softmax_planes", model.softmaxPlanes)
     set("residual_fraction_bits", model.residualFractionBits)
@@ -122,6 +129,7 @@ private struct ModelEncoder {
     if let preprocessing = model.preprocessing { describe(preprocessing) }
     for (key, value) in model.calibration?.metadata ?? [] { writer.set(key, value) }
     describe(model.blocks)
+    if configuration.isGated { set("block.gate_shift", .int32s(model.blocks.map(\.gateShift))) }
     describePlans(model.outline)
   }
 
@@ -133,6 +141,18 @@ private struct ModelEncoder {
       if kind == .lean { set(ModelKey.leanPlanRows, plan.rows) }
       set(ModelKey.planOffsets(kind), .uint32s(plan.offsets.map { UInt32(truncatingIfNeeded: $0) }))
     }
+  }
+
+  /// What only some models have; a key that is not there means that the model does not have it.
+  private mutating func describeVariants(_ configuration: ModelConfiguration) {
+    if configuration.norm != .layerNorm { set("norm_function", .string(configuration.norm.rawValue)) }
+    let flags = [
+      ("attention.query_key_norm", configuration.normsQueriesAndKeys),
+      ("attention.output_norm", configuration.normsAttention), ("feed_forward_gate", configuration.isGated),
+      ("feed_forward_norm", configuration.normsHidden),
+    ]
+    for (name, isThere) in flags where isThere { set(name, .bool(true)) }
+    if configuration.projectionWidth > 0 { set("projection_length", configuration.projectionWidth) }
   }
 
   /// Scalars of all blocks, as arrays with one entry for each.
@@ -211,6 +231,11 @@ private struct ModelEncoder {
     add(ModelKey.block(index, "ln1"), block.ln1)
     add(ModelKey.block(index, "ln2"), block.ln2)
     add(ModelKey.block(index, "attn_v.multiplier"), block.valueMultiplier)
+    let norms = [
+      ("attn_q_norm", block.queryNorm), ("attn_k_norm", block.keyNorm), ("attn_norm", block.attentionNorm),
+      ("ffn_norm", block.hiddenNorm),
+    ]
+    for (name, norm) in norms { if let norm { add(ModelKey.block(index, name), norm) } }
     for layer in BlockLayer.allCases {
       let linear = layer == .attnOut ? block.compensatedProjection : block.layers[layer]
       add(LayerName.block(index, layer).description, linear)

@@ -49,6 +49,13 @@ package struct QuantizedBlock: Sendable, Equatable {
   package var valueShift: Int32
   /// Fraction bits of the MLP's hidden layer, before and after GELU.
   package var geluFractionBits: Int32
+  /// Bits by which the product of the gate's activation and the rest is shifted; 0 without a gate.
+  package var gateShift: Int32 = 0
+  /// Of each head's queries and keys: numbers for all heads.
+  package var queryNorm: QuantizedNorm?
+  package var keyNorm: QuantizedNorm?
+  package var attentionNorm: QuantizedNorm?
+  package var hiddenNorm: QuantizedNorm?
 }
 
 /// A calibrated int8 model, ready to be written.
@@ -78,6 +85,11 @@ public struct QuantizedModel: Sendable {
   package var outputFractionBits: Int
   /// How the model came about; nil for one that no calibration made.
   package var calibration: CalibrationRecord?
+  /// Its output is in the unit of the residual stream, as its input.
+  package var preNorm: QuantizedNorm?
+  /// Cosines of `patches x head width / 2`, then as many sines, in units of 2^-15; empty without rotary positions.
+  package var rotation: [Int16] = []
+  package var projection: QuantizedLinear?
 }
 
 extension QuantizedModel {
@@ -86,12 +98,13 @@ extension QuantizedModel {
     ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
       wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].low != nil } },
-      hasWidePatchEmbedding: patchEmbedding.low != nil, hasWideOutput: (head ?? pooler)?.low != nil)
+      hasWidePatchEmbedding: patchEmbedding.low != nil, hasWideOutput: (head ?? projection ?? pooler)?.low != nil)
   }
 
   /// The names of the linear layers, in order.
   package var layerNames: [LayerName] {
-    LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
+    LayerName.all(
+      blocks: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil, hasProjection: projection != nil)
   }
 
   /// A linear layer; nil where the model has none of that name, and setting such does nothing.
@@ -102,6 +115,7 @@ extension QuantizedModel {
       case .block(let index, let layer): blocks.indices.contains(index) ? blocks[index].layers[layer] : nil
       case .output: head
       case .pooler: pooler
+      case .projection: projection
       }
     }
     set {
@@ -111,6 +125,7 @@ extension QuantizedModel {
       case .block(let index, let layer): blocks[index].layers[layer] = newValue
       case .output: head = newValue
       case .pooler: pooler = newValue
+      case .projection: projection = newValue
       }
     }
   }

@@ -10,26 +10,27 @@ public struct IntegerOutput: Sendable {
   public let logits: [Int32]?
   /// `logit = integer * logitScale`
   public let logitScale: Float
-  /// `tokens x width`, after the final norm; empty where not all tokens are normed: with a head that reads a few, and
-  /// no hidden states kept.
+  /// `tokens x width`, after the final norm or, where that follows the pooling, before it; empty where they are not
+  /// kept: with a head that reads a few, and no hidden states kept.
   public let finalTokens: [Int32]
   /// `final token value = integer * finalTokenScale`
   public let finalTokenScale: Float
-  /// What enters the pooler's `tanh`, `width`, in units of `logitScale`; nil when the model has no pooler.
-  public let pooled: [Int32]?
-  /// The class token after the final norm, `width`; nil with a head.
-  private let classToken: [Int32]?
+  /// What a model without a head makes of an image, in units of `embeddingScale`: its projection, what enters its
+  /// pooler's `tanh`, or the pooled vector; nil with a head.
+  public let embedding: [Int32]?
+  /// `embedding value = integer * embeddingScale`
+  public let embeddingScale: Float
+  private let hasPooler: Bool
+  private let hasProjection: Bool
   /// The residual stream entering block 0, ... leaving the last, each `tokens x width`; empty unless kept.
   private let states: [Int32]
   private let stateCount: Int
-  private let normsTheMean: Bool
   private let residualScale: Float
   private let labels: [String]
 
   /// - Parameter hiddenStates: what a pass kept in `HiddenStates`; empty when nothing was kept.
   init(_ result: ResultView, hiddenStates: [Int32]) {
     let configuration = result.model.configuration
-    normsTheMean = configuration.readout.normsTheMean
     labels = configuration.labels
     stateCount = configuration.tokens * configuration.width
     states = Array(hiddenStates.prefix((configuration.depth + 1) * stateCount))
@@ -38,8 +39,10 @@ public struct IntegerOutput: Sendable {
     residualScale = ResultView.scale(result.model.residualFractionBits)
     finalTokens = hiddenStates.isEmpty ? result.finalTokens.array() : Array(hiddenStates.suffix(stateCount))
     logits = result.logits?.array()
-    classToken = logits == nil ? Array(finalTokens.prefix(configuration.width)) : nil
-    pooled = result.pooled?.array()
+    embedding = result.embedding?.array()
+    embeddingScale = result.embeddingScale
+    hasPooler = result.hasPooler
+    hasProjection = result.model.head == nil && result.model.projection != nil
   }
 
   #if !hasFeature(Embedded)
@@ -59,20 +62,20 @@ public struct IntegerOutput: Sendable {
   public var dequantizedFinalTokens: [Float] { finalTokens.map { Float($0) * finalTokenScale } }
 
   /// The tokens that the float reference calls its last hidden state: after the final norm or, where the norm follows
-  /// the mean, the stream that leaves the last block. Nil where it was not computed or kept.
-  public var lastHiddenState: [Float]? {
-    if normsTheMean {
-      guard states.count >= stateCount else { return nil }
-      return states.suffix(stateCount).map { Float($0) * residualScale }
-    }
-    return finalTokens.isEmpty ? nil : dequantizedFinalTokens
+  /// the pooling, the stream that leaves the last block. Nil where it was not kept.
+  public var lastHiddenState: [Float]? { finalTokens.isEmpty ? nil : dequantizedFinalTokens }
+
+  /// The projection of the pooled vector; nil without a projection.
+  public var imageEmbedding: [Float]? {
+    hasProjection ? embedding?.map { Float($0) * embeddingScale } : nil
   }
 
   #if !hasFeature(Embedded)
-    /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
+    /// The pooler's output, `tanh` included; the pooled vector of a model without a pooler. Nil with a head or a
+    /// projection.
     public var poolerOutput: [Float]? {
-      if let pooled { return pooled.map { tanhf(Float($0) * logitScale) } }
-      return classToken?.map { Float($0) * finalTokenScale }
+      guard !hasProjection else { return nil }
+      return embedding?.map { hasPooler ? tanhf(Float($0) * embeddingScale) : Float($0) * embeddingScale }
     }
   #endif
 

@@ -17,16 +17,14 @@
       for index in 0..<min(logits.columns, target.count) { target[index] = Float(exp(logit(index) - maximum) / sum) }
     }
 
-    /// The pooler's output, `tanh` included; the normed class token of a model without a head or a pooler.
-    /// - Parameter target: as many numbers as a token has.
+    /// What a model without a head makes of an image: its projection, its pooler's output, or the pooled vector.
+    /// - Parameter target: as many numbers as `embedding` has.
     package func writeEmbedding(to target: inout MutableSpan<Float>) {
-      guard logits == nil else { return }
-      if let pooled {
-        let scale = logitScale
-        for index in 0..<min(pooled.columns, target.count) { target[index] = tanhf(Float(pooled[0, index]) * scale) }
-      } else if finalTokens.rows > 0 {
-        let scale = finalTokenScale
-        for index in 0..<min(finalTokens.columns, target.count) { target[index] = Float(finalTokens[0, index]) * scale }
+      guard let embedding else { return }
+      let scale = embeddingScale
+      for index in 0..<min(embedding.columns, target.count) {
+        let value = Float(embedding[0, index]) * scale
+        target[index] = hasPooler ? tanhf(value) : value
       }
     }
   }

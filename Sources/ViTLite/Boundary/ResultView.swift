@@ -5,23 +5,40 @@ package struct ResultView {
   let model: IntegerModel
   /// 1 x classes; nil when the model has no head.
   package let logits: Matrix<Int32>?
-  /// What enters the pooler's `tanh`, 1 x width; nil when the model has a head or no pooler.
-  package let pooled: Matrix<Int32>?
-  /// Tokens x width, after the final norm; no rows where not all tokens are normed.
+  /// 1 x its width, in units of `embeddingScale`: what enters the pooler's `tanh`, the projection or, in a model with
+  /// neither, the pooled vector; nil when the model has a head.
+  package let embedding: Matrix<Int32>?
+  /// Tokens x width, after the final norm or, where that follows the pooling, before it; no rows where they are not
+  /// kept.
   package let finalTokens: Matrix<Int32>
 
   init(_ model: IntegerModel, _ arena: InferenceArena) {
     self.model = model
     finalTokens = arena.finalTokens
     logits = model.head.map { arena.outputs.columns(0..<$0.outputs) }
-    pooled = model.head == nil ? model.pooler.map { arena.outputs.columns(0..<$0.outputs) } : nil
+    let width = model.outputLayer?.outputs ?? model.configuration.width
+    embedding = model.head == nil ? arena.outputs.columns(0..<width) : nil
   }
 
-  /// `logit = integer * logitScale`; the same for `pooled`.
+  /// `logit = integer * logitScale`
   package var logitScale: Float { Self.scale(model.outputFractionBits) }
 
   /// `final token value = integer * finalTokenScale`
-  package var finalTokenScale: Float { Self.scale(model.finalFractionBits) }
+  package var finalTokenScale: Float {
+    Self.scale(
+      model.configuration.readout.normFollowsPooling ? model.residualFractionBits : model.finalFractionBits)
+  }
+
+  /// `embedding value = integer * embeddingScale`
+  package var embeddingScale: Float {
+    if model.outputLayer != nil { return logitScale }
+    // The head that pools by attention writes its result to the residual stream.
+    let bits = model.configuration.readout.pooling == .attention ? model.residualFractionBits : model.finalFractionBits
+    return Self.scale(bits)
+  }
+
+  /// Whether a pooler made the embedding, which is then what enters its `tanh`.
+  package var hasPooler: Bool { model.head == nil && model.projection == nil && model.pooler != nil }
 
   static func scale(_ fractionBits: Int) -> Float {
     Float(sign: .plus, exponent: -fractionBits, significand: 1)

@@ -18,17 +18,19 @@ struct ForwardPass<Observer: PhaseObserver> {
   ///   - pixels: channels x height x width.
   ///   - states: receives the residual stream around every block and all final tokens; nil when not wanted.
   func run(pixels: Vector<UInt8>, states: HiddenStates?) {
+    let configuration = model.configuration
     embed(pixels)
-    for index in model.blocks.indices {
+    for (index, block) in model.blocks.prefix(configuration.depth).enumerated() {
       keepResidual(index, states)
-      attention(model.blocks[index])
-      mlp(model.blocks[index])
+      attention(block, to: 0..<configuration.tokens, queries: configuration.tokens)
+      mlp(block, rows: configuration.tokens)
     }
-    keepResidual(model.blocks.count, states)
+    keepResidual(configuration.depth, states)
     readOut(states)
   }
 
-  /// residual (tokens x width) = positions with prefix tokens, plus patches (patches x inputs) times the embedding.
+  /// residual (tokens x width) = positions with prefix tokens, plus patches (patches x inputs) times the embedding; then
+  /// the norm before the blocks.
   private func embed(_ pixels: Vector<UInt8>) {
     phase(.positions, rows: model.configuration.tokens) { tokens in
       withRows(of: model.positions, tokens) { positions, tokens in
@@ -40,64 +42,88 @@ struct ForwardPass<Observer: PhaseObserver> {
       let input = arena.patches.rows(0..<rows.count)
       product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
+    phase(.preNorm, rows: model.configuration.tokens) { tokens in
+      guard let stored = model.preNorm else { return }
+      let norm = window?.read(stored) ?? stored
+      for token in tokens { kernels.normalize(arena.residual, row: token, norm, into: arena.residual, at: token) }
+    }
   }
 
   /// residual += projection(attention(ln1(residual))): first the keys and values of all tokens, then the queries of
   /// some tokens at a time, which need them all.
-  private func attention(_ block: IntegerBlock) {
-    plan.forEachRows(of: model.configuration.tokens) { rows in
-      normalize(.ln1, rows, block.ln1, block.quantizers.attnQKV, for: block.layers.attnQKV)
+  ///
+  /// - Parameters:
+  ///   - tokens: whose keys and values are taken.
+  ///   - queries: rows whose queries are taken, from the first on.
+  ///   - adds: whether to add to the residual stream; otherwise its first rows become the output.
+  private func attention(_ block: IntegerBlock, to tokens: Range<Int>, queries: Int, adds: Bool = true) {
+    plan.forEachRows(of: tokens.count) { rows in
+      let residual = arena.residual.rows(tokens.lowerBound + rows.lowerBound..<tokens.lowerBound + rows.upperBound)
+      normalize(.ln1, residual, block.ln1, block.quantizers.attnQKV, for: block.layers.attnQKV)
       if plan.splitsQKV {
         project(.keys, block, rows)
-        pack(.keys, block, rows)
+        pack(.keys, block, rows, of: tokens.count)
         project(.values, block, rows)
-        pack(.values, block, rows)
+        pack(.values, block, rows, of: tokens.count)
       } else {
         project(.all, block, rows)
-        pack(.all, block, rows)
+        pack(.all, block, rows, of: tokens.count)
       }
     }
-    plan.forEachRows(of: model.configuration.tokens) { rows in
+    plan.forEachRows(of: queries) { rows in
       if plan.kind == .lean {
-        normalize(.ln1, rows, block.ln1, block.quantizers.attnQKV, for: block.layers.attnQKV)
+        normalize(.ln1, arena.residual.rows(rows), block.ln1, block.quantizers.attnQKV, for: block.layers.attnQKV)
         project(plan.splitsQKV ? .queries : .all, block, rows)
       }
-      attend(block, rows)
+      attend(block, rows, of: tokens.count)
       let output = arena.input(of: block.layers.attnOut).rows(0..<rows.count)
       phase(.attnQuantize, rows: rows.count) { tokens in
+        if let norm = block.attentionNorm { kernels.normalize(arena.attention, rows: tokens, norm) }
         kernels.quantize(arena.attention, rows: tokens, block.quantizers.attnOut, into: output)
       }
-      product(.attnOut, block.layers.attnOut, output, addingTo: arena.residual.rows(rows))
+      let residual = arena.residual.rows(rows)
+      if adds {
+        product(.attnOut, block.layers.attnOut, output, addingTo: residual)
+      } else {
+        product(.attnOut, block.layers.attnOut, output, into: residual)
+      }
     }
   }
 
   /// attention (rows x width) = softmax(queries x keys) x values, for each head and block of query rows.
-  private func attend(_ block: IntegerBlock, _ tokens: Range<Int>) {
+  ///
+  /// - Parameter keys: of each head.
+  private func attend(_ block: IntegerBlock, _ tokens: Range<Int>, of keys: Int) {
     work(.attnScores, rows: tokens.count) { units in
       let valueScales = window?.read(block.valueScales) ?? block.valueScales
-      for unit in units { attend(block, valueScales, tokens.count, unit) }
+      for unit in units { attend(block, valueScales, from: tokens.lowerBound, tokens.count, of: keys, unit) }
     }
     finish(.attnCombine, work: .attnScores, rows: tokens.count)
   }
 
   /// One head and block of query rows.
-  private func attend(_ block: IntegerBlock, _ valueScales: ChannelScales, _ rowCount: Int, _ unit: Int) {
+  private func attend(
+    _ block: IntegerBlock, _ valueScales: ChannelScales, from first: Int, _ rowCount: Int, of keyCount: Int, _ unit: Int
+  ) {
     let headWidth = model.configuration.headWidth
     let (head, rows) = queryBlock(unit, of: rowCount)
     let channels = head * headWidth..<(head + 1) * headWidth
     let queries = scratch.queries.rows(0..<rows.count)
-    let scores = scratch.scores.rows(0..<rows.count).columns(0..<model.configuration.tokens)
-    kernels.quantizeQueries(arena.qkv.rows(rows).columns(channels), block.queryQuantizers[head], into: queries)
-    kernels.multiply(queries, by: arena.keys(head).matrix(shift: block.scoreShift), into: scores, noScratch)
+    let scores = scratch.scores.rows(0..<rows.count).columns(0..<keyCount)
+    let heads = arena.qkv.rows(rows).columns(channels)
+    transform(heads, block.queryNorm?.channels(channels), block.rotation, from: first + rows.lowerBound)
+    kernels.quantizeQueries(heads, block.queryQuantizers[head], into: queries)
+    let keys = arena.keys(head).sized(outputs: keyCount, inputs: headWidth)
+    kernels.multiply(queries, by: keys.matrix(shift: block.scoreShift), into: scores, noScratch)
     observer.finish(.attnScores)
     // A second plane's rows, where there are two, follow the first's: one product takes both.
     let planeRows = 0..<model.softmaxPlanes * rows.count
-    let probabilities = scratch.probabilities.reshaped(columns: model.configuration.tokens, isWide: false)
-      .rows(planeRows)
+    let probabilities = scratch.probabilities.reshaped(columns: keyCount, isWide: false).rows(planeRows)
     kernels.softmax(scores, into: probabilities, sums: scratch.rowSums)
     observer.finish(.attnSoftmax)
     let weighted = scratch.weightedSums.rows(planeRows)
-    kernels.sumProducts(probabilities, with: arena.values(head).matrix(shift: 0), into: weighted)
+    let values = arena.values(head).sized(outputs: headWidth, inputs: keyCount)
+    kernels.sumProducts(probabilities, with: values.matrix(shift: 0), into: weighted)
     observer.finish(.attnValues)
     kernels.combine(
       weighted, sums: scratch.rowSums, valueScales.dropFirst(channels.lowerBound),
@@ -105,21 +131,19 @@ struct ForwardPass<Observer: PhaseObserver> {
     observer.finish(.attnCombine)
   }
 
-  /// residual += ffnDown(gelu(ffnUp(ln2(residual))))
-  private func mlp(_ block: IntegerBlock) {
+  /// residual += ffnDown(activation(ffnUp(ln2(residual)))), where a gate's activation is multiplied by the rest.
+  ///
+  /// - Parameter count: rows, from the first on.
+  private func mlp(_ block: IntegerBlock, rows count: Int) {
     let layers = block.layers
-    plan.forEachRows(of: model.configuration.tokens) { rows in
-      normalize(.ln2, rows, block.ln2, block.quantizers.ffnUp, for: layers.ffnUp)
+    plan.forEachRows(of: count) { rows in
+      normalize(.ln2, arena.residual.rows(rows), block.ln2, block.quantizers.ffnUp, for: layers.ffnUp)
       let input = arena.input(of: layers.ffnUp).rows(0..<rows.count)
       let hidden = arena.hidden.rows(0..<rows.count)
       product(.ffnUp, layers.ffnUp, input, into: hidden)
       let activations = arena.input(of: layers.ffnDown).rows(0..<rows.count)
       phase(.ffnActivation, rows: rows.count) { tokens in
-        switch model.configuration.activation {
-        case .gelu:
-          kernels.gelu(
-            hidden, rows: tokens, fractionBits: block.geluFractionBits, block.quantizers.ffnDown, into: activations)
-        }
+        kernels.activate(hidden, rows: tokens, block.hidden, block.quantizers.ffnDown, into: activations)
       }
       product(.ffnDown, layers.ffnDown, activations, addingTo: arena.residual.rows(rows))
     }
@@ -127,16 +151,26 @@ struct ForwardPass<Observer: PhaseObserver> {
 
   /// outputs = head(pool(finalNorm(residual))), and the final tokens where they are wanted.
   private func readOut(_ states: HiddenStates?) {
+    let configuration = model.configuration
     let finalTokens = states?.finalTokens ?? arena.finalTokens
-    phase(.finalNorm, rows: model.configuration.tokens) { tokens in
-      let norm = window?.read(model.finalNorm) ?? model.finalNorm
-      for token in tokens where token < finalTokens.rows {
-        kernels.normalize(arena.residual, row: token, norm, into: finalTokens, at: token)
+    phase(.finalNorm, rows: configuration.tokens) { tokens in
+      let kept = tokens.clamped(to: 0..<finalTokens.rows)
+      if configuration.readout.normFollowsPooling {
+        finalTokens.copyRows(kept, from: arena.residual)
+      } else {
+        let norm = window?.read(model.finalNorm) ?? model.finalNorm
+        for token in kept {
+          kernels.normalize(arena.residual, row: token, norm, into: finalTokens, at: token)
+        }
       }
+    }
+    if configuration.readout.pooling == .attention, let block = model.blocks.last {
+      attention(block, to: configuration.pooledTokens, queries: 1, adds: false)
+      mlp(block, rows: 1)
     }
     phase(.output, rows: 1) { _ in
       pool(finalTokens, window?.read(model.finalNorm) ?? model.finalNorm)
-      if let layer = model.head ?? model.pooler { applyHead(layer) }
+      if let layer = model.outputLayer { applyHead(layer) }
     }
   }
 }
@@ -179,11 +213,11 @@ extension ForwardPass {
 
   /// LayerNorm of some tokens as the input (rows x width) of a layer.
   private func normalize(
-    _ current: Phase, _ rows: Range<Int>, _ norm: IntegerNorm, _ quantizer: ActivationQuantizer,
+    _ current: Phase, _ residual: Matrix<Int32>, _ norm: IntegerNorm, _ quantizer: ActivationQuantizer,
     for layer: LinearLayer
   ) {
-    let (residual, input) = (arena.residual.rows(rows), arena.input(of: layer).rows(0..<rows.count))
-    phase(current, rows: rows.count) { tokens in
+    let input = arena.input(of: layer).rows(0..<residual.rows)
+    phase(current, rows: residual.rows) { tokens in
       let norm = window?.read(norm) ?? norm
       kernels.normalize(residual, rows: tokens, norm, quantizer, through: scratch.normalized, into: input)
     }
@@ -197,19 +231,34 @@ extension ForwardPass {
   }
 
   /// Keys and values of some tokens, packed for all heads' products.
-  private func pack(_ part: QKVPart, _ block: IntegerBlock, _ rows: Range<Int>) {
+  ///
+  /// - Parameter count: of all tokens whose keys and values are packed.
+  private func pack(_ part: QKVPart, _ block: IntegerBlock, _ rows: Range<Int>, of count: Int) {
+    let headWidth = model.configuration.headWidth
     phase(.attnPack, rows: rows.count) { heads in
       for head in heads {
         if part != .values {
           let keys = channels(of: .keys, head, among: part).rows(0..<rows.count)
-          kernels.packKeys(keys, block.keyQuantizers[head], into: arena.keys(head), at: rows.lowerBound)
+          let norm = block.keyNorm?.channels(head * headWidth..<(head + 1) * headWidth)
+          transform(keys, norm, block.rotation, from: rows.lowerBound)
+          let packed = arena.keys(head).sized(outputs: count, inputs: headWidth)
+          kernels.packKeys(keys, block.keyQuantizers[head], into: packed, at: rows.lowerBound)
         }
         if part != .keys {
           let values = channels(of: .values, head, among: part).rows(0..<rows.count)
-          kernels.packValues(values, into: arena.values(head), at: rows.lowerBound)
+          let packed = arena.values(head).sized(outputs: headWidth, inputs: count)
+          kernels.packValues(values, into: packed, at: rows.lowerBound)
         }
       }
     }
+  }
+
+  /// The norm and the rotation of one head's queries or keys (rows x head width) in place, where the block has them.
+  ///
+  /// - Parameter first: the token that the first row is.
+  private func transform(_ x: Matrix<Int16>, _ norm: IntegerNorm?, _ rotation: Rotation?, from first: Int) {
+    if let norm { kernels.normalize(x, rows: 0..<x.rows, norm) }
+    if let rotation { kernels.rotate(x, rotation, from: first - model.configuration.prefixTokens) }
   }
 
   /// A linear layer's product as int16: each worker takes some of the outputs, for all rows.
@@ -220,6 +269,16 @@ extension ForwardPass {
   ) {
     phase(current, rows: out.rows) { outputs in
       withPanels(of: layer, outputs, from: first) { panels, columns in
+        let scratch = arena.scratch(of: layer, rows: out.rows, columns: columns, width: out.columns)
+        kernels.multiply(input, by: panels, into: out.columns(columns), scratch)
+      }
+    }
+  }
+
+  /// A linear layer's product in place of what is there.
+  private func product(_ current: Phase, _ layer: LinearLayer, _ input: QuantizedRows, into out: Matrix<Int32>) {
+    phase(current, rows: out.rows) { outputs in
+      withPanels(of: layer, outputs) { panels, columns in
         let scratch = arena.scratch(of: layer, rows: out.rows, columns: columns, width: out.columns)
         kernels.multiply(input, by: panels, into: out.columns(columns), scratch)
       }
@@ -277,7 +336,7 @@ extension ForwardPass {
       let input = arena.patches.rows(0..<rows.count)
       product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
-    for block in model.blocks {
+    for block in model.blocks.prefix(model.configuration.depth) {
       plan.forEachRows(of: model.configuration.tokens) { rows in runProducts(of: block, rows) }
     }
   }

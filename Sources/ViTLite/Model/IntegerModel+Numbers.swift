@@ -63,7 +63,7 @@
       switch name {
       case .patchEmbedding: nil
       case .block(let index, let layer): Self.range(blocks[index].quantizers[layer])
-      case .output, .pooler: Self.range(headInputQuantizer)
+      case .output, .pooler, .projection: Self.range(headInputQuantizer)
       }
     }
 
@@ -88,9 +88,11 @@
     }
 
     /// What one unit of the head's int16 input stands for, as a power of two.
-    package var headInputExponent: Int { Int(headInputShift) - finalFractionBits }
+    package var headInputExponent: Int {
+      Int(headInputShift) - (configuration.readout.pooling == .attention ? residualFractionBits : finalFractionBits)
+    }
 
     /// Fraction bits of the MLP's hidden layer.
-    package func hiddenFractionBits(block index: Int) -> Int { Int(blocks[index].geluFractionBits) }
+    package func hiddenFractionBits(block index: Int) -> Int { Int(blocks[index].hidden.fractionBits) }
   }
 #endif

@@ -13,8 +13,15 @@ struct IntegerBlock: Sendable {
   var scoreShift: Int32
   /// The scales of the values' channels, of all heads.
   var valueScales: ChannelScales
-  /// Fraction bits of the MLP's hidden layer, before and after GELU.
-  var geluFractionBits: Int32
+  /// What happens between the MLP's layers.
+  var hidden: HiddenOperation
+  /// Norms of each head's queries and keys: numbers for all heads, one after the other.
+  var queryNorm: IntegerNorm?
+  var keyNorm: IntegerNorm?
+  /// Of the patches' queries and keys.
+  var rotation: Rotation?
+  /// Of the heads' results together.
+  var attentionNorm: IntegerNorm?
 }
 
 /// An int8 model: immutable bytes, read in place, that any number of sessions share.
@@ -42,12 +49,16 @@ public final class IntegerModel: @unchecked Sendable {
   let patchEmbedding: LinearLayer
   /// Tokens x width: the residual stream before the patches are added. Only read.
   let positions: Matrix<Int32>
+  /// With the one that pools by attention at their end, where there is one.
   let blocks: [IntegerBlock]
+  /// Between the embeddings and the first block.
+  let preNorm: IntegerNorm?
   let finalNorm: IntegerNorm
   let headInputShift: Int32
   let headInputQuantizer: ActivationQuantizer
   let head: LinearLayer?
   let pooler: LinearLayer?
+  let projection: LinearLayer?
 
   /// A model from the bytes of its file, which are copied.
   public convenience init(_ bytes: [UInt8]) throws(IntegerModelError) {
@@ -106,18 +117,24 @@ public final class IntegerModel: @unchecked Sendable {
     head =
       configuration.classes > 0
       ? try decoder.linear(.output, outputs: configuration.classes, inputs: segments) : nil
+    preNorm = configuration.normBeforeBlocks ? try decoder.norm(ModelKey.preNorm) : nil
+    projection =
+      configuration.projectionWidth > 0
+      ? try decoder.linear(.projection, outputs: configuration.projectionWidth, inputs: configuration.width) : nil
     pooler =
       decoder.hasTensor("pooler.weight")
       ? try decoder.linear(.pooler, outputs: configuration.width, inputs: configuration.width) : nil
     storedPlans = try decoder.storedPlans(
-      for: Self.outline(configuration, softmaxPlanes: softmaxPlanes, patchEmbedding, blocks, output: head ?? pooler))
+      for: Self.outline(
+        configuration, softmaxPlanes: softmaxPlanes, patchEmbedding, blocks, output: head ?? projection ?? pooler))
   }
 
   /// Another model's parts with other linear layers.
   private init(
     _ other: IntegerModel, bytes: [ModelBytes], patchEmbedding: LinearLayer, blocks: [IntegerBlock],
-    head: LinearLayer?, pooler: LinearLayer?
+    head: LinearLayer?, pooler: LinearLayer?, projection: LinearLayer?
   ) {
+    preNorm = other.preNorm
     configuration = other.configuration
     preprocessing = other.preprocessing
     activations = other.activations
@@ -138,7 +155,11 @@ public final class IntegerModel: @unchecked Sendable {
     self.pooler = pooler
     // Other layers may be wide, and need other buffers.
     storedPlans = StoredPlans()
+    self.projection = projection
   }
+
+  /// What makes the outputs of the pooled vector; without it the outputs are the pooled vector itself.
+  var outputLayer: LinearLayer? { head ?? projection ?? pooler }
 
   /// A linear layer; nil where the model has none of that name.
   func layer(_ name: LayerName) -> LinearLayer? {
@@ -147,6 +168,7 @@ public final class IntegerModel: @unchecked Sendable {
     case .block(let index, let layer): blocks.indices.contains(index) ? blocks[index].layers[layer] : nil
     case .output: head
     case .pooler: pooler
+    case .projection: projection
     }
   }
 
@@ -174,15 +196,16 @@ public final class IntegerModel: @unchecked Sendable {
       return block
     }
     let embedding = chosen(.patchEmbedding) ?? patchEmbedding
-    let (head, pooler) = (chosen(.output), chosen(.pooler))
+    let (head, pooler, projection) = (chosen(.output), chosen(.pooler), chosen(.projection))
     return IntegerModel(
-      self, bytes: bytes, patchEmbedding: embedding, blocks: newBlocks, head: head, pooler: pooler)
+      self, bytes: bytes, patchEmbedding: embedding, blocks: newBlocks, head: head, pooler: pooler,
+      projection: projection)
   }
 
   /// What a plan for this model depends on.
   package var outline: ModelOutline {
     var outline = Self.outline(
-      configuration, softmaxPlanes: softmaxPlanes, patchEmbedding, blocks, output: head ?? pooler)
+      configuration, softmaxPlanes: softmaxPlanes, patchEmbedding, blocks, output: head ?? projection ?? pooler)
     outline.storedPlans = storedPlans
     return outline
   }
@@ -199,7 +222,8 @@ public final class IntegerModel: @unchecked Sendable {
 
   /// The names of the linear layers, in the order of the forward pass.
   public var layerNames: [LayerName] {
-    LayerName.all(depth: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil)
+    LayerName.all(
+      blocks: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil, hasProjection: projection != nil)
   }
 
   /// Whether weights can be let go and read again, as those of a mapped file can.

@@ -4,7 +4,7 @@ public enum BlockLayer: String, Sendable, CaseIterable {
   case attnQKV = "attn_qkv"
   /// The projection of the attention output: width to width.
   case attnOut = "attn_out"
-  /// The first layer of the MLP: width to MLP width.
+  /// The first layer of the MLP: width to MLP width, or to twice that with a gate, whose rows come first.
   case ffnUp = "ffn_up"
   /// The second layer of the MLP: MLP width to width.
   case ffnDown = "ffn_down"
@@ -15,7 +15,7 @@ public enum BlockLayer: String, Sendable, CaseIterable {
     return switch self {
     case .attnQKV: (3 * width, width)
     case .attnOut: (width, width)
-    case .ffnUp: (mlpWidth, width)
+    case .ffnUp: (configuration.isGated ? 2 * mlpWidth : mlpWidth, width)
     case .ffnDown: (width, mlpWidth)
     }
   }
@@ -28,13 +28,18 @@ public enum LayerName: Sendable, Hashable {
   /// The classification head.
   case output
   case pooler
+  /// Of the pooled vector, in a model of image and text.
+  case projection
 
   /// All layers of a model, in the order of the forward pass.
-  package static func all(depth: Int, hasOutput: Bool, hasPooler: Bool) -> [LayerName] {
+  ///
+  /// - Parameter blocks: with the one that pools by attention.
+  package static func all(blocks: Int, hasOutput: Bool, hasPooler: Bool, hasProjection: Bool) -> [LayerName] {
     var names = [LayerName.patchEmbedding]
-    for index in 0..<depth { names += BlockLayer.allCases.map { .block(index, $0) } }
+    for index in 0..<blocks { names += BlockLayer.allCases.map { .block(index, $0) } }
     if hasOutput { names.append(.output) }
     if hasPooler { names.append(.pooler) }
+    if hasProjection { names.append(.projection) }
     return names
   }
 }
@@ -53,6 +58,7 @@ extension LayerName: LosslessStringConvertible {
     case "patch_embd": self = .patchEmbedding
     case "output": self = .output
     case "pooler": self = .pooler
+    case "projection": self = .projection
     default:
       let parts = name.split(separator: ".")
       guard parts.count == 3, parts[0] == "blk", let index = Int(parts[1]), index >= 0,
@@ -62,13 +68,14 @@ extension LayerName: LosslessStringConvertible {
     }
   }
 
-  /// `patch_embd`, `blk.3.ffn_up`, `output`, `pooler`
+  /// `patch_embd`, `blk.3.ffn_up`, `output`, `pooler`, `projection`
   public var description: String {
     switch self {
     case .patchEmbedding: "patch_embd"
     case .block(let index, let layer): ModelKey.block(index, layer.rawValue)
     case .output: "output"
     case .pooler: "pooler"
+    case .projection: "projection"
     }
   }
 }

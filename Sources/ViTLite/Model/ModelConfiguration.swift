@@ -23,19 +23,33 @@ public struct ModelConfiguration: Sendable, Equatable {
   public package(set) var positions: PositionScheme
   /// Whether a LayerNorm stands between the embeddings and the first block.
   public package(set) var normBeforeBlocks: Bool
+  /// What every norm computes.
+  public package(set) var norm: NormFunction
+  /// Whether each head's queries and keys go through a norm.
+  public package(set) var normsQueriesAndKeys: Bool
+  /// Whether the heads' results go through a norm before their projection.
+  public package(set) var normsAttention: Bool
   /// Between the two layers of each MLP.
   public package(set) var activation: ActivationFunction
+  /// Whether the MLP's first layer gives two rows, and the activation of the first is multiplied by the second: Shazeer,
+  /// "GLU Variants Improve Transformer", 2020.
+  public package(set) var isGated: Bool
+  /// Whether the MLP's hidden layer goes through a norm.
+  public package(set) var normsHidden: Bool
   public package(set) var readout: Readout
   /// Classes of the head; 0 when the model has none.
   public package(set) var classes: Int
+  /// Width of the vector that a projection makes of the pooled one; 0 when the model has no projection.
+  public package(set) var projectionWidth: Int
   /// Names of the classes, empty or one for each.
   public package(set) var labels: [String]
 
   package init(
     family: String, imageHeight: Int, imageWidth: Int, patchSize: Int, channels: Int, width: Int, depth: Int,
     heads: Int, mlpWidth: Int, layerNormEpsilon: Double, prefixTokens: Int, positions: PositionScheme = .learned,
-    normBeforeBlocks: Bool = false, activation: ActivationFunction = .gelu, readout: Readout, classes: Int,
-    labels: [String] = []
+    normBeforeBlocks: Bool = false, norm: NormFunction = .layerNorm, normsQueriesAndKeys: Bool = false,
+    normsAttention: Bool = false, activation: ActivationFunction = .gelu, isGated: Bool = false,
+    normsHidden: Bool = false, readout: Readout, classes: Int, projectionWidth: Int = 0, labels: [String] = []
   ) {
     self.family = family
     self.imageHeight = imageHeight
@@ -50,12 +64,33 @@ public struct ModelConfiguration: Sendable, Equatable {
     self.prefixTokens = prefixTokens
     self.positions = positions
     self.normBeforeBlocks = normBeforeBlocks
+    self.norm = norm
+    self.normsQueriesAndKeys = normsQueriesAndKeys
+    self.normsAttention = normsAttention
     self.activation = activation
+    self.isGated = isGated
+    self.normsHidden = normsHidden
     self.readout = readout
     self.classes = classes
+    self.projectionWidth = projectionWidth
     self.labels = labels
   }
 
+  /// The tokens that a pooling reads: all, or the patches.
+  package var pooledTokens: Range<Int> { (readout.poolsPrefix ? 0 : prefixTokens)..<tokens }
+  /// Whether queries and keys change between their projection and the scores.
+  package var transformsQueriesAndKeys: Bool { normsQueriesAndKeys || positions.isRotary }
+  /// Numbers that a model without a head makes of an image.
+  public var embeddingWidth: Int { projectionWidth > 0 ? projectionWidth : width }
+  /// Whether every block is LayerNorm, attention, LayerNorm and an activation between two layers, and nothing else: what
+  /// the drift of each layer is measured for.
+  package var hasPlainBlocks: Bool {
+    !normBeforeBlocks && norm == .layerNorm && !transformsQueriesAndKeys && !normsAttention && !normsHidden
+      && !isGated && readout.pooling != .attention
+  }
+  /// Blocks with the head that pools by attention, where there is one: it is a block whose queries do not depend on its
+  /// input, which computes one row, and whose attention's output is not added to anything.
+  package var blockCount: Int { depth + (readout.pooling == .attention ? 1 : 0) }
   package var headWidth: Int { width / heads }
   package var gridHeight: Int { imageHeight / patchSize }
   package var gridWidth: Int { imageWidth / patchSize }

@@ -117,8 +117,14 @@ struct ModelDecoder {
       prefixTokens: try integer("prefix_tokens", in: ModelLimits.prefixTokens, of: file),
       positions: try choice("position_scheme", in: file, default: .learned),
       normBeforeBlocks: try flag("norm_before_blocks", in: file),
+      norm: try choice("norm_function", in: file, default: .layerNorm),
+      normsQueriesAndKeys: try flag("attention.query_key_norm", in: file),
+      normsAttention: try flag("attention.output_norm", in: file),
       activation: try choice("activation_function", in: file, default: .gelu),
+      isGated: try flag("feed_forward_gate", in: file), normsHidden: try flag("feed_forward_norm", in: file),
       readout: try choice("readout", in: file), classes: try integer("classes", in: ModelLimits.classes, of: file),
+      projectionWidth: file[ModelKey.metadata("projection_length")] == nil
+        ? 0 : try integer("projection_length", in: ModelLimits.width, of: file),
       labels: labels)
     do throws(ModelLimitError) { try configuration.validate() } catch {
       throw .invalid(what: error.found, where: "keys vit.* of the dimensions", expected: error.expected)
@@ -266,7 +272,7 @@ struct ModelDecoder {
 
   /// A number for each block.
   private func scalars(_ name: String, in range: ClosedRange<Int>) throws(IntegerModelError) -> [Int32] {
-    let values = try integers(name, count: configuration.depth...configuration.depth)
+    let values = try integers(name, count: configuration.blockCount...configuration.blockCount)
     for (block, value) in values.enumerated() where !range.contains(value) {
       throw .invalid(
         what: "\(value) for block \(block)", where: "key \(ModelKey.metadata(name))",
@@ -370,7 +376,9 @@ extension ModelDecoder {
     return LinearLayer(layer, matrix)
   }
 
-  func norm(_ name: String) throws(IntegerModelError) -> IntegerNorm {
+  /// A norm of the model's width, or of another.
+  func norm(_ name: String, width: Int? = nil) throws(IntegerModelError) -> IntegerNorm {
+    let width = width ?? configuration.width
     let shifts = IntegerNorm.validShifts
     let epsilon = try Self.integer64("\(name).epsilon", in: 0...Int64.max, of: file)
     guard epsilon <= 1 << 60 else {
@@ -378,13 +386,13 @@ extension ModelDecoder {
     }
     let shift = try integer("\(name).shift", in: Int(shifts.lowerBound)...Int(shifts.upperBound))
     return IntegerNorm(
-      gain: try multipliers("\(name).weight", count: configuration.width),
-      bias: try int32s("\(name).bias", count: configuration.width), shift: Int32(shift), epsilon: epsilon)
+      gain: try multipliers("\(name).weight", count: width), bias: try int32s("\(name).bias", count: width),
+      shift: Int32(shift), epsilon: epsilon, subtractsMean: configuration.norm == .layerNorm)
   }
 
   /// All blocks. Metadata with one entry for each block is read once.
   func blocks() throws(IntegerModelError) -> [IntegerBlock] {
-    let (depth, heads) = (configuration.depth, configuration.heads)
+    let (depth, heads) = (configuration.blockCount, configuration.heads)
     let inputs = try BlockLayers { (layer) throws(IntegerModelError) in
       try quantizers(ModelKey.inputRange(of: layer), count: depth)
     }
@@ -393,8 +401,23 @@ extension ModelDecoder {
     let scoreShifts = try scalars("block.score_shift", in: 0...62)
     let valueShifts = try scalars("block.value_shift", in: -22...16)
     let geluFractionBits = try scalars("block.gelu_fraction_bits", in: 5...12)
+    let gateShifts = configuration.isGated ? try scalars("block.gate_shift", in: 0...30) : []
+    let activation: ActivationTable? =
+      switch configuration.activation {
+      case .gelu: nil
+      case .geluTanh: .geluTanh
+      case .quickGELU: .quickGELU
+      case .silu: .silu
+      }
+    let rotation = try rotation()
     var blocks: [IntegerBlock] = []
     for index in 0..<depth {
+      // The one that pools by attention has none of these.
+      let isInner = index < configuration.depth
+      func innerNorm(_ name: String, width: Int, _ isThere: Bool) throws(IntegerModelError) -> IntegerNorm? {
+        isThere && isInner ? try self.norm(ModelKey.block(index, name), width: width) : nil
+      }
+      let hiddenNorm = try innerNorm("ffn_norm", width: configuration.mlpWidth, configuration.normsHidden)
       blocks.append(
         IntegerBlock(
           ln1: try norm(ModelKey.block(index, "ln1")), ln2: try norm(ModelKey.block(index, "ln2")),
@@ -406,9 +429,32 @@ extension ModelDecoder {
             multiplier: try multipliers(
               ModelKey.block(index, "attn_v.multiplier"), count: WeightLayout.paddedOutputs(configuration.width)),
             shift: valueShifts[index]),
-          geluFractionBits: geluFractionBits[index]))
+          hidden: HiddenOperation(
+            activation: activation, fractionBits: geluFractionBits[index],
+            gateShift: configuration.isGated ? gateShifts[index] : nil, norm: hiddenNorm),
+          queryNorm: try innerNorm("attn_q_norm", width: configuration.width, configuration.normsQueriesAndKeys),
+          keyNorm: try innerNorm("attn_k_norm", width: configuration.width, configuration.normsQueriesAndKeys),
+          rotation: isInner ? rotation : nil,
+          attentionNorm: try innerNorm("attn_norm", width: configuration.width, configuration.normsAttention)))
     }
     return blocks
+  }
+
+  /// The table of sines and cosines; nil without rotary positions.
+  private func rotation() throws(IntegerModelError) -> Rotation? {
+    guard configuration.positions.isRotary else { return nil }
+    let (patches, pairs) = (configuration.patches, configuration.headWidth / 2)
+    let count = 2 * patches * pairs
+    let values = try unsafe Vector(
+      base: data(ModelKey.rotation, .int16, count: count).assumingMemoryBound(to: Int16.self), count: count)
+    for index in 0..<count where values[index] == Int16.min {
+      throw .invalid(
+        what: "\(values[index])", where: "tensor \"\(ModelKey.rotation)\", element \(index)",
+        expected: "-32767 to 32767")
+    }
+    let cosines = unsafe Matrix(reading: values.extracting(0..<count / 2), rows: patches, columns: pairs)
+    let sines = unsafe Matrix(reading: values.dropFirst(count / 2), rows: patches, columns: pairs)
+    return Rotation(cosines: cosines, sines: sines)
   }
 
   private func layers(of block: Int) throws(IntegerModelError) -> BlockLayers<LinearLayer> {

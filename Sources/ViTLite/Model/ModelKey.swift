@@ -5,6 +5,10 @@ package enum ModelKey {
   package static func metadata(_ name: String) -> String { "\(architecture).\(name)" }
   package static func block(_ index: Int) -> String { "blk.\(index)" }
   package static func block(_ index: Int, _ name: String) -> String { "\(block(index)).\(name)" }
+  /// The norm between the embeddings and the first block.
+  package static let preNorm = "pre_norm"
+  /// Of queries and keys: the cosines of all patches, then the sines.
+  package static let rotation = "rotation"
   /// The norm after the last block.
   package static let outputNorm = "output_norm"
   /// The static ranges of what a layer of each block reads.

@@ -68,8 +68,13 @@ extension ModelConfiguration {
     guard width.isMultiple(of: heads) else {
       throw ModelLimitError(found: "\(heads) heads for a width of \(width)", expected: "a divisor of the width")
     }
-    guard !normBeforeBlocks else {
-      throw ModelLimitError(found: "a norm before the blocks", expected: "none")
+    try Self.check(projectionWidth, "outputs of the projection", 0...ModelLimits.width.upperBound)
+    guard readout.pooling != .attention || !isGated else {
+      throw ModelLimitError(found: "attention pooling beside gated MLPs", expected: "one of the two")
+    }
+    guard !positions.isRotary || headWidth.isMultiple(of: 4) else {
+      throw ModelLimitError(
+        found: "heads of \(headWidth) numbers with rotary positions", expected: "a multiple of 4")
     }
     // No product below overflows 32 bits: 1024 channels of 1024 x 1024 pixels, 16384 x 16384 patches.
     try Self.check(patchInputs, "inputs of the patch embedding", ModelLimits.layerInputs)
@@ -101,7 +106,10 @@ extension ModelConfiguration {
   }
 
   /// The most numbers that any buffer has for a token. Heads are packed one by one, each padded to whole panels.
-  private var widestRow: Int { max(patchInputs, 3 * width, mlpWidth, heads * WeightLayout.paddedOutputs(headWidth)) }
+  private var widestRow: Int {
+    let upOutputs = BlockLayer.ffnUp.shape(in: self).outputs
+    return max(patchInputs, 3 * width, upOutputs, heads * WeightLayout.paddedOutputs(headWidth))
+  }
 
   private static func check(_ found: Int, _ what: String, _ range: ClosedRange<Int>) throws(ModelLimitError) {
     guard range.contains(found) else {

@@ -20,6 +20,7 @@ struct BufferShapes {
   func shape(of buffer: Buffer) -> BufferShape {
     let configuration = outline.configuration
     let (tokens, width, mlpWidth) = (configuration.tokens, configuration.width, configuration.mlpWidth)
+    let upOutputs = BlockLayer.ffnUp.shape(in: configuration).outputs
     let (heads, headWidth) = (configuration.heads, configuration.headWidth)
     let wide = outline.wideLayers.map { $0 > 0 }
     let paddedTokens = WeightLayout.paddedOutputs(tokens)
@@ -34,16 +35,18 @@ struct BufferShapes {
     case .keyScales: return .int32(2 * heads, paddedTokens)
     case .values: return .panels(heads, byteCount: WeightLayout.byteCount(outputs: headWidth, inputs: tokens))
     case .attention: return .int16(kind == .lean ? 0 : tokens, width)
-    case .hidden: return .int16(rows, mlpWidth)
+    case .hidden: return .int16(rows, upOutputs)
     case .hiddenActivations: return .activations(rows, mlpWidth, isWide: wide.ffnDown)
-    case .finalTokens: return .int32(outline.normsAllTokens ? tokens : 0, width)
+    case .finalTokens: return .int32(outline.keepsFinalTokens ? tokens : 0, width)
     case .readoutRows: return .int32(2, width)
     case .headInput: return .int16(1, inputs)
     case .headActivations: return .activations(1, inputs, isWide: outline.hasWideOutput)
-    case .outputs: return .int32(1, WeightLayout.paddedOutputs(max(configuration.classes, width)))
-    case .wideSums: return .int32(rows, max(wide.attnQKV ? qkvWidth : 0, wide.ffnUp ? mlpWidth : 0))
+    case .outputs:
+      return .int32(1, WeightLayout.paddedOutputs(max(configuration.classes, configuration.projectionWidth, width)))
+    case .wideSums: return .int32(rows, max(wide.attnQKV ? qkvWidth : 0, wide.ffnUp ? upOutputs : 0))
     case .zeros:
-      return .int32(1, max(paddedTokens, WeightLayout.paddedOutputs(max(3 * width, mlpWidth, configuration.classes))))
+      let outputs = max(3 * width, upOutputs, configuration.classes, configuration.projectionWidth)
+      return .int32(1, max(paddedTokens, WeightLayout.paddedOutputs(outputs)))
     case .normalized: return .int16(Kernels.normalizedRows, width)
     case .queries: return .activations(queryRows, headWidth)
     case .scores: return .int32(queryRows, paddedTokens)

@@ -34,11 +34,13 @@ package struct ModelOutline: Sendable {
     self.hasWideOutput = hasWideOutput
   }
 
-  /// Whether the final norm is applied to every token: where the readout averages them, or where there is no head.
-  package var normsAllTokens: Bool {
-    switch configuration.readout {
-    case .normThenPatchMean, .classTokenAndPatchMean: true
-    default: configuration.classes == 0
+  /// Whether all final tokens are kept: where the readout pools them after the norm, or where there is no head. Where
+  /// the norm follows the pooling, they are the residual stream.
+  package var keepsFinalTokens: Bool {
+    switch configuration.readout.pooling {
+    case .mean, .maximum, .meanAndMaximum, .tokenAndMean:
+      !configuration.readout.normFollowsPooling || configuration.classes == 0
+    case .tokens, .attention: configuration.classes == 0
     }
   }
 }
@@ -116,7 +118,11 @@ public struct ForwardPlan: Sendable {
     queryRows = kind == .fast ? 32 : 16
     // Each part begins at a whole panel of weights.
     splitsQKV = kind == .lean && outline.configuration.width.isMultiple(of: WeightLayout.panelColumns)
-    order = kind == .fast ? .fast : .lean(splitsQKV: splitsQKV)
+    let poolsByAttention = outline.configuration.readout.pooling == .attention
+    order =
+      kind == .fast
+      ? .fast(poolsByAttention: poolsByAttention)
+      : .lean(splitsQKV: splitsQKV, poolsByAttention: poolsByAttention)
     meetings = Self.meetings(order)
     shares = Phase.allCases.map { [splitsQKV, queryRows] phase in
       Share(phase, outline.configuration, splitsQKV: splitsQKV, queryRows: queryRows)

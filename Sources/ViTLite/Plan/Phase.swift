@@ -7,25 +7,27 @@ package enum Phase: Int, CaseIterable, Sendable {
   /// The image's pixels are gathered patch by patch.
   case patches
   case patchEmbedding
+  /// The norm before the first block, in models that have one.
+  case preNorm
 
   /// LayerNorm of the residual stream, quantized for the layer that reads it.
   case ln1
   case attnQKV
-  /// Keys and values in the layout of weights.
+  /// Keys and values in the layout of weights; keys after their norm and rotation.
   case attnPack
-  /// Quantized queries times keys.
+  /// Quantized queries, after their norm and rotation, times keys.
   case attnScores
   case attnSoftmax
   /// Probabilities times values.
   case attnValues
   /// The weighted values over the sum of their weights.
   case attnCombine
-  /// The heads' results, quantized.
+  /// The heads' results, after their norm, quantized.
   case attnQuantize
   case attnOut
   case ln2
   case ffnUp
-  /// GELU of the hidden layer, quantized for the layer that reads it.
+  /// Activation, gate and norm of the hidden layer, quantized for the layer that reads it.
   case ffnActivation
   case ffnDown
 
@@ -35,7 +37,7 @@ package enum Phase: Int, CaseIterable, Sendable {
   case output
 
   /// Those that happen once, before the blocks.
-  static let embedding: ClosedRange<Int> = Phase.positions.rawValue...Phase.patchEmbedding.rawValue
+  static let embedding: ClosedRange<Int> = Phase.positions.rawValue...Phase.preNorm.rawValue
   /// Those of a block.
   static let block: ClosedRange<Int> = Phase.ln1.rawValue...Phase.ffnDown.rawValue
 }
@@ -89,15 +91,17 @@ extension Phase {
     case .patches: phase("patches", .patches, reads: [], writes: .patches)
     case .patchEmbedding:
       phase("patch_embd", .outputs, reads: [.patches, .residual], writes: .residual, .patchEmbedding)
+    case .preNorm: phase(ModelKey.preNorm, .tokens, reads: .residual, writes: .residual)
     case .ln1: phase("ln1", .tokens, reads: .residual, writes: [.activations, .normalized])
     case .attnQKV: linear(.attnQKV, reads: .activations, writes: [.qkv, .wideSums])
-    case .attnPack: phase("attn_pack", .heads, reads: .qkv, writes: [.keys, .keyScales, .values])
-    case .attnScores: phase("attn_scores", .queryBlocks, reads: [.qkv, .keys, .keyScales], writes: scratch, .scores)
+    case .attnPack: phase("attn_pack", .heads, reads: .qkv, writes: [.keys, .keyScales, .values, .qkv])
+    case .attnScores:
+      phase("attn_scores", .queryBlocks, reads: [.qkv, .keys, .keyScales], writes: scratch.union(.qkv), .scores)
     case .attnSoftmax: phase("attn_softmax", .queryBlocks, reads: .scores, writes: [.probabilities, .rowSums])
     case .attnValues:
       phase("attn_values", .queryBlocks, reads: [.probabilities, .values], writes: .weightedSums, .values)
     case .attnCombine: phase("attn_combine", .queryBlocks, reads: [.weightedSums, .rowSums], writes: .attention)
-    case .attnQuantize: phase("attn_quantize", .tokens, reads: .attention, writes: .activations)
+    case .attnQuantize: phase("attn_quantize", .tokens, reads: .attention, writes: [.attention, .activations])
     case .attnOut: linear(.attnOut, reads: [.activations, .residual], writes: .residual)
     case .ln2: phase("ln2", .tokens, reads: .residual, writes: [.activations, .normalized])
     case .ffnUp: linear(.ffnUp, reads: .activations, writes: [.hidden, .wideSums])

@@ -7,6 +7,8 @@ struct PhaseOrder: Sendable {
     case patchRows
     /// The tokens, some rows at a time.
     case tokenRows
+    /// The tokens that are pooled by attention, some rows at a time.
+    case pooledRows
     /// The blocks of the model.
     case blocks
   }
@@ -23,29 +25,37 @@ struct PhaseOrder: Sendable {
   let loops: [Loop]
 
   /// All tokens at once.
-  static let fast = PhaseOrder([
-    .once(Array(Phase.allCases[Phase.embedding])),
-    .blocks([.once(Array(Phase.allCases[Phase.block]))]),
-    .once([.finalNorm, .output]),
-  ])
+  ///
+  /// - Parameter poolsByAttention: whether one more block makes the pooled vector.
+  static func fast(poolsByAttention: Bool) -> PhaseOrder {
+    let block = Array(Phase.allCases[Phase.block])
+    return PhaseOrder([
+      .once(Array(Phase.allCases[Phase.embedding])),
+      .blocks([.once(block)]),
+      .once([.finalNorm] + (poolsByAttention ? block : []) + [.output]),
+    ])
+  }
 
   /// Some tokens at a time: first all keys and values, then everything that needs them.
   ///
-  /// - Parameter splitsQKV: whether queries, keys and values are projected one after the other.
-  static func lean(splitsQKV: Bool) -> PhaseOrder {
+  /// - Parameters:
+  ///   - splitsQKV: whether queries, keys and values are projected one after the other.
+  ///   - poolsByAttention: as above.
+  static func lean(splitsQKV: Bool, poolsByAttention: Bool) -> PhaseOrder {
     let pack: [Phase] = [.attnQKV, .attnPack]
-    return PhaseOrder([
-      .once([.positions]),
-      .rows(.patchRows, [.patches, .patchEmbedding]),
-      .blocks([
-        .rows(.tokenRows, [.ln1] + pack + (splitsQKV ? pack : [])),
-        .rows(
-          .tokenRows,
-          [.ln1, .attnQKV, .attnScores, .attnSoftmax, .attnValues, .attnCombine, .attnQuantize, .attnOut]),
-        .rows(.tokenRows, [.ln2, .ffnUp, .ffnActivation, .ffnDown]),
-      ]),
-      .once([.finalNorm, .output]),
-    ])
+    let keys = [.ln1] + pack + (splitsQKV ? pack : [])
+    let queries: [Phase] = [
+      .ln1, .attnQKV, .attnScores, .attnSoftmax, .attnValues, .attnCombine, .attnQuantize, .attnOut,
+    ]
+    let mlp: [Phase] = [.ln2, .ffnUp, .ffnActivation, .ffnDown]
+    return PhaseOrder(
+      [
+        .once([.positions]),
+        .rows(.patchRows, [.patches, .patchEmbedding]),
+        .once([.preNorm]),
+        .blocks([.rows(.tokenRows, keys), .rows(.tokenRows, queries), .rows(.tokenRows, mlp)]),
+        .once([.finalNorm]),
+      ] + (poolsByAttention ? [.rows(.pooledRows, keys), .once(queries + mlp)] : []) + [.once([.output])])
   }
 
   private indirect enum Part {

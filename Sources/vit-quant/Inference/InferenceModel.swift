@@ -57,10 +57,12 @@ struct InferenceModel: Sendable {
 
 /// What a model gave for one image.
 struct Inference: Sendable {
-  /// Of a model that norms only a pooled vector, the final tokens are the residual stream leaving the last block; an
-  /// int8 model of that kind gives them only together with the hidden states.
+  /// Of a model that norms only a pooled vector, the final tokens are the residual stream leaving the last block.
   var outputs: ModelOutputs
+  /// Nil with a head or a projection.
   var poolerOutput: [Float]?
+  /// Nil without a projection.
+  var imageEmbedding: [Float]?
   /// Of the integer logits, or of the final tokens without a head; nil from a float model.
   var checksum: UInt32?
   var seconds: Double
@@ -98,7 +100,8 @@ struct InferenceWorker {
       return Inference(
         outputs: ModelOutputs(
           logits: output.logits, hiddenStates: output.hiddenStates, finalTokens: output.lastHiddenState),
-        poolerOutput: output.poolerOutput, checksum: nil, seconds: seconds)
+        poolerOutput: output.logits == nil && output.imageEmbedding == nil ? output.poolerOutput : nil,
+        imageEmbedding: output.imageEmbedding, checksum: nil, seconds: seconds)
     case .integer(let session, let model):
       let pixels = model.pixels(of: sample)
       // What decoded the image is not needed while it runs.
@@ -116,8 +119,8 @@ struct InferenceWorker {
         outputs: ModelOutputs(
           logits: output.dequantizedLogits, hiddenStates: output.hiddenStates,
           finalTokens: output.lastHiddenState),
-        poolerOutput: output.poolerOutput, checksum: output.crc32, seconds: seconds,
-        clippedInputs: model.clippedValues(of: sample))
+        poolerOutput: output.poolerOutput, imageEmbedding: output.imageEmbedding, checksum: output.crc32,
+        seconds: seconds, clippedInputs: model.clippedValues(of: sample))
     }
   }
 }

@@ -4,7 +4,8 @@ import ViTLite
 
 /// What `run --output` writes: the results of all inputs, stacked, N first. Each is written as it comes and not kept.
 ///
-/// With a head: `logits`; without one: `last_hidden_state` and `pooler_output`. With hidden states also
+/// With a head: `logits`; without one: `last_hidden_state` and `pooler_output`, or `image_embeds` with a
+/// projection. With hidden states also
 /// `hidden_states.0` ... and, with a head too, `last_hidden_state`.
 final class OutputFile {
   private let configuration: ModelConfiguration
@@ -42,6 +43,9 @@ final class OutputFile {
     }
     if first.outputs.finalTokens != nil, keepsHiddenStates || !hasHead {
       columns.append(Column(name: "last_hidden_state", shape: tokens) { $0.outputs.finalTokens ?? [] })
+    }
+    if let embedding = first.imageEmbedding {
+      columns.append(Column(name: "image_embeds", shape: [embedding.count]) { $0.imageEmbedding ?? [] })
     }
     if let pooled = first.poolerOutput, !hasHead {
       columns.append(Column(name: "pooler_output", shape: [pooled.count]) { $0.poolerOutput ?? [] })

@@ -27,7 +27,8 @@ struct ResultText {
       ]
     }
     // A model without a head gives a vector instead of classes.
-    let embedding = inference.poolerOutput.map { JSON.array($0.map { .double(Double($0)) }) } ?? .null
+    let vector = inference.imageEmbedding ?? inference.poolerOutput
+    let embedding = vector.map { JSON.array($0.map { .double(Double($0)) }) } ?? .null
     let result: (String, JSON) =
       inference.outputs.logits == nil ? ("embedding", embedding) : ("top", .array(top))
     return .object([

@@ -58,7 +58,12 @@ struct Inspection {
       ("patch_size", .integer(c.patchSize)), ("tokens", .integer(c.tokens)),
       ("prefix_tokens", .integer(c.prefixTokens)), ("width", .integer(c.width)), ("depth", .integer(c.depth)),
       ("heads", .integer(c.heads)), ("mlp_width", .integer(c.mlpWidth)),
-      ("layer_norm_eps", .double(c.layerNormEpsilon)), ("classes", .integer(c.classes)),
+      ("layer_norm_eps", .double(c.layerNormEpsilon)), ("positions", .string(c.positions.rawValue)),
+      ("norm", .string(c.norm.rawValue)), ("norm_before_blocks", .bool(c.normBeforeBlocks)),
+      ("query_key_norm", .bool(c.normsQueriesAndKeys)), ("attention_norm", .bool(c.normsAttention)),
+      ("activation", .string(c.activation.rawValue)), ("gated_mlp", .bool(c.isGated)),
+      ("hidden_norm", .bool(c.normsHidden)), ("readout", .string(c.readout.rawValue)),
+      ("projection_width", .integer(c.projectionWidth)), ("classes", .integer(c.classes)),
     ]
   }
 

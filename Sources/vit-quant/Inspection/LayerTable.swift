@@ -49,7 +49,9 @@ struct LayerTable {
     let facts = Facts(
       remainders: [
         Remainder(name: "class token", parameters: configuration.prefixTokens * configuration.width),
-        Remainder(name: "positions", parameters: configuration.tokens * configuration.width),
+        Remainder(
+          name: "positions",
+          parameters: configuration.positions == .rotary ? 0 : configuration.tokens * configuration.width),
       ])
     self.init(configuration, facts)
   }
@@ -76,23 +78,35 @@ struct LayerTable {
     add("Conv2d", [width, configuration.gridHeight, configuration.gridWidth], width * patchInputs + width)
     add("Rearrange", [configuration.patches, width])
     add("PatchEmbedding", [configuration.tokens, width])
+    if configuration.normBeforeBlocks { addNorm([configuration.tokens, width]) }
   }
 
   private mutating func addBlock() {
     let (width, tokens) = (configuration.width, configuration.tokens)
     let stream = [tokens, width]
-    add("LayerNorm", stream, 2 * width)
+    addNorm(stream)
     addLinear(stream, inputs: width, outputs: 3 * width, hasBias: facts.hasQKVBias)
+    if configuration.normsQueriesAndKeys {
+      for _ in 0..<2 {
+        addNorm([configuration.heads, tokens, configuration.headWidth], width: configuration.headWidth)
+      }
+    }
+    if configuration.positions.isRotary {
+      add("RotaryEmbedding", [configuration.heads, tokens, configuration.headWidth])
+    }
     addDropout([configuration.heads, tokens, tokens])
+    if configuration.normsAttention { addNorm(stream) }
     addLinear(stream, inputs: width, outputs: width)
     add("MultiHeadAttention", stream)
     addDropout(stream)
     if facts.hasLayerScale { add("LayerScale", stream, width) }
     add("ResidualAdd", stream)
     let hidden = [tokens, configuration.mlpWidth]
-    add("LayerNorm", stream, 2 * width)
-    addLinear(stream, inputs: width, outputs: configuration.mlpWidth)
-    add("GELU", hidden)
+    addNorm(stream)
+    addLinear(stream, inputs: width, outputs: BlockLayer.ffnUp.shape(in: configuration).outputs)
+    add(Self.name(of: configuration.activation), hidden)
+    if configuration.isGated { add("Gate", hidden) }
+    if configuration.normsHidden { addNorm(hidden, width: configuration.mlpWidth) }
     addDropout(hidden)
     addLinear(hidden, inputs: configuration.mlpWidth, outputs: width)
     addDropout(stream)
@@ -100,16 +114,49 @@ struct LayerTable {
     add("ResidualAdd", stream)
   }
 
+  private mutating func addNorm(_ shape: [Int], width: Int? = nil) {
+    let width = width ?? configuration.width
+    add(
+      configuration.norm == .rms ? "RMSNorm" : "LayerNorm", shape, configuration.norm == .rms ? width : 2 * width)
+  }
+
+  /// A learned query's attention to the tokens, and an MLP.
+  private mutating func addAttentionPooling() {
+    let (width, mlpWidth) = (configuration.width, configuration.mlpWidth)
+    let keysAndValues = [configuration.pooledTokens.count, 2 * width]
+    addLinear([1, width], inputs: width, outputs: width)
+    addLinear(keysAndValues, inputs: width, outputs: 2 * width)
+    addLinear([1, width], inputs: width, outputs: width)
+    add("MultiHeadAttention", [1, width])
+    addNorm([1, width])
+    addLinear([1, mlpWidth], inputs: width, outputs: mlpWidth)
+    add(Self.name(of: configuration.activation), [1, mlpWidth])
+    addLinear([1, width], inputs: mlpWidth, outputs: width)
+    add("ResidualAdd", [1, width])
+  }
+
+  private static func name(of activation: ActivationFunction) -> String {
+    switch activation {
+    case .gelu: "GELU"
+    case .geluTanh: "GELUTanh"
+    case .quickGELU: "QuickGELU"
+    case .silu: "SiLU"
+    }
+  }
+
   private mutating func addReadout() {
     let width = configuration.width
     let pooled = [configuration.readout.segments * width]
-    switch configuration.readout {
-    case .tokenMeanThenNorm, .patchMeanThenNorm:
+    switch configuration.readout.normFollowsPooling {
+    case true:
       add("Reduce", pooled)
-      add("LayerNorm", pooled, 2 * width)
-    case .classToken, .normThenPatchMean, .classTokenAndPatchMean, .classAndDistillationToken:
-      add("LayerNorm", [configuration.tokens, width], 2 * width)
-      add("Reduce", pooled)
+      addNorm(pooled)
+    case false:
+      addNorm([configuration.tokens, width])
+      if configuration.readout.pooling == .attention { addAttentionPooling() } else { add("Reduce", pooled) }
+    }
+    if configuration.projectionWidth > 0 {
+      addLinear(pooled, inputs: width, outputs: configuration.projectionWidth, hasBias: false)
     }
     if facts.hasPooler {
       addLinear(pooled, inputs: width, outputs: width)

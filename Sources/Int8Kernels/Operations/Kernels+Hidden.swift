@@ -1,0 +1,59 @@
+/// What happens between the two layers of an MLP.
+package struct HiddenOperation: Sendable {
+  /// Nil for GELU.
+  package let activation: ActivationTable?
+  /// Of the activation's input and output.
+  package let fractionBits: Int32
+  /// By how many bits the product of the gate's activation and the rest is shifted; nil without a gate.
+  package let gateShift: Int32?
+  package let norm: IntegerNorm?
+
+  /// - Parameters:
+  ///   - fractionBits: 5 to 12.
+  ///   - gateShift: 0 to 30.
+  package init(activation: ActivationTable?, fractionBits: Int32, gateShift: Int32?, norm: IntegerNorm?) {
+    precondition(
+      (5...12).contains(fractionBits) && (0...30).contains(gateShift ?? 0), "bits that activation and gate take")
+    self.activation = activation
+    self.fractionBits = fractionBits
+    self.gateShift = gateShift
+    self.norm = norm
+  }
+}
+
+extension Kernels {
+  /// The activation of some rows in place, times the second half of the row where there is a gate, and the norm; each row
+  /// then quantized as the same row of `out`.
+  ///
+  /// - Parameter x: rows of as many numbers as `out`, twice as many with a gate.
+  package func activate(
+    _ x: Matrix<Int16>, rows: Range<Int>, _ operation: HiddenOperation, _ quantizer: ActivationQuantizer,
+    into out: QuantizedRows
+  ) {
+    let columns = out.columns
+    precondition(x.columns == (operation.gateShift == nil ? columns : 2 * columns), "rows with a gate or without")
+    let result = x.columns(0..<columns)
+    guard operation.activation != nil || operation.gateShift != nil || operation.norm != nil else {
+      return gelu(result, rows: rows, fractionBits: operation.fractionBits, quantizer, into: out)
+    }
+    for row in rows {
+      let values = unsafe x.row(row)
+      if let activation = operation.activation {
+        unsafe activation.apply(values, count: columns, fractionBits: operation.fractionBits)
+      } else {
+        var range = ValueRange()
+        unsafe table.row_gelu(
+          values, Int32(truncatingIfNeeded: columns), operation.fractionBits, &range.minimum, &range.maximum)
+      }
+      if let shift = operation.gateShift {
+        for column in 0..<columns {
+          let product = unsafe Int64(values[column]) &* Int64(values[columns + column])
+          unsafe values[column] = FixedPoint.saturateToInt16(
+            Int32(truncatingIfNeeded: FixedPoint.roundHalfUp(product, shift: shift)))
+        }
+      }
+      if let norm = operation.norm { normalize(result, rows: row..<row + 1, norm) }
+      quantizeRow(result, row, quantizer, range: nil, into: out, at: row)
+    }
+  }
+}
