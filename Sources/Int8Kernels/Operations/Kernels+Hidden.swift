@@ -1,3 +1,5 @@
+import CKernels
+
 /// What happens between the two layers of an MLP.
 package struct HiddenOperation: Sendable {
   /// Nil for GELU.
