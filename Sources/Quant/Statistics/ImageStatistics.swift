@@ -39,16 +39,7 @@ package struct ImageStatistics: Sendable, Equatable {
       rightSquares += next * next
       products += value * next
     }
-    if let mapping { countOutside(values, mapping) }
-  }
-
-  private mutating func countOutside(_ values: [Float], _ mapping: PixelMapping) {
-    let plane = max(values.count / max(mapping.scale.count, 1), 1)
-    for index in values.indices {
-      let channel = min(index / plane, mapping.scale.count - 1)
-      let pixel = (values[index] - mapping.offset[channel]) / mapping.scale[channel]
-      if !(pixel >= -0.5 && pixel <= 255.5) { outside += 1 }
-    }
+    if let mapping { outside += mapping.clippedCount(values) }
   }
 
   package mutating func merge(_ other: ImageStatistics) {
