@@ -76,7 +76,8 @@ enum SafetensorsLie {
 enum GGUFLie {
   static func about(_ input: [UInt8], using generator: inout SplitMix64) -> [UInt8]? {
     var bytes = input
-    let header = (try? unsafe GGUFReader(parsing: input.span.bytes).dataOffset) ?? input.count
+    // The data of a file without tensors may begin, aligned, behind the file's end.
+    let header = min((try? unsafe GGUFReader(parsing: input.span.bytes).dataOffset) ?? input.count, input.count)
     guard header >= 24 else { return nil }
     let wide = Bool.random(using: &generator)
     let size = wide ? 8 : 4
