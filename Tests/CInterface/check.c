@@ -211,6 +211,7 @@ int main(int argc, char **argv) {
   check_models(&example);
   check_arguments(&example);
   check_threads(&example);
+  check_guard(&example);
   free(example.bytes);
   free(example.pixels);
   return failures > 0 ? 1 : 0;

@@ -52,5 +52,6 @@ void *allocate(size_t size);
 
 void check_arguments(const example *example);
 void check_models(const example *example);
+void check_guard(const example *example);
 
 #endif
