@@ -55,6 +55,14 @@ extension Preprocessing {
       return size.width <= size.height
         ? try ImageSize(width: short, height: short * size.height / size.width, maximumPixels: maximumPixels)
         : try ImageSize(width: short * size.width / size.height, height: short, maximumPixels: maximumPixels)
+    case .covering(let height, let width):
+      // Checked before it is multiplied.
+      let least = try ImageSize(width: width, height: height, maximumPixels: maximumPixels)
+      // Divided and rounded as in timm's `ResizeKeepRatio`.
+      let ratio = min(Double(size.height) / Double(least.height), Double(size.width) / Double(least.width))
+      return try ImageSize(
+        width: Int((Double(size.width) / ratio).rounded(.toNearestOrEven)),
+        height: Int((Double(size.height) / ratio).rounded(.toNearestOrEven)), maximumPixels: maximumPixels)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Testing
+import ViTLite
 
 @testable import Quant
 
@@ -81,6 +82,27 @@ struct CheckpointConfigurationTests {
     #expect(message.contains("config.json"))
   }
 
+  @Test("A pooler whose activation is not tanh is refused, where the checkpoint has a pooler")
+  func pooler() throws {
+    let json: JSON = ["model_type": "vit", "pooler_act": "relu"]
+    #expect(try configuration(json).width == 768)
+    let shapes = ["vit.pooler.dense.weight": [768, 768]]
+    #expect(
+      refusal(json, shapes: shapes)
+        == "unsupported \"relu\" for \"pooler_act\", config.json, supported: \"tanh\"")
+    #expect(try configuration(["model_type": "vit", "pooler_act": "tanh"], shapes: shapes).width == 768)
+  }
+
+  @Test(
+    "Every name of GELU in transformers is known",
+    arguments: [
+      ("gelu", .gelu), ("gelu_python", .gelu), ("gelu_pytorch_tanh", .geluTanh), ("gelu_python_tanh", .geluTanh),
+      ("gelu_new", .geluTanh), ("gelu_fast", .geluTanh), ("gelu_accurate", .geluTanh),
+    ] as [(String, ActivationFunction)])
+  func namesOfGELU(_ name: String, _ activation: ActivationFunction) throws {
+    #expect(try configuration(["model_type": "vit", "hidden_act": .string(name)]).activation == activation)
+  }
+
   @Test("The dimensions of a timm model are those of its tensors")
   func timm() throws {
     let shapes = [
@@ -124,6 +146,20 @@ struct CheckpointConfigurationTests {
     // A norm of each head's queries tells the width of a head.
     let shapes = testModel.merging(["blocks.0.attn.q_norm.weight": [16]]) { $1 }
     #expect(try configuration(["architecture": "vit_custom"], shapes: shapes).heads == 4)
+  }
+
+  @Test("A head that reads every token is refused; a model without a head hands out every token anyhow")
+  func noPooling() throws {
+    let json: JSON = ["architecture": "test_vit2", "model_args": ["global_pool": ""]]
+    #expect(try configuration(json, shapes: testModel).pooling == nil)
+    let shapes = testModel.merging(["head.weight": [10, 64]]) { $1 }
+    #expect(refusal(json, shapes: shapes)?.hasPrefix("unsupported \"\" for \"global_pool\"") == true)
+    let own: JSON = [
+      "model_type": "timm-vit", "hidden_size": 64, "image_size": 160, "patch_size": 16, "num_hidden_layers": 1,
+      "num_attention_heads": 2, "global_pool": "",
+    ]
+    #expect(try configuration(own).pooling == nil)
+    #expect(refusal(own, shapes: shapes)?.hasPrefix("unsupported \"\" for \"global_pool\"") == true)
   }
 
   @Test(

@@ -36,10 +36,21 @@ struct PreprocessingParserTests {
           "input_size": [3, 64, 64], "interpolation": "bicubic", "crop_pct": 0.9, "crop_mode": "center",
           "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
         ],
-      ]))
+      ]), channels: 3)
     let timm = try #require(found)
     #expect(timm.cropRounding == .halfToEven)
     #expect(timm.resize == .shortestEdge(71) && timm.filter == .bicubic && timm.outputSize?.width == 64)
+  }
+
+  @Test("timm resizes to cover a rectangle, and takes the mean of other channels' numbers")
+  func timmRectangle() throws {
+    let found = try PreprocessingParser.timm(
+      file(["input_size": [3, 40, 72], "crop_pct": 0.9, "mean": [0.25, 0.5, 0.75], "std": [0.1, 0.2, 0.3]]),
+      channels: 1)
+    let timm = try #require(found)
+    #expect(timm.resize == .covering(height: 44, width: 80))
+    #expect(timm.outputSize?.height == 40 && timm.outputSize?.width == 72)
+    #expect(timm.mean == [0.5] && timm.standardDeviation.count == 1)
   }
 
   @Test(

@@ -17,6 +17,10 @@ struct ImagePreprocessingTests {
     resize: .shortestEdge(71), filter: .bicubic, crop: (64, 64), cropRounding: .halfToEven, mean: imageNetMean,
     standardDeviation: imageNetDeviation)
 
+  private static let timmRectangle = Preprocessing(
+    resize: .covering(height: 44, width: 80), filter: .bicubic, crop: (40, 72), cropRounding: .halfToEven,
+    mean: imageNetMean, standardDeviation: imageNetDeviation)
+
   /// The largest difference from the golden values, in pixel levels of 8 bits.
   private func difference(
     of file: String, prepared by: Preprocessing, from key: String
@@ -48,6 +52,12 @@ struct ImagePreprocessingTests {
   func timm() throws {
     let key = "timm_center_bicubic"
     #expect(try difference(of: "photo.ppm", prepared: Self.timm, from: key) < 0.001)
+  }
+
+  @Test("A photo that covers a rectangle and is cropped has the values that timm gives")
+  func timmRectangle() throws {
+    let key = "timm_center_rectangle"
+    #expect(try difference(of: "photo.ppm", prepared: Self.timmRectangle, from: key) < 0.001)
   }
 
   #if ImageCodecs

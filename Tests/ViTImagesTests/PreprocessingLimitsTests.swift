@@ -16,6 +16,8 @@ struct PreprocessingLimitsTests {
   func sizes() {
     #expect(throws: ImageError.side(width: 0, height: 7)) { try prepare(.exact(height: 7, width: 0)) }
     #expect(throws: ImageError.side(width: .max, height: 1)) { try prepare(.shortestEdge(.max)) }
+    #expect(throws: ImageError.side(width: 7, height: 0)) { try prepare(.covering(height: 0, width: 7)) }
+    #expect(throws: ImageError.side(width: .max, height: 1)) { try prepare(.covering(height: 1, width: .max)) }
     #expect(throws: ImageError.side(width: -1, height: 1)) { try prepare(.shortestEdge(-1)) }
     #expect(throws: ImageError.side(width: 2_240_000, height: 224)) { try prepare(.shortestEdge(224), width: 10_000) }
     #expect(throws: ImageError.pixels(width: 90_000, height: 90_000, limit: 100_000_000)) {

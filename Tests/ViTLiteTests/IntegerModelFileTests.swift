@@ -26,6 +26,17 @@ struct IntegerModelFileTests {
     try expectRoundTrip(try model.quantized(wide))
   }
 
+  @Test(
+    "Every way to resize survives its file",
+    arguments: [.none, .exact(height: 6, width: 9), .shortestEdge(7), .covering(height: 6, width: 9)]
+      as [Preprocessing.Resize])
+  func resizing(_ resize: Preprocessing.Resize) throws {
+    var quantized = try IntegerModelCase.random(IntegerModelCase.configuration()).quantized()
+    quantized.preprocessing = Preprocessing(
+      resize: resize, filter: .bicubic, crop: (6, 9), mean: [0.5], standardDeviation: [0.25])
+    #expect(try IntegerModel(quantized.bytes).preprocessing == quantized.preprocessing)
+  }
+
   private func expectRoundTrip(_ quantized: QuantizedModel) throws {
     let bytes = quantized.bytes
     let model = try IntegerModel(bytes)

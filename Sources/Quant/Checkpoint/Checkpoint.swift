@@ -26,9 +26,11 @@ public struct Checkpoint: Sendable {
     do throws(ConfigurationError) {
       let file = try ConfigurationFile(path: folder + "config.json")
       configuration = try CheckpointConfiguration(file) { store.shape($0) }
-      preprocessing = try self.preprocessing(of: configuration.family, folder: folder, file)
+      preprocessing = try self.preprocessing(of: configuration, folder: folder, file)
     } catch { throw .configuration(error) }
-    let size = imageSize ?? preprocessing?.outputSize ?? (configuration.imageHeight, configuration.imageWidth)
+    // timm may write a size of preprocessing that a model of other patches was not made for.
+    let prepared = preprocessing?.outputSize.flatMap { configuration.isWhole($0) ? $0 : nil }
+    let size = imageSize ?? prepared ?? (configuration.imageHeight, configuration.imageWidth)
     let model = try FloatModel(configuration, tensors: &store, imageSize: size)
     return Checkpoint(model: model, preprocessing: preprocessing)
   }
@@ -59,21 +61,47 @@ public struct Checkpoint: Sendable {
   }
 
   private static func preprocessing(
-    of family: Family, folder: String, _ file: ConfigurationFile
+    of configuration: CheckpointConfiguration, folder: String, _ file: ConfigurationFile
   ) throws(ConfigurationError) -> Preprocessing? {
+    let (family, channels) = (configuration.family, configuration.channels)
     let path = folder + "preprocessor_config.json"
     if FileKind(of: path) != nil {
-      return try PreprocessingParser.huggingFace(ConfigurationFile(path: path), family: family)
+      let preprocessing = try PreprocessingParser.huggingFace(ConfigurationFile(path: path), family: family)
+      guard let fitted = preprocessing.spread(over: channels) else {
+        throw .invalid(
+          key: "image_mean", found: "\(preprocessing.mean.count) numbers",
+          expected: "one for each channel, \(channels)", path: path)
+      }
+      return fitted
     }
     switch family.preprocessing {
     case .nowhere: return nil
-    case .processor(let processor): return processor.defaults
-    case .configuration: return try PreprocessingParser.timm(file)
+    case .processor(let processor): return processor.defaults.spread(over: channels)
+    case .configuration: return try PreprocessingParser.timm(file, channels: channels)
     }
   }
 }
 
+extension CheckpointConfiguration {
+  /// Whether an image of this size is of whole patches.
+  fileprivate func isWhole(_ size: (height: Int, width: Int)) -> Bool {
+    size.height.isMultiple(of: patchSize) && size.width.isMultiple(of: patchSize)
+  }
+}
+
 extension Preprocessing {
+  /// With numbers for so many channels, where those of other channels are all the same; nil where they are not.
+  fileprivate func spread(over channels: Int) -> Preprocessing? {
+    guard mean.count != channels else { return self }
+    guard let level = mean.first, let deviation = standardDeviation.first, mean.allSatisfy({ $0 == level }),
+      standardDeviation.allSatisfy({ $0 == deviation })
+    else { return nil }
+    var fitted = self
+    fitted.mean = [Double](repeating: level, count: channels)
+    fitted.standardDeviation = [Double](repeating: deviation, count: channels)
+    return fitted
+  }
+
   /// The size of every prepared image; nil when it depends on the image.
   package var outputSize: (height: Int, width: Int)? {
     if let crop { return crop }

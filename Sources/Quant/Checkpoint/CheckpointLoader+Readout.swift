@@ -19,7 +19,8 @@ extension CheckpointLoader {
     case .always(let readout): return readout
     case .withHead(let readout, let other): return headName == nil ? other : readout
     case .attentionPooling(let other):
-      return names.attentionPooling.map { tensors.contains($0.query) } ?? false ? .attentionPooling : other
+      guard headName == nil, let pooling = names.attentionPooling, tensors.contains(pooling.query) else { return other }
+      return .attentionPooling
     case .pooling(let usual): return try pooledReadout(usual)
     }
   }

@@ -67,13 +67,15 @@ struct CheckpointLoader {
     }
     let classes = try classes()
     let block = names.block(0)
+    let isGated = isGated(block)
     let architecture = ModelConfiguration(
       family: family.name, imageHeight: height, imageWidth: width, patchSize: patch, channels: configuration.channels,
       width: self.width, depth: configuration.depth, heads: configuration.heads, mlpWidth: configuration.mlpWidth,
       layerNormEpsilon: configuration.layerNormEpsilon, prefixTokens: prefix.reduce(0) { $0 + $1.count },
       positions: positionScheme, normBeforeBlocks: family.normBeforeBlocks || hasLayer(names.preNorm),
       norm: try normFunction(block), normsQueriesAndKeys: hasLayer(block.queryNorm),
-      normsAttention: hasLayer(block.attentionNorm), activation: configuration.activation, isGated: isGated(block),
+      normsAttention: hasLayer(block.attentionNorm), activation: configuration.activation ?? (isGated ? .silu : .gelu),
+      isGated: isGated,
       normsHidden: hasLayer(block.hiddenNorm), readout: try readout(), classes: classes,
       projectionWidth: try projectionWidth(),
       labels: configuration.labels.count == classes ? configuration.labels : [])

@@ -88,9 +88,11 @@ struct TensorStore {
     }
   }
 
-  /// The first tensor, by name, that nothing has read and that `isIgnored` does not excuse.
+  /// The first tensor, by name, that has numbers which nothing has read and that `isIgnored` does not excuse. DINOv3
+  /// without registers has a tensor of none.
   func firstUnused(isIgnored: (String) -> Bool) -> String? {
     let unused = fileByTensor.keys.filter { !used.contains($0) }.sorted { $0.lexicographicallyPrecedes($1) }
-    return unused.lazy.map { String(decoding: $0, as: UTF8.self) }.first { !isIgnored($0) }
+    return unused.lazy.map { String(decoding: $0, as: UTF8.self) }
+      .first { name in !isIgnored(name) && shape(name)?.contains(0) != true }
   }
 }

@@ -28,8 +28,9 @@ extension CheckpointConfiguration {
     if let size = try arguments.size("img_size", in: ModelLimits.imageSide) { image = size }
     let positions = shape(names.positions?.name ?? "")?.dropFirst().first
     let trained = trainedSize(image, patch: patch[2], prefix: registers + 2, positions: positions)
-    var pooling = try pooling(file, key: "global_pool")
-    if pooling == nil { pooling = try self.pooling(arguments, key: "global_pool") }
+    let hasHead = hasHead(names, shape: shape)
+    var pooling = try pooling(file, key: "global_pool", hasHead: hasHead)
+    if pooling == nil { pooling = try self.pooling(arguments, key: "global_pool", hasHead: hasHead) }
     let headWidth = shape((names.block(0).queryNorm ?? "") + ".weight")
     var epsilon = try file.double("layer_norm_eps", in: ModelLimits.layerNormEpsilon)
     if epsilon == nil { epsilon = try arguments.double("norm_eps", in: ModelLimits.layerNormEpsilon) }
@@ -39,7 +40,8 @@ extension CheckpointConfiguration {
       heads: try heads(file, architecture, arguments, headWidth: headWidth, width: patch[0]),
       mlpWidth: 4 * patch[0],
       layerNormEpsilon: epsilon ?? family.defaults.layerNormEpsilon,
-      biases: .byTensors, classes: try file.int("num_classes", in: ModelLimits.classes),
+      activation: family.defaults.activation, biases: .byTensors,
+      classes: try file.int("num_classes", in: ModelLimits.classes),
       labels: try labelNames(file, pretrained), registers: registers, pooling: pooling)
     try configuration.applyTimmArguments(arguments, isKnown: isKnown, shape: shape)
     return configuration

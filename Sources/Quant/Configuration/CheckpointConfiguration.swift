@@ -26,7 +26,8 @@ struct CheckpointConfiguration: Sendable {
   var layerNormEpsilon: Double
   /// Nil when the tensors decide.
   var norm: NormFunction?
-  var activation = ActivationFunction.gelu
+  /// Nil where it is GELU, or SiLU in gated MLPs.
+  var activation: ActivationFunction?
   /// Whether MLPs are gated; nil when the tensors decide.
   var isGated: Bool?
   var biases: Biases
@@ -91,6 +92,7 @@ extension CheckpointConfiguration {
       throw .unsupported(
         key: refusal.key, found: refusal.variant, supported: "\(!refusal.value)", path: file.path)
     }
+    try Self.checkPooler(family.tensors, file, shape: shape)
     let width = try file.int("hidden_size", in: ModelLimits.width, default: defaults.width)
     let image = try Self.imageSize(file, default: defaults.imageSide)
     let labels = try Self.labels(outer)
@@ -110,7 +112,7 @@ extension CheckpointConfiguration {
       activation: defaults.activation, isGated: isGated, biases: try Biases(defaults.biases, file),
       classes: defaults.labelsDecideClasses ? named ?? declared : declared ?? named, labels: labels, registers: 0)
     if let name = try file.string("hidden_act") { activation = try Self.activation(name, key: "hidden_act", file) }
-    if let gate = defaults.gate, isGated == true { activation = gate.activation ?? activation }
+    if let gate = defaults.gate?.activation, isGated == true { activation = gate }
     if let key = defaults.registers {
       registers = try file.int(key.key, in: ModelLimits.prefixTokens, default: key.count)
     }
@@ -120,7 +122,7 @@ extension CheckpointConfiguration {
         try file.double(rotation.temperatureKey, in: RotaryScheme.temperatures) ?? rotation.scheme.temperature
     }
     if let key = defaults.poolingKey {
-      pooling = try Self.pooling(file, key: key)
+      pooling = try Self.pooling(file, key: key, hasHead: Self.hasHead(family.tensors, shape: shape))
       try applyTimmArguments(file, isKnown: false, shape: shape)
     }
   }
@@ -155,6 +157,16 @@ extension CheckpointConfiguration {
         key: "id2label", found: "\(labels.count) names of classes",
         expected: "at most \(ModelLimits.classes.upperBound)", path: file.path)
     }
+  }
+
+  /// The pooler of transformers, where the checkpoint has one, ends with tanh.
+  private static func checkPooler(
+    _ names: TensorNames, _ file: ConfigurationFile, shape: (String) -> [Int]?
+  ) throws(ConfigurationError) {
+    guard let pooler = names.pooler, let activation = try file.string("pooler_act"), activation != "tanh",
+      shape(pooler + ".weight") != nil || shape(names.prefix + pooler + ".weight") != nil
+    else { return }
+    throw .unsupported(key: "pooler_act", found: "\"\(activation)\"", supported: "\"tanh\"", path: file.path)
   }
 
   /// The names of classes under `id2label`, by index; empty when there are none.
@@ -219,9 +231,12 @@ extension CheckpointConfiguration {
     }
   }
 
-  /// timm's `global_pool`; nil where the key is not there or empty.
-  static func pooling(_ file: ConfigurationFile, key: String) throws(ConfigurationError) -> Pooling? {
-    guard let name = try file.string(key), !name.isEmpty else { return nil }
+  /// timm's `global_pool`; nil where the key is not there, or empty in a model without a head, which hands out all
+  /// tokens. A head after an empty one reads each of them.
+  static func pooling(
+    _ file: ConfigurationFile, key: String, hasHead: Bool
+  ) throws(ConfigurationError) -> Pooling? {
+    guard let name = try file.string(key), !name.isEmpty || hasHead else { return nil }
     guard let pooling = Pooling(rawValue: name) else {
       let supported = Pooling.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
       throw .unsupported(key: key, found: "\"\(name)\"", supported: supported, path: file.path)
@@ -229,9 +244,14 @@ extension CheckpointConfiguration {
     return pooling
   }
 
+  static func hasHead(_ names: TensorNames, shape: (String) -> [Int]?) -> Bool {
+    names.heads.contains { shape($0 + ".weight") != nil }
+  }
+
   /// The names of activations in transformers and timm.
   private static let activations: [(name: String, activation: ActivationFunction)] = [
-    ("gelu", .gelu), ("gelu_pytorch_tanh", .geluTanh), ("gelu_tanh", .geluTanh), ("gelu_new", .geluTanh),
+    ("gelu", .gelu), ("gelu_python", .gelu), ("gelu_pytorch_tanh", .geluTanh), ("gelu_python_tanh", .geluTanh),
+    ("gelu_tanh", .geluTanh), ("gelu_new", .geluTanh), ("gelu_fast", .geluTanh), ("gelu_accurate", .geluTanh),
     ("quick_gelu", .quickGELU), ("silu", .silu), ("swish", .silu),
   ]
 

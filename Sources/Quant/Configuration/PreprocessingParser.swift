@@ -91,7 +91,7 @@ enum PreprocessingParser {
 
   /// Reads the evaluation transform of `pretrained_cfg`, or of the top level of older files, as timm's
   /// `transforms_imagenet_eval` builds it; nil when the file says nothing of it.
-  static func timm(_ file: ConfigurationFile) throws(ConfigurationError) -> Preprocessing? {
+  static func timm(_ file: ConfigurationFile, channels: Int) throws(ConfigurationError) -> Preprocessing? {
     let source = try file.object("pretrained_cfg") ?? file
     guard let value = source["input_size"] else { return nil }
     guard let input = value.array, input.count == 3, let height = input[1].int, let width = input[2].int,
@@ -108,17 +108,24 @@ enum PreprocessingParser {
     let mode = try source.string("crop_mode") ?? "center"
     let resize: Preprocessing.Resize
     switch mode {
-    case "center" where height == width: resize = .shortestEdge(scaledHeight)
+    case "center" where scaledHeight == scaledWidth: resize = .shortestEdge(scaledHeight)
+    case "center": resize = .covering(height: scaledHeight, width: scaledWidth)
     case "squash": resize = .exact(height: scaledHeight, width: scaledWidth)
     default:
       throw .unsupported(
-        key: "crop_mode", found: "\"\(mode)\" for \(height) x \(width) images",
-        supported: "\"center\" for square images, \"squash\"", path: file.path)
+        key: "crop_mode", found: "\"\(mode)\"", supported: "\"center\", \"squash\"", path: file.path)
     }
     let mean = try numbers(source, "mean") ?? imageNetMean
+    let deviation = try deviations(source, "std", count: mean.count) ?? imageNetDeviation
     return Preprocessing(
-      resize: resize, filter: try timmFilter(source), crop: (height, width), cropRounding: .halfToEven, mean: mean,
-      standardDeviation: try deviations(source, "std", count: mean.count) ?? imageNetDeviation)
+      resize: resize, filter: try timmFilter(source), crop: (height, width), cropRounding: .halfToEven,
+      mean: spread(mean, over: channels), standardDeviation: spread(deviation, over: channels))
+  }
+
+  /// Where numbers are those of other channels, timm takes their mean for each.
+  private static func spread(_ numbers: [Double], over channels: Int) -> [Double] {
+    guard numbers.count != channels else { return numbers }
+    return [Double](repeating: numbers.reduce(0, +) / Double(numbers.count), count: channels)
   }
 
   private static func timmFilter(_ file: ConfigurationFile) throws(ConfigurationError) -> Preprocessing.Filter {

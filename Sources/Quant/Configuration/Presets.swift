@@ -41,7 +41,7 @@ package enum Preset: String, Sendable, CaseIterable {
       family: family.name, imageHeight: 224, imageWidth: 224, patchSize: 16, channels: 3, width: size.width,
       depth: size.depth, heads: size.heads, mlpWidth: 4 * size.width,
       layerNormEpsilon: family.defaults.layerNormEpsilon, prefixTokens: 1, normBeforeBlocks: family.normBeforeBlocks,
-      activation: family.defaults.activation, readout: family.readout.usual, classes: 1000)
+      activation: family.defaults.activation ?? .gelu, readout: family.readout.usual, classes: 1000)
     switch self {
     case .viTTiny, .viTSmall, .viTBase, .viTLarge, .seedViT: break
     case .dinoV3Small: (configuration.positions, configuration.prefixTokens, configuration.classes) = (.rotary, 5, 0)

@@ -65,7 +65,8 @@ struct ConfigurationDefaults: Sendable {
   var heads: Int?
   var mlpWidth: MLPWidth
   var layerNormEpsilon: Double
-  var activation = ActivationFunction.gelu
+  /// Nil where it is GELU, or SiLU in gated MLPs.
+  var activation: ActivationFunction? = .gelu
   /// The key of the object that describes the image half, in a configuration of image and text.
   var nestedKey: String?
   /// Nil in a family without registers.

@@ -13,12 +13,12 @@ extension Family {
   /// `SiglipVisionModel`: no class token, and a head in which a learned query attends to the patches.
   package static let sigLIPVision = Family(
     name: "siglip_vision_model", title: "SigLIP's image half, and SigLIP 2's of one size", defaults: .sigLIP,
-    tensors: .sigLIP, readout: .attentionPooling(without: .normThenPatchMean), preprocessing: .processor(.sigLIP))
+    tensors: .sigLIP, readout: .attentionPooling(other: .normThenPatchMean), preprocessing: .processor(.sigLIP))
 
   /// The image half of `SiglipModel`, which SigLIP 2's models of one size are too, and `SiglipForImageClassification`.
   package static let sigLIP = Family(
     name: "siglip", title: "the image half of a whole SigLIP, or SigLIP 2 of one size", defaults: .nested(.sigLIP),
-    tensors: .sigLIP, readout: .attentionPooling(without: .normThenPatchMean), preprocessing: .processor(.sigLIP))
+    tensors: .sigLIP, readout: .attentionPooling(other: .normThenPatchMean), preprocessing: .processor(.sigLIP))
 }
 
 extension ConfigurationDefaults {
@@ -66,6 +66,8 @@ extension TensorNames {
     var names = encoder
     names.classToken.isRequired = false
     names.heads = ["classifier"]
+    // A classifier does not read it.
+    names.ignored.append("head.")
     names.attentionPooling = .init(
       query: "head.probe",
       projections: .packed(weight: "head.attention.in_proj_weight", bias: "head.attention.in_proj_bias"),

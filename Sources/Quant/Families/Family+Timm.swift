@@ -12,8 +12,8 @@ extension Family {
   package static let timmEva = Family(
     name: "timm-eva", title: "timm's `Eva`: DINOv3, EVA-02 and others with rotary positions",
     defaults: ConfigurationDefaults(
-      mlpWidth: .multiple(4), layerNormEpsilon: 1e-6, registers: .init(key: "num_reg_tokens", count: 0),
-      biases: .timm, poolingKey: "global_pool"),
+      mlpWidth: .multiple(4), layerNormEpsilon: 1e-6, activation: nil,
+      registers: .init(key: "num_reg_tokens", count: 0), biases: .timm, poolingKey: "global_pool"),
     tensors: .timmEva, antialiasesPositions: true, readout: .pooling(usual: .patchMean),
     preprocessing: .configuration)
 }

@@ -56,8 +56,8 @@ package enum AttentionScaling: Sendable {
 enum ReadoutRule: Sendable {
   case always(Readout)
   case withHead(Readout, without: Readout)
-  /// Attention pooling where the checkpoint has it.
-  case attentionPooling(without: Readout)
+  /// Attention pooling where the checkpoint has it and no head: a head reads the other.
+  case attentionPooling(other: Readout)
   /// timm's: what `global_pool` says, or where it says nothing this, as far as there is a class token.
   case pooling(usual: CheckpointConfiguration.Pooling)
 

@@ -129,7 +129,8 @@ struct TensorNames: Sendable {
 }
 
 extension TensorNames {
-  /// The whole names in a checkpoint, whose backbone may or may not have the prefix.
+  /// The whole names in a checkpoint, whose backbone may or may not have the prefix. transformers writes blocks without
+  /// it under the head of ViT-MSN.
   func resolved(contains: (String) -> Bool) -> TensorNames {
     var names = self
     names.prefix = ""
@@ -141,7 +142,7 @@ extension TensorNames {
     names.registers = registers.map(whole)
     names.positions?.name = whole(positions?.name ?? "")
     names.preNorm = preNorm.map(whole)
-    names.blocks = whole(blocks)
+    if !contains(self.block(0).norm1 + ".weight") { names.blocks = whole(blocks) }
     names.norm = whole(norm)
     names.pooledNorm = pooledNorm.map(whole)
     names.attentionPooling = attentionPooling?.map(whole)

@@ -27,8 +27,9 @@ enum TimmArchitectures {
     return nil
   }
 
-  /// Lines of arguments, and below them the architectures that have them. `norm_eps` is that of `norm_layer`; where
-  /// `act_layer` is not there it is GELU, and where `class` is not there it is VisionTransformer.
+  /// Lines of arguments, and below them the architectures that have them. `norm_eps` is that of `norm_layer`. Where
+  /// `act_layer` is not there it is GELU, or SiLU in `Eva`'s gated MLPs; where `class` is not there it is
+  /// VisionTransformer.
   private static let table = """
     - num_heads=3
       vit_tiny_patch16_224 vit_tiny_patch16_384 deit_tiny_patch16_224 deit_tiny_distilled_patch16_224
@@ -151,19 +152,19 @@ enum TimmArchitectures {
       vit_giant_patch16_radio_v3
     - class=Eva num_heads=16
       eva_giant_patch14_224 eva_giant_patch14_336 eva_giant_patch14_560
-    - class=Eva num_heads=3 use_rot_pos_emb=true ref_feat_shape=[16,16] act_layer=silu
+    - class=Eva num_heads=3 use_rot_pos_emb=true ref_feat_shape=[16,16]
       eva02_tiny_patch14_224 eva02_tiny_patch14_336
-    - class=Eva num_heads=6 use_rot_pos_emb=true ref_feat_shape=[16,16] act_layer=silu
+    - class=Eva num_heads=6 use_rot_pos_emb=true ref_feat_shape=[16,16]
       eva02_small_patch14_224 eva02_small_patch14_336
-    - class=Eva num_heads=12 use_rot_pos_emb=true ref_feat_shape=[16,16] act_layer=silu
+    - class=Eva num_heads=12 use_rot_pos_emb=true ref_feat_shape=[16,16]
       eva02_base_patch14_224 eva02_base_patch14_448
-    - class=Eva num_heads=16 use_rot_pos_emb=true ref_feat_shape=[16,16] act_layer=silu
+    - class=Eva num_heads=16 use_rot_pos_emb=true ref_feat_shape=[16,16]
       eva02_large_patch14_224 eva02_large_patch14_448
     - class=Eva num_heads=16 global_pool=token
       eva_giant_patch14_clip_224
-    - class=Eva num_heads=12 global_pool=token use_rot_pos_emb=true ref_feat_shape=[16,16] act_layer=silu
+    - class=Eva num_heads=12 global_pool=token use_rot_pos_emb=true ref_feat_shape=[16,16]
       eva02_base_patch16_clip_224
-    - class=Eva num_heads=16 global_pool=token use_rot_pos_emb=true ref_feat_shape=[16,16] act_layer=silu
+    - class=Eva num_heads=16 global_pool=token use_rot_pos_emb=true ref_feat_shape=[16,16]
       eva02_large_patch14_clip_224 eva02_large_patch14_clip_336
     - class=Eva num_heads=16 global_pool=token use_post_norm=true
       eva02_enormous_patch14_clip_224
@@ -224,7 +225,7 @@ enum TimmArchitectures {
     - norm_eps=1e-5
       vit_small_patch16_dinov3 vit_small_patch16_dinov3_qkvb
     - class=Eva num_heads=6 rope_type=dinov3 rope_temperature=100 rope_rotate_half=true use_rot_pos_emb=true
-    - act_layer=silu norm_eps=1e-5
+    - norm_eps=1e-5
       vit_small_plus_patch16_dinov3 vit_small_plus_patch16_dinov3_qkvb
     - class=Eva num_heads=12 rope_type=dinov3 rope_temperature=100 rope_rotate_half=true use_rot_pos_emb=true
     - norm_eps=1e-5
@@ -233,10 +234,10 @@ enum TimmArchitectures {
     - norm_eps=1e-5
       vit_large_patch16_dinov3 vit_large_patch16_dinov3_qkvb
     - class=Eva num_heads=20 rope_type=dinov3 rope_temperature=100 rope_rotate_half=true use_rot_pos_emb=true
-    - act_layer=silu norm_eps=1e-5
+    - norm_eps=1e-5
       vit_huge_plus_patch16_dinov3 vit_huge_plus_patch16_dinov3_qkvb
     - class=Eva num_heads=32 rope_type=dinov3 rope_temperature=100 rope_rotate_half=true use_rot_pos_emb=true
-    - act_layer=silu norm_eps=1e-5
+    - norm_eps=1e-5
       vit_7b_patch16_dinov3
     - class=Eva num_heads=6 global_pool=token rope_type=dinov3 rope_temperature=100 rope_rotate_half=true
     - use_rot_pos_emb=true norm_eps=1e-5
@@ -248,7 +249,7 @@ enum TimmArchitectures {
     - use_rot_pos_emb=true norm_eps=1e-5
       vit_large_patch16_lingbot
     - class=Eva num_heads=24 global_pool=token rope_type=dinov3 rope_temperature=100 rope_rotate_half=true
-    - use_rot_pos_emb=true act_layer=silu norm_eps=1e-5
+    - use_rot_pos_emb=true norm_eps=1e-5
       vit_giant_patch16_lingbot
     - class=Eva num_heads=12 num_kv_heads=6
       vit_base_patch16_sapiens2

@@ -174,6 +174,9 @@ private struct ModelEncoder {
     case .shortestEdge(let length):
       set("preprocessing.resize", .string("shortest_edge"))
       set("preprocessing.resize_size", .int32s([Int32(length)]))
+    case .covering(let height, let width):
+      set("preprocessing.resize", .string("covering"))
+      set("preprocessing.resize_size", .int32s([Int32(height), Int32(width)]))
     }
     set("preprocessing.filter", preprocessing.filter.rawValue)
     if let crop = preprocessing.crop {

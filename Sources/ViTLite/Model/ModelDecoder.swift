@@ -181,9 +181,13 @@ struct ModelDecoder {
       let size = try imageSize("preprocessing.resize_size", count: 2)
       resize = .exact(height: size[0], width: size[1])
     case "shortest_edge": resize = .shortestEdge(try imageSize("preprocessing.resize_size", count: 1)[0])
+    case "covering":
+      let size = try imageSize("preprocessing.resize_size", count: 2)
+      resize = .covering(height: size[0], width: size[1])
     default:
       throw .invalid(
-        what: "\(Quotation(kind))", where: "key vit.preprocessing.resize", expected: "none, exact or shortest_edge")
+        what: "\(Quotation(kind))", where: "key vit.preprocessing.resize",
+        expected: "none, exact, shortest_edge or covering")
     }
     var crop: (height: Int, width: Int)?
     if file[ModelKey.metadata("preprocessing.crop")] != nil {

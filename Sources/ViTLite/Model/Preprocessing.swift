@@ -7,6 +7,8 @@ public struct Preprocessing: Sendable, Equatable {
     case exact(height: Int, width: Int)
     /// The shorter edge to this length, the other in proportion.
     case shortestEdge(Int)
+    /// In proportion, to the smallest size that is at least this height and width.
+    case covering(height: Int, width: Int)
   }
 
   /// Pillow's resampling filters, by Pillow's number.
