@@ -35,7 +35,7 @@ struct LayerByLayerTests {
     }
   }
 
-  @Test("A float pass that is resumed with its own values ends as it did", arguments: GoldenFiles.models)
+  @Test("A float pass that is resumed with its own values ends as it did", arguments: GoldenFiles.models + GoldenFiles.families)
   func resume(_ name: String) throws {
     let samples = try SampleSet(path: "\(GoldenFiles.path(name))/io.safetensors", limit: 1)
     let checkpoint = try Checkpoint.load(path: GoldenFiles.path(name), imageSize: (samples.height, samples.width))
@@ -43,23 +43,30 @@ struct LayerByLayerTests {
     let workspace = FloatWorkspace(checkpoint.model.configuration)
     let values = samples.values(of: 0, preprocessing: checkpoint.preprocessing)
     let trace = FloatTrace(reference, values: values, workspace: workspace)
+    let configuration = checkpoint.model.configuration
+    var points: [(point: ResumePoint, values: [Float], residual: [Float])] = []
+    if configuration.normBeforeBlocks { points.append((.embeddings, trace.embeddings, [])) }
     for index in trace.blocks.indices {
       let block = trace.blocks[index]
-      let points: [(ResumePoint, [Float], [Float])] = [
-        (.residual(index), block.residual, []), (.qkv(index), block.qkv, block.residual),
+      points += [
+        (.qkv(index), block.qkv, block.residual), (.transformed(index), block.transformed, block.residual),
         (.attention(index), block.attention, block.residual), (.middle(index), block.middle, []),
-        (.hidden(index), block.hidden, block.middle), (.residual(index + 1), trace.residual(index + 1), []),
+        (.hidden(index), block.hidden, block.middle), (.leaving(index, configuration), trace.leaving(index), []),
       ]
-      for (point, values, residual) in points {
-        let output = reference.resume(at: point, with: values, residual: residual, workspace: workspace)
-        #expect(output.logits == trace.output.logits, "\(point)")
+    }
+    for (point, values, residual) in points {
+      let output = reference.resume(at: point, with: values, residual: residual, workspace: workspace)
+      #expect(output.logits == trace.output.logits, "\(point)")
+      #expect(output.imageEmbedding == trace.output.imageEmbedding, "\(point)")
+      #expect(output.poolerOutput == trace.output.poolerOutput, "\(point)")
+      if !output.lastHiddenState.isEmpty {
         #expect(output.lastHiddenState == trace.output.lastHiddenState, "\(point)")
       }
     }
   }
 
   /// Were a channel's scale or shift not found again, or a unit wrong, the layer would be far off.
-  @Test("Each layer of a calibrated model is near the float model's, in every family", arguments: GoldenFiles.models)
+  @Test("Each layer of a calibrated model is near the float model's, in every family", arguments: GoldenFiles.models + GoldenFiles.families)
   func everyFamily(_ name: String) throws {
     let test = try Case(name)
     let (meter, alone) = try test.alone()

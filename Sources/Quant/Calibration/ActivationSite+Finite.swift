@@ -15,6 +15,7 @@ extension ActivationSite {
     case .patches: "the patches"
     case .preNormInput: "the input of \(ModelKey.preNorm)"
     case .queriesKeysValues: "queries, keys and values of \(ModelKey.block(block))"
+    case .attentionNormInput: "attention's results in \(ModelKey.block(block))"
     case .gated: "the gated values of \(ModelKey.block(block))"
     case .residual, .residualMiddle: "the tokens within \(ModelKey.block(block))"
     case .input(let layer): "the input of \(LayerName.block(block, layer))"

@@ -120,7 +120,7 @@ struct BlockObservation: Sendable, ActivationTap {
     case .output(.ffnUp) where configuration.isGated: observeGate(values, rows: rows)
     case .output(.ffnUp): seen.mlpInput.observe(values, counting: false)
     case .gated: seen.gated.observe(values)
-    case .output(.attnOut), .output(.ffnDown), .patches, .preNormInput, .finalNormInput, .finalNormOutput, .headInput,
+    case .output(.attnOut), .output(.ffnDown), .patches, .preNormInput, .attentionNormInput, .finalNormInput, .finalNormOutput, .headInput,
       .logits:
       break
     }

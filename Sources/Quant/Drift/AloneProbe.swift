@@ -16,28 +16,30 @@ final class AloneProbe: LayerProbe {
   private var local: ModelBasis
 
   init(
-    _ model: IntegerModel, _ basis: ModelBasis, _ trace: FloatTrace, _ reference: FloatReference?,
-    workspace: FloatWorkspace
+    _ model: IntegerModel, _ points: DriftPoints, _ basis: ModelBasis, _ trace: FloatTrace,
+    _ reference: FloatReference?, workspace: FloatWorkspace
   ) {
     self.reference = reference
     self.workspace = workspace
     local = basis
-    shifts = Array(repeating: [], count: model.configuration.depth)
-    layers = Array(
-      repeating: AloneMeasurement(), count: DriftPoint.InBlock.count * model.configuration.depth + 3)
-    super.init(model, basis, trace)
+    shifts = Array(repeating: [], count: model.configuration.blockCount)
+    layers = Array(repeating: AloneMeasurement(), count: points.all.count)
+    super.init(model, points, basis, trace)
   }
 
   override func probe(_ phase: Phase, block: Int, _ buffers: PassBuffers) {
     switch phase {
     case .patchEmbedding:
-      let got = floats(buffers.residual)
-      measure(0, exact: trace.residual(0), got: got, at: .residual(0), with: got)
-      write(trace.residual(0), to: buffers.residual)
-    case .ln1:
-      observe(.qkv, block, normalized(buffers.residual, basis.blocks[block].ln1), columns: configuration.width)
+      let hasNorm = configuration.normBeforeBlocks
+      measureStream(
+        .embedding, exact: hasNorm ? trace.embeddings : trace.residual(0), buffers,
+        at: hasNorm ? .embeddings : .residual(0))
+    case .preNorm: measureStream(.preNorm, exact: trace.residual(0), buffers, at: .residual(0))
+    case .ln1: observe(.qkv, block, normalized(buffers.residual, basis.blocks[block].ln1), columns: configuration.width)
     case .attnQKV: measureProjection(block, buffers)
     case .attnCombine: measureAttention(block, buffers)
+    case .attnQuantize:
+      observe(.projection, block, buffers.attention.array().map { Float($0) }, columns: configuration.width)
     case .attnOut:
       measureAdded(
         .projection, block, buffers, exact: trace.blocks[block].middle, before: trace.blocks[block].residual,
@@ -45,23 +47,18 @@ final class AloneProbe: LayerProbe {
     case .ln2: observe(.up, block, normalized(buffers.residual, basis.blocks[block].ln2), columns: configuration.width)
     case .ffnUp:
       let exact = trace.blocks[block].hidden
-      let scale = basis.blocks[block].hiddenScale
-      let got = floats(buffers.hidden, scale: scale)
+      let got = basis.blocks[block].floats(hidden: buffers.hidden)
       measure(
-        DriftPoint.index(.up, block: block), exact: exact, got: got, at: .hidden(block), with: got,
+        .block(block, .up), exact: exact, got: got, rows: buffers.hidden.rows, at: .hidden(block), with: got,
         residual: trace.blocks[block].middle)
-      for row in 0..<buffers.hidden.rows {
-        for column in 0..<buffers.hidden.columns {
-          let value = (exact[row * buffers.hidden.columns + column] * scale).rounded()
-          buffers.hidden[row, column] = Int16(min(max(value, -32768), 32767))
-        }
-      }
+      basis.blocks[block].write(hidden: exact, to: buffers.hidden)
     case .ffnActivation:
-      observe(.down, block, buffers.hidden.array().map { Float($0) }, columns: configuration.mlpWidth)
+      let input = buffers.hidden.columns(0..<configuration.mlpWidth)
+      observe(.down, block, input.array().map { Float($0) }, columns: input.columns)
     case .ffnDown:
       measureAdded(
-        .down, block, buffers, exact: trace.residual(block + 1), before: trace.blocks[block].middle,
-        at: .residual(block + 1))
+        .down, block, buffers, exact: trace.leaving(block), before: trace.blocks[block].middle,
+        at: .leaving(block, configuration))
     case .output: observeHeadInput(buffers)
     default: break
     }
@@ -69,9 +66,19 @@ final class AloneProbe: LayerProbe {
 
   override func finished(_ output: IntegerOutput) {
     super.finished(output)
-    let index = DriftPoint.output(depth: configuration.depth)
+    guard let index = points[.output] else { return }
     layers[index].own = measurements[index].comparison
     layers[index].output = measurements[index].comparison
+  }
+
+  /// What stands in the residual stream before the blocks.
+  private func measureStream(
+    _ place: DriftPoints.Place, exact: [Float], _ buffers: PassBuffers, at resumePoint: ResumePoint
+  ) {
+    guard points[place] != nil else { return }
+    let got = floats(buffers.residual)
+    measure(place, exact: exact, got: got, rows: buffers.residual.rows, at: resumePoint, with: got)
+    write(exact, to: buffers.residual)
   }
 
   private func measureProjection(_ block: Int, _ buffers: PassBuffers) {
@@ -79,41 +86,58 @@ final class AloneProbe: LayerProbe {
     local.setShift(block, shifts[block].map { Float($0) })
     let got = local.blocks[block].floats(qkv: buffers.qkv)
     measure(
-      DriftPoint.index(.qkv, block: block), exact: trace.blocks[block].qkv, got: got, at: .qkv(block), with: got,
+      .block(block, .qkv), exact: trace.blocks[block].qkv, got: got, rows: buffers.qkv.rows, at: .qkv(block), with: got,
       residual: trace.blocks[block].residual)
     local.blocks[block].write(qkv: trace.blocks[block].qkv, to: buffers.qkv)
   }
 
   private func measureAttention(_ block: Int, _ buffers: PassBuffers) {
-    let got = local.blocks[block].floats(attention: buffers.attention)
+    let basis = local.blocks[block]
+    if let norm = basis.queryNorm { measureHeadNorm(.queryNorm, norm, from: 0, block, buffers) }
+    if let norm = basis.keyNorm { measureHeadNorm(.keyNorm, norm, from: configuration.width, block, buffers) }
+    let got = basis.floats(attention: buffers.attention)
     measure(
-      DriftPoint.index(.attention, block: block), exact: trace.blocks[block].attention, got: got,
+      .block(block, .attention), exact: trace.blocks[block].attention, got: got, rows: buffers.attention.rows,
       at: .attention(block), with: got, residual: trace.blocks[block].residual)
-    local.blocks[block].write(attention: trace.blocks[block].attention, to: buffers.attention)
-    observe(.projection, block, buffers.attention.array().map { Float($0) }, columns: configuration.width)
+    basis.write(attention: trace.blocks[block].attention, to: buffers.attention)
+  }
+
+  /// Queries or keys after their norm and rotation. Attention has used them already, so they are not overwritten.
+  private func measureHeadNorm(
+    _ point: DriftPoints.InBlock, _ norm: ModelBasis.HeadNorm, from first: Int, _ block: Int, _ buffers: PassBuffers
+  ) {
+    let (width, exact) = (configuration.width, trace.blocks[block])
+    let columns = first..<first + width
+    let got = local.blocks[block].floats(norm, from: first, of: buffers.qkv)
+    measure(
+      .block(block, point), exact: exact.transformed.columns(columns, of: 3 * width), got: got, rows: buffers.qkv.rows,
+      at: .transformed(block), with: exact.transformed.replacing(columns, of: 3 * width, by: got),
+      residual: exact.residual)
   }
 
   /// A layer that adds to the residual stream.
   private func measureAdded(
-    _ point: DriftPoint.InBlock, _ block: Int, _ buffers: PassBuffers, exact: [Float], before: [Float],
+    _ point: DriftPoints.InBlock, _ block: Int, _ buffers: PassBuffers, exact: [Float], before: [Float],
     at resumePoint: ResumePoint
   ) {
     let after = floats(buffers.residual)
     measure(
-      DriftPoint.index(point, block: block), exact: zip(exact, before).map { $0 - $1 },
-      got: zip(after, before).map { $0 - $1 }, at: resumePoint, with: after)
+      .block(block, point), exact: zip(exact, before).map { $0 - $1 }, got: zip(after, before).map { $0 - $1 },
+      rows: buffers.residual.rows, at: resumePoint, with: after)
     write(exact, to: buffers.residual)
   }
 
   private func measure(
-    _ index: Int, exact: [Float], got: [Float], at point: ResumePoint, with values: [Float], residual: [Float] = []
+    _ place: DriftPoints.Place, exact: [Float], got: [Float], rows: Int, at point: ResumePoint, with values: [Float],
+    residual: [Float] = []
   ) {
+    guard let index = points[place] else { return }
     layers[index].own.add(reference: exact.span, got: got.span)
-    layers[index].offsetShare = Self.offsetShare(exact, got, rows: configuration.tokens)
+    layers[index].offsetShare = Self.offsetShare(exact, got, rows: rows)
     guard let reference else { return }
     let result = reference.resume(at: point, with: values, residual: residual, workspace: workspace)
-    let (expected, found) = (trace.output.comparedOutput, result.comparedOutput)
-    layers[index].output = Comparison(reference: expected, got: found)
+    layers[index].output = Comparison(
+      reference: trace.output.comparedOutput(configuration), got: result.comparedOutput(configuration))
   }
 
   /// Share of the error's energy that all rows have in common, beyond what chance gives.
@@ -136,17 +160,19 @@ final class AloneProbe: LayerProbe {
     return max(0, (share - chance) / (1 - chance))
   }
 
-  private func observe(_ point: DriftPoint.InBlock, _ block: Int, _ rows: [Float], columns: Int) {
-    var statistics = InputStatistics(channels: columns)
-    statistics.observe(rows, columns: columns)
-    layers[DriftPoint.index(point, block: block)].input = statistics
+  private func observe(_ point: DriftPoints.InBlock, _ block: Int, _ rows: [Float], columns: Int) {
+    observe(.block(block, point), rows, columns: columns)
   }
 
   private func observeHeadInput(_ buffers: PassBuffers) {
-    let columns = buffers.headInput.columns
+    observe(.output, buffers.headInput.array().map { Float($0) }, columns: buffers.headInput.columns)
+  }
+
+  private func observe(_ place: DriftPoints.Place, _ rows: [Float], columns: Int) {
+    guard let index = points[place] else { return }
     var statistics = InputStatistics(channels: columns)
-    statistics.observe(buffers.headInput.array().map { Float($0) }, columns: columns)
-    layers[DriftPoint.output(depth: configuration.depth)].input = statistics
+    statistics.observe(rows, columns: columns)
+    layers[index].input = statistics
   }
 
   private func write(_ exact: [Float], to residual: Matrix<Int32>) {
@@ -161,6 +187,9 @@ final class AloneProbe: LayerProbe {
 }
 
 extension FloatOutput {
-  /// What a model is there for: the logits, or without a head the final tokens.
-  var comparedOutput: [Float] { logits ?? lastHiddenState }
+  /// What a model is there for: the logits or the projection; without either the final tokens, and where attention pools
+  /// them, its result.
+  fileprivate func comparedOutput(_ configuration: ModelConfiguration) -> [Float] {
+    logits ?? imageEmbedding ?? (configuration.readout.pooling == .attention ? poolerOutput : lastHiddenState)
+  }
 }

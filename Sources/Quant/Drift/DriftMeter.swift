@@ -9,8 +9,9 @@ package final class DriftMeter: Sendable {
   private let model: IntegerModel
   private let instructionSet: InstructionSet
   private let basis: ModelBasis
-  /// Empty for models whose layers are not measured.
-  package let points: [DriftPoint]
+  private let layout: DriftPoints
+  /// In the order of the forward pass.
+  package var points: [DriftPoint] { layout.all }
 
   /// - Precondition: the models have the same dimensions.
   package convenience init(
@@ -30,7 +31,7 @@ package final class DriftMeter: Sendable {
     self.model = model
     self.instructionSet = instructionSet
     self.basis = basis
-    points = model.configuration.hasPlainBlocks ? DriftPoint.all(model) : []
+    layout = DriftPoints(model)
   }
 
   /// What one thread needs.
@@ -52,18 +53,11 @@ package final class DriftMeter: Sendable {
     let values = sample.values(preprocessing: preprocessing, channels: configuration.channels)
     let trace = FloatTrace(reference, values: values, workspace: worker.workspace)
     if let what = trace.output.firstNotFinite { throw .notFinite(what: what) }
-    let output: IntegerOutput
-    var (layers, headInput): ([LayerMeasurement], [Float]) = ([], [])
-    if points.isEmpty {
-      output = try worker.session.run(model.pixels(of: sample), keepingHiddenStates: true)
-    } else {
-      let probe = LayerProbe(model, basis, trace)
-      output = try worker.session.run(model.pixels(of: sample), probe: probe)
-      probe.finished(output)
-      (layers, headInput) = (Array(probe.measurements.prefix(points.count)), probe.headInput)
-    }
+    let probe = LayerProbe(model, layout, basis, trace)
+    let output = try worker.session.run(model.pixels(of: sample), probe: probe)
+    probe.finished(output)
     var drift = ImageDrift(
-      layers: layers,
+      layers: probe.measurements,
       reference: ModelOutputs(
         logits: trace.output.logits, hiddenStates: [], finalTokens: trace.output.lastHiddenState),
       quantized: ModelOutputs(
@@ -71,8 +65,8 @@ package final class DriftMeter: Sendable {
       label: label)
     (drift.inputs, drift.clippedInputs) = (sample.count, model.clippedValues(of: sample))
     drift.digest = SampleDigest.of(sample)
-    drift.values.add(values, width: configuration.imageWidth, mapping: model.pixelMapping)
-    if trace.output.logits == nil { drift.embeddings = embeddings(trace, output, headInput) }
+    drift.values.add(values, width: configuration.imageWidth)
+    if trace.output.logits == nil { drift.embeddings = embeddings(trace, output, probe.headInput) }
     return drift
   }
 
@@ -80,8 +74,8 @@ package final class DriftMeter: Sendable {
     _ trace: FloatTrace, _ output: IntegerOutput, _ headInput: [Float]
   ) -> (reference: Embeddings, quantized: Embeddings) {
     let configuration = reference.configuration
-    let isPooled = model.layerNames.contains(.pooler) || points.isEmpty
-    let pooled = isPooled ? output.imageEmbedding ?? output.poolerOutput ?? [] : headInput
+    let isMade = model.outputLayerName != nil
+    let pooled = isMade ? output.imageEmbedding ?? output.poolerOutput ?? [] : headInput
     var tokens: (exact: [Float]?, got: [Float]?)
     if configuration.prefixTokens > 0, !configuration.readout.normFollowsPooling, let states = output.lastHiddenState {
       tokens = (
@@ -99,14 +93,14 @@ package final class DriftMeter: Sendable {
   package func measureAlone(
     _ sample: Sample, measuresOutput: Bool, with worker: Worker
   ) throws(InferenceError) -> AloneImage {
-    guard !points.isEmpty else { return AloneImage(layers: [], shifts: []) }
     let values = sample.values(preprocessing: preprocessing, channels: reference.configuration.channels)
     let trace = FloatTrace(reference, values: values, workspace: worker.workspace)
     if let what = trace.output.firstNotFinite { throw .notFinite(what: what) }
-    let probe = AloneProbe(model, basis, trace, measuresOutput ? reference : nil, workspace: worker.workspace)
+    let probe = AloneProbe(
+      model, layout, basis, trace, measuresOutput ? reference : nil, workspace: worker.workspace)
     let output = try worker.session.run(model.pixels(of: sample), probe: probe)
     probe.finished(output)
-    return AloneImage(layers: Array(probe.layers.prefix(points.count)), shifts: probe.shifts)
+    return AloneImage(layers: probe.layers, shifts: probe.shifts)
   }
 
   /// What one image shows of each layer by itself.

@@ -4,13 +4,15 @@ import ViTLite
 /// A point of the network at which the two models are compared.
 package struct DriftPoint: Sendable, Equatable {
   package enum Kind: String, Sendable {
-    /// A linear layer: what it gives, with the norm or activation function before it.
+    /// A linear layer: what it gives, with the norm, activation function or gate before it.
     case linear
-    /// The products of queries, keys and values, with the softmax between them.
+    /// The products of queries, keys and values, with the softmax between them; the norms and the rotation of queries
+    /// and keys before them.
     case attention
-    /// The residual stream leaving a block.
+    /// The residual stream leaving a block; the pooled vector leaving the one that pools by attention.
     case stream
-    /// The tokens after the final norm.
+    /// A norm's output, where no layer has it as its input: the tokens before the blocks and after them, and each head's
+    /// queries and keys, with their rotation.
     case norm
   }
 
@@ -20,46 +22,75 @@ package struct DriftPoint: Sendable, Equatable {
   /// Nil for what has no weights of its own.
   package let layer: LayerName?
 
-  /// All points of a model, in the order of the forward pass.
-  package static func all(_ model: IntegerModel) -> [DriftPoint] {
-    var points = [DriftPoint(name: "\(LayerName.patchEmbedding)", kind: .linear, layer: .patchEmbedding)]
-    for index in 0..<model.configuration.depth {
-      func linear(_ layer: BlockLayer) -> DriftPoint {
-        DriftPoint(name: "\(LayerName.block(index, layer))", kind: .linear, layer: .block(index, layer))
-      }
-      points += [
-        linear(.attnQKV), DriftPoint(name: ModelKey.block(index, "attn"), kind: .attention, layer: nil),
-        linear(.attnOut), linear(.ffnUp), linear(.ffnDown),
-        DriftPoint(name: ModelKey.block(index), kind: .stream, layer: nil),
-      ]
-    }
-    points.append(DriftPoint(name: ModelKey.outputNorm, kind: .norm, layer: nil))
-    for layer in model.layerNames {
-      if layer == .output || layer == .pooler {
-        points.append(DriftPoint(name: "\(layer)", kind: .linear, layer: layer))
-      }
-    }
-    return points
-  }
-
-  /// The points within a block, in order.
-  enum InBlock: Int {
-    case qkv
-    case attention
-    case projection
-    case up
-    case down
-    case stream
-    static let count = 6
-  }
-
-  static func index(_ point: InBlock, block: Int) -> Int { 1 + InBlock.count * block + point.rawValue }
-  static func norm(depth: Int) -> Int { 1 + InBlock.count * depth }
-  static func output(depth: Int) -> Int { 2 + InBlock.count * depth }
-
   /// The block that a point belongs to; nil outside of the blocks.
   package var block: Int? {
     guard name.hasPrefix("blk.") else { return nil }
     return Int(name.split(separator: ".")[1])
   }
+
+  /// Whether what the point shows by itself is a part of what another point shows: norms of queries and keys are a part
+  /// of attention.
+  package var isPart: Bool { kind == .norm && block != nil }
+}
+
+/// The points of a model, in the order of the forward pass.
+package struct DriftPoints: Sendable {
+  /// Where in the forward pass a point is.
+  enum Place: Hashable {
+    case embedding
+    case preNorm
+    case block(Int, InBlock)
+    case finalNorm
+    /// The layer that makes the output of the pooled vector.
+    case output
+  }
+
+  /// The points within a block, in order.
+  enum InBlock: Hashable {
+    case qkv
+    case queryNorm
+    case keyNorm
+    case attention
+    case projection
+    case up
+    case down
+    case stream
+  }
+
+  package private(set) var all: [DriftPoint] = []
+  private var indices: [Place: Int] = [:]
+
+  package init(_ model: IntegerModel) {
+    let configuration = model.configuration
+    add(.embedding, .patchEmbedding)
+    if configuration.normBeforeBlocks { add(.preNorm, ModelKey.preNorm, .norm) }
+    for index in 0..<configuration.depth { addBlock(index, normsHeads: configuration.normsQueriesAndKeys) }
+    add(.finalNorm, ModelKey.outputNorm, .norm)
+    // The one that pools by attention.
+    if configuration.blockCount > configuration.depth { addBlock(configuration.depth, normsHeads: false) }
+    if let layer = model.outputLayerName { add(.output, layer) }
+  }
+
+  private mutating func addBlock(_ index: Int, normsHeads: Bool) {
+    add(.block(index, .qkv), .block(index, .attnQKV))
+    if normsHeads {
+      add(.block(index, .queryNorm), ModelKey.block(index, "attn_q_norm"), .norm)
+      add(.block(index, .keyNorm), ModelKey.block(index, "attn_k_norm"), .norm)
+    }
+    add(.block(index, .attention), ModelKey.block(index, "attn"), .attention)
+    add(.block(index, .projection), .block(index, .attnOut))
+    add(.block(index, .up), .block(index, .ffnUp))
+    add(.block(index, .down), .block(index, .ffnDown))
+    add(.block(index, .stream), ModelKey.block(index), .stream)
+  }
+
+  private mutating func add(_ place: Place, _ layer: LayerName) { add(place, "\(layer)", .linear, layer) }
+
+  private mutating func add(_ place: Place, _ name: String, _ kind: DriftPoint.Kind, _ layer: LayerName? = nil) {
+    indices[place] = all.count
+    all.append(DriftPoint(name: name, kind: kind, layer: layer))
+  }
+
+  /// The place of a point in `all`; nil where the model has none there.
+  subscript(place: Place) -> Int? { indices[place] }
 }

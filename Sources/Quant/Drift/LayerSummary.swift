@@ -84,9 +84,9 @@ package struct AloneSummary: Sendable {
 
   /// Computes the shares of noise. The noises of layers add up nearly, because their errors are nearly independent.
   package mutating func finish(_ basis: ModelBasis, _ points: [DriftPoint]) {
-    let total = layers.reduce(0) { $0 + ($1.noise.value ?? 0) }
+    let total = layers.indices.reduce(0) { $0 + (points[$1].isPart ? 0 : layers[$1].noise.value ?? 0) }
     for index in layers.indices {
-      if total > 0 { layers[index].noiseShare = layers[index].noise.value.map { $0 / total } }
+      if total > 0, !points[index].isPart { layers[index].noiseShare = layers[index].noise.value.map { $0 / total } }
       layers[index].weightError = points[index].layer.flatMap { basis.weightErrors[$0] }
     }
   }

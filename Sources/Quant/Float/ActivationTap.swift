@@ -11,6 +11,8 @@ package enum ActivationSite: Sendable, Hashable {
   case preNormInput
   /// Queries, keys and values after the norms and the rotation of queries and keys; only where there are such.
   case queriesKeysValues
+  /// The heads' results before their norm; only where there is one.
+  case attentionNormInput
   /// The activation of the gate times the rest, in a gated MLP.
   case gated
   /// What a layer of a block reads: the output of a norm, of attention or of the activation.

@@ -7,65 +7,34 @@ import ViTLite
 ///     let reference = FloatReference(checkpoint.model)
 ///     let output = try reference.run(sample.values(preprocessing: checkpoint.preprocessing, channels: 3))
 @safe public final class FloatReference: Sendable {
-  public let configuration: ModelConfiguration
-  let scoreScale: Float
-  let probabilityScale: Float
+  let frame: PackedFrame
+  let blocks: [PackedBlock]
   let gemm: SGEMM
-  private let patchEmbedding: PackedFloatLinear
-  /// The residual stream before the patches' content is added: prefix tokens, then positions.
-  private let base: FloatBuffer
-  private let blocks: [PackedBlock]
-  private let finalNorm: PackedNorm
-  private let head: PackedFloatLinear?
-  private let pooler: PackedFloatLinear?
-  private let preNorm: PackedNorm?
-  private let rotation: PackedRotation?
-  private let projection: PackedFloatLinear?
+
+  public var configuration: ModelConfiguration { frame.configuration }
 
   public convenience init(_ model: FloatModel) {
     self.init(model, gemm: .fastest)
   }
 
-  init(_ model: FloatModel, gemm: SGEMM) {
-    configuration = model.configuration
-    scoreScale = model.scoreScale
-    probabilityScale = model.probabilityScale
+  convenience init(_ model: FloatModel, gemm: SGEMM) {
+    self.init(PackedFrame(model), model.blocks.map { PackedBlock($0) }, gemm)
+  }
+
+  private init(_ frame: PackedFrame, _ blocks: [PackedBlock], _ gemm: SGEMM) {
+    self.frame = frame
+    self.blocks = blocks
     self.gemm = gemm
-    patchEmbedding = PackedFloatLinear(model.patchEmbedding)
-    base = FloatBuffer(count: model.configuration.tokens * model.configuration.width)
-    base.copy(from: model.prefixTokens)
-    base.copy(from: model.positions, at: model.prefixTokens.count)
-    blocks = model.blocks.map { PackedBlock($0) }
-    finalNorm = PackedNorm(model.finalNorm)
-    head = model.head.map { PackedFloatLinear($0) }
-    pooler = model.pooler.map { PackedFloatLinear($0) }
-    preNorm = model.preNorm.map { PackedNorm($0) }
-    rotation = model.rotation.map { PackedRotation($0) }
-    projection = model.projection.map { PackedFloatLinear($0) }
   }
 
   /// The same model with this block in every place, for calibration, which has one block at a time. All else is shared.
-  func having(_ block: PackedBlock) -> FloatReference { FloatReference(self, block: block) }
-
-  private init(_ other: FloatReference, block: PackedBlock) {
-    configuration = other.configuration
-    scoreScale = other.scoreScale
-    probabilityScale = other.probabilityScale
-    gemm = other.gemm
-    patchEmbedding = other.patchEmbedding
-    base = other.base
-    blocks = Array(repeating: block, count: other.configuration.blockCount)
-    finalNorm = other.finalNorm
-    head = other.head
-    pooler = other.pooler
-    preNorm = other.preNorm
-    rotation = other.rotation
-    projection = other.projection
+  func having(_ block: PackedBlock) -> FloatReference {
+    FloatReference(frame, Array(repeating: block, count: configuration.blockCount), gemm)
   }
 
   /// One block, or the head that pools by attention, which leaves the residual stream as it is.
   func runBlock<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
-    guard index < configuration.depth else { return poolByAttention(blocks[index], workspace, &tap) }
+    guard index < configuration.depth else { return poolByAttention(workspace, &tap) }
     attention(index, workspace, &tap)
     mlp(index, workspace, &tap)
   }
@@ -114,14 +83,20 @@ import ViTLite
     let (patches, width) = (configuration.patches, configuration.width)
     copyPatches(pixels, into: workspace.patches)
     observe(.patches, 0, workspace.patches, patches, configuration.patchInputs, &tap)
-    patchEmbedding.apply(workspace.patches, rows: patches, into: workspace.branch, with: gemm)
+    frame.patchEmbedding.apply(workspace.patches, rows: patches, into: workspace.branch, with: gemm)
     let prefix = configuration.prefixTokens * width
-    unsafe workspace.residual.base.update(from: base.base, count: configuration.tokens * width)
+    unsafe workspace.residual.base.update(from: frame.base.base, count: configuration.tokens * width)
     unsafe FloatRows.add(
       workspace.branch.base, scale: nil, to: workspace.residual.base + prefix, count: patches * width)
-    guard let preNorm else { return }
+    guard frame.preNorm != nil else { return }
     observe(.preNormInput, 0, workspace.residual, configuration.tokens, width, &tap)
-    normalize(workspace.residual, preNorm, rows: configuration.tokens, into: workspace.residual)
+    normalizeEmbeddings(workspace)
+  }
+
+  /// The norm between the embeddings and the first block, where there is one.
+  func normalizeEmbeddings(_ workspace: FloatWorkspace) {
+    guard let norm = frame.preNorm else { return }
+    normalize(workspace.residual, norm, rows: configuration.tokens, into: workspace.residual)
   }
 
   /// residual += layerScale1 * attnOut(attention(ln1(residual)))
@@ -131,9 +106,15 @@ import ViTLite
     observe(.residual, index, workspace.residual, tokens, width, &tap)
     normalize(workspace.residual, block.ln1, rows: tokens, into: workspace.normed)
     apply(.attnQKV, of: block, index, to: workspace.normed, rows: tokens, into: workspace.qkv, &tap)
+    transformAndAttend(index, workspace, &tap)
+  }
+
+  /// The same from queries, keys and values on.
+  func transformAndAttend<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+    let tokens = configuration.tokens
     if configuration.transformsQueriesAndKeys {
-      transform(workspace, block)
-      observe(.queriesKeysValues, index, workspace.qkv, tokens, 3 * width, &tap)
+      transform(workspace, blocks[index])
+      observe(.queriesKeysValues, index, workspace.qkv, tokens, 3 * configuration.width, &tap)
     }
     attend(workspace, queries: tokens, tokens: tokens)
     project(index, workspace, &tap)
@@ -143,6 +124,7 @@ import ViTLite
   func project<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
     let (block, tokens) = (blocks[index], configuration.tokens)
     if let norm = block.attentionNorm {
+      observe(.attentionNormInput, index, workspace.attention, tokens, configuration.width, &tap)
       normalize(workspace.attention, norm, rows: tokens, into: workspace.attention)
     }
     apply(.attnOut, of: block, index, to: workspace.attention, rows: tokens, into: workspace.branch, &tap)
@@ -175,7 +157,7 @@ import ViTLite
   }
 
   /// A linear layer of a block on some tokens.
-  private func apply<Tap: ActivationTap>(
+  func apply<Tap: ActivationTap>(
     _ name: BlockLayer, of block: PackedBlock, _ index: Int, to x: FloatBuffer, rows: Int, into y: FloatBuffer,
     _ tap: inout Tap
   ) {
@@ -199,7 +181,7 @@ import ViTLite
               epsilon: Float(configuration.layerNormEpsilon), count: headWidth,
               subtractsMean: configuration.norm == .layerNorm, into: row)
           }
-          if let rotation, token >= prefix {
+          if let rotation = frame.rotation, token >= prefix {
             let angle = (token - prefix) * headWidth / 2
             unsafe FloatRows.rotate(
               row, cosines: rotation.cosines.base + angle, sines: rotation.sines.base + angle, pairs: headWidth / 2)
@@ -229,7 +211,7 @@ import ViTLite
           k: headWidth)
         for row in 0..<rows {
           unsafe FloatRows.softmax(
-            scores + row * tokens, count: tokens, scoreScale: scoreScale, probabilityScale: probabilityScale)
+            scores + row * tokens, count: tokens, scoreScale: frame.scoreScale, probabilityScale: frame.probabilityScale)
         }
         unsafe gemm.multiply(
           scores, lda: tokens, values, bias: nil, into: workspace.attention.base + first * width + head * headWidth,
@@ -237,105 +219,13 @@ import ViTLite
       }
     }
   }
-
-  /// Tokens to the final tokens, the pooled row and the logits.
-  func readOut<Tap: ActivationTap>(
-    _ workspace: FloatWorkspace, _ hiddenStates: [[Float]], _ tap: inout Tap
-  ) -> FloatOutput {
-    let (tokens, width, depth) = (configuration.tokens, configuration.width, configuration.depth)
-    let readout = configuration.readout
-    let final: [Float]
-    if readout.normFollowsPooling {
-      final = workspace.residual.array(tokens * width)
-      pool(workspace.residual, into: workspace.row)
-      observe(.finalNormInput, depth, workspace.row, 1, width, &tap)
-      normalize(workspace.row, finalNorm, rows: 1, into: workspace.pooled)
-      observe(.finalNormOutput, depth, workspace.pooled, 1, width, &tap)
-    } else {
-      observe(.finalNormInput, depth, workspace.residual, tokens, width, &tap)
-      normalize(workspace.residual, finalNorm, rows: tokens, into: workspace.normed)
-      observe(.finalNormOutput, depth, workspace.normed, tokens, width, &tap)
-      final = workspace.normed.array(tokens * width)
-      if readout.pooling == .attention, let block = blocks.last {
-        poolByAttention(block, workspace, &tap)
-      } else {
-        pool(workspace.normed, into: workspace.pooled)
-      }
-    }
-    observe(.headInput, depth, workspace.pooled, 1, readout.segments * width, &tap)
-    return FloatOutput(
-      hiddenStates: hiddenStates, lastHiddenState: final, poolerOutput: poolerOutput(workspace),
-      logits: logits(workspace, &tap), imageEmbedding: imageEmbedding(workspace))
-  }
-
-  /// The readout's tokens as one row of its segments.
-  private func pool(_ x: FloatBuffer, into y: FloatBuffer) {
-    let (width, rows) = (configuration.width, configuration.pooledTokens)
-    switch configuration.readout.pooling {
-    case .tokens:
-      for segment in 0..<configuration.readout.segments {
-        mean(x, rows: segment..<segment + 1, into: y, segment: segment)
-      }
-    case .mean: mean(x, rows: rows, into: y, segment: 0)
-    case .tokenAndMean:
-      mean(x, rows: 0..<1, into: y, segment: 0)
-      mean(x, rows: rows, into: y, segment: 1)
-    case .maximum: maximum(x, rows: rows, into: y)
-    case .meanAndMaximum:
-      mean(x, rows: rows, into: y, segment: 0)
-      let means = y.array(width)
-      maximum(x, rows: rows, into: y)
-      for column in 0..<width { unsafe y.base[column] = (y.base[column] + means[column]) / 2 }
-    case .attention: break
-    }
-  }
-
-  /// pooled = a + ffnDown(activation(ffnUp(ln2(a)))) with a = attnOut(attention of one learned query), whose keys and
-  /// values are made of the pooled tokens after the final norm.
-  private func poolByAttention<Tap: ActivationTap>(
-    _ block: PackedBlock, _ workspace: FloatWorkspace, _ tap: inout Tap
-  ) {
-    let (width, depth, rows) = (configuration.width, configuration.depth, configuration.pooledTokens)
-    normalize(workspace.residual, block.ln1, rows: rows.count, from: rows.lowerBound, into: workspace.normed)
-    apply(.attnQKV, of: block, depth, to: workspace.normed, rows: rows.count, into: workspace.qkv, &tap)
-    attend(workspace, queries: 1, tokens: rows.count)
-    apply(.attnOut, of: block, depth, to: workspace.attention, rows: 1, into: workspace.pooled, &tap)
-    observe(.residualMiddle, depth, workspace.pooled, 1, width, &tap)
-    normalize(workspace.pooled, block.ln2, rows: 1, into: workspace.normed)
-    apply(.ffnUp, of: block, depth, to: workspace.normed, rows: 1, into: workspace.hidden, &tap)
-    unsafe FloatRows.activate(workspace.hidden.base, configuration.activation, count: configuration.mlpWidth)
-    apply(.ffnDown, of: block, depth, to: workspace.hidden, rows: 1, into: workspace.branch, &tap)
-    unsafe FloatRows.add(workspace.branch.base, scale: nil, to: workspace.pooled.base, count: width)
-    observe(.residual, depth, workspace.pooled, 1, width, &tap)
-  }
-
-  /// Nil without a projection.
-  private func imageEmbedding(_ workspace: FloatWorkspace) -> [Float]? {
-    guard let projection else { return nil }
-    projection.apply(workspace.pooled, rows: 1, into: workspace.logits, with: gemm)
-    return workspace.logits.array(projection.outputs)
-  }
-
-  private func poolerOutput(_ workspace: FloatWorkspace) -> [Float] {
-    guard let pooler else { return workspace.pooled.array(configuration.readout.segments * configuration.width) }
-    pooler.apply(workspace.pooled, rows: 1, into: workspace.row, with: gemm)
-    // tanh x = 1 - 2 / (e^2x + 1), which is 1 in single precision from 10 up.
-    return workspace.row.array(configuration.width).map { 1 - 2 / (FloatRows.exp(min(2 * $0, 20)) + 1) }
-  }
-
-  private func logits<Tap: ActivationTap>(_ workspace: FloatWorkspace, _ tap: inout Tap) -> [Float]? {
-    guard let head else { return nil }
-    head.apply(workspace.pooled, rows: 1, into: workspace.logits, with: gemm)
-    observe(.logits, configuration.depth, workspace.logits, 1, head.outputs, &tap)
-    return workspace.logits.array(head.outputs)
-  }
 }
 
 extension FloatReference {
   // MARK: Parts
 
   @inline(__always)
-  private func observe<Tap: ActivationTap>(
+  func observe<Tap: ActivationTap>(
     _ site: ActivationSite, _ block: Int, _ buffer: FloatBuffer, _ rows: Int, _ columns: Int, _ tap: inout Tap
   ) {
     buffer.withSpan(rows * columns) { tap.observe(site, block: block, $0, rows: rows, columns: columns) }
@@ -364,7 +254,7 @@ extension FloatReference {
   }
 
   /// - Parameter first: the row of `x` that becomes the first of `y`.
-  private func normalize(
+  func normalize(
     _ x: FloatBuffer, _ norm: PackedNorm, rows: Int, from first: Int = 0, into y: FloatBuffer
   ) {
     let width = norm.gain.count
@@ -385,29 +275,6 @@ extension FloatReference {
       )
     }
   }
-
-  /// The mean of some rows, as one segment of a row.
-  private func mean(_ x: FloatBuffer, rows: Range<Int>, into y: FloatBuffer, segment: Int) {
-    let width = configuration.width
-    precondition(y.count >= (segment + 1) * width, "room for the segment")
-    for column in 0..<width {
-      var sum: Float = 0
-      for row in rows { unsafe sum += x.base[row * width + column] }
-      unsafe y.base[segment * width + column] = sum / Float(rows.count)
-    }
-  }
-}
-
-extension FloatReference {
-  /// The largest number of each column among some rows.
-  private func maximum(_ x: FloatBuffer, rows: Range<Int>, into y: FloatBuffer) {
-    let width = configuration.width
-    for column in 0..<width {
-      var largest = -Float.infinity
-      for row in rows { unsafe largest = max(largest, x.base[row * width + column]) }
-      unsafe y.base[column] = largest
-    }
-  }
 }
 
 /// What the reference computes from one image.
@@ -422,49 +289,4 @@ public struct FloatOutput: Sendable {
   public var logits: [Float]?
   /// The projection of the pooled row; nil without a projection.
   public var imageEmbedding: [Float]?
-}
-
-private struct PackedRotation: Sendable {
-  let cosines: FloatBuffer
-  let sines: FloatBuffer
-
-  init(_ rotation: FloatRotation) {
-    cosines = FloatBuffer(rotation.cosines)
-    sines = FloatBuffer(rotation.sines)
-  }
-}
-
-struct PackedNorm: Sendable {
-  let gain: FloatBuffer
-  let bias: FloatBuffer
-
-  init(_ norm: FloatNorm) {
-    gain = FloatBuffer(norm.gain)
-    bias = FloatBuffer(norm.bias)
-  }
-}
-
-/// The weights of a block as the products read them.
-struct PackedBlock: Sendable {
-  let ln1: PackedNorm
-  let ln2: PackedNorm
-  let layers: BlockLayers<PackedFloatLinear>
-  let layerScale1: FloatBuffer?
-  let layerScale2: FloatBuffer?
-  let queryNorm: PackedNorm?
-  let keyNorm: PackedNorm?
-  let attentionNorm: PackedNorm?
-  let hiddenNorm: PackedNorm?
-
-  init(_ block: FloatBlock) {
-    ln1 = PackedNorm(block.ln1)
-    ln2 = PackedNorm(block.ln2)
-    layers = block.layers.map { PackedFloatLinear($0) }
-    layerScale1 = block.layerScale1.map { FloatBuffer($0) }
-    layerScale2 = block.layerScale2.map { FloatBuffer($0) }
-    queryNorm = block.queryNorm.map { PackedNorm($0) }
-    keyNorm = block.keyNorm.map { PackedNorm($0) }
-    attentionNorm = block.attentionNorm.map { PackedNorm($0) }
-    hiddenNorm = block.hiddenNorm.map { PackedNorm($0) }
-  }
 }

@@ -15,14 +15,11 @@ package struct ImageStatistics: Sendable, Equatable {
   private var leftSquares = 0.0
   private var rightSquares = 0.0
   private var products = 0.0
-  /// Values beyond what pixels can give, by more than half a step.
-  package private(set) var outside = 0
 
   package init() {}
 
   /// Takes in an image's values: `channels x rows x width`, normalised.
-  /// - Parameter mapping: what pixels mean to the model.
-  package mutating func add(_ values: [Float], width: Int, mapping: PixelMapping? = nil) {
+  package mutating func add(_ values: [Float], width: Int) {
     count += values.count
     for index in values.indices {
       let value = Double(values[index])
@@ -39,7 +36,6 @@ package struct ImageStatistics: Sendable, Equatable {
       rightSquares += next * next
       products += value * next
     }
-    if let mapping { outside += mapping.clippedCount(values) }
   }
 
   package mutating func merge(_ other: ImageStatistics) {
@@ -54,7 +50,6 @@ package struct ImageStatistics: Sendable, Equatable {
     leftSquares += other.leftSquares
     rightSquares += other.rightSquares
     products += other.products
-    outside += other.outside
   }
 
   package var mean: Double? { count > 0 ? sum / Double(count) : nil }
@@ -68,6 +63,4 @@ package struct ImageStatistics: Sendable, Equatable {
     let spread = (leftSquares / n - left * left / n / n) * (rightSquares / n - right * right / n / n)
     return spread > 0 ? (products / n - left * right / n / n) / spread.squareRoot() : nil
   }
-  /// Share of values beyond what pixels can give, 0 to 1.
-  package var outsideShare: Double? { count > 0 ? Double(outside) / Double(count) : nil }
 }

@@ -26,6 +26,17 @@
     package let bias: [Float]
   }
 
+  /// The norms of a block, by their names in the model file.
+  package enum BlockNorm: String, CaseIterable, Sendable {
+    case ln1
+    case ln2
+    /// Of each head's queries and keys: numbers for all heads.
+    case query = "attn_q_norm"
+    case key = "attn_k_norm"
+    case attention = "attn_norm"
+    case hidden = "ffn_norm"
+  }
+
   extension IntegerModel {
     /// Outputs and inputs of a linear layer; nil where the model has none of that name.
     package func shape(of name: LayerName) -> (outputs: Int, inputs: Int)? {
@@ -49,10 +60,22 @@
         bias: (0..<layer.outputs).map { Float(panels.bias(output: $0)) }, isWide: layer.isWide)
     }
 
-    /// The norm before attention, or before the MLP, of a block.
-    package func numbers(ofNorm number: Int, block index: Int) -> NormNumbers {
-      let norm = number == 1 ? blocks[index].ln1 : blocks[index].ln2
-      let unit = Double(sign: .plus, exponent: -Int(norm.shift), significand: 1) / Double(norm.width).squareRoot()
+    /// A norm of a block; nil where it has none of that name.
+    package func numbers(of name: BlockNorm, block index: Int) -> NormNumbers? {
+      let block = blocks[index]
+      let norm =
+        switch name {
+        case .ln1: block.ln1
+        case .ln2: block.ln2
+        case .query: block.queryNorm
+        case .key: block.keyNorm
+        case .attention: block.attentionNorm
+        case .hidden: block.hidden.norm
+        }
+      guard let norm else { return nil }
+      // The root of the normalised row's length is in the gain.
+      let length = name == .query || name == .key ? configuration.headWidth : norm.width
+      let unit = Double(sign: .plus, exponent: -Int(norm.shift), significand: 1) / Double(length).squareRoot()
       return NormNumbers(
         gain: (0..<norm.width).map { Float(Double(norm.gain[$0]) * unit) },
         bias: (0..<norm.width).map { Float(norm.bias[$0]) })
@@ -92,7 +115,10 @@
       Int(headInputShift) - (configuration.readout.pooling == .attention ? residualFractionBits : finalFractionBits)
     }
 
-    /// Fraction bits of the MLP's hidden layer.
+    /// Fraction bits of the MLP's hidden layer; with a gate, of the gate.
     package func hiddenFractionBits(block index: Int) -> Int { Int(blocks[index].hidden.fractionBits) }
+
+    /// By how many bits the product of the gate's activation and the rest is shifted; 0 without a gate.
+    package func gateShift(block index: Int) -> Int { Int(blocks[index].hidden.gateShift ?? 0) }
   }
 #endif

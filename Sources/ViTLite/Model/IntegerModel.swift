@@ -226,6 +226,13 @@ public final class IntegerModel: @unchecked Sendable {
       blocks: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil, hasProjection: projection != nil)
   }
 
+  /// The name of the layer that makes the outputs of the pooled vector; nil where the outputs are that vector.
+  package var outputLayerName: LayerName? {
+    if head != nil { return .output }
+    if projection != nil { return .projection }
+    return pooler == nil ? nil : .pooler
+  }
+
   /// Whether weights can be let go and read again, as those of a mapped file can.
   package var canReleaseWeights: Bool { weightSource != nil }
 

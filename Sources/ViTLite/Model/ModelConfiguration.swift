@@ -82,12 +82,6 @@ public struct ModelConfiguration: Sendable, Equatable {
   package var transformsQueriesAndKeys: Bool { normsQueriesAndKeys || positions.isRotary }
   /// Numbers that a model without a head makes of an image.
   public var embeddingWidth: Int { projectionWidth > 0 ? projectionWidth : width }
-  /// Whether every block is LayerNorm, attention, LayerNorm and an activation between two layers, and nothing else: what
-  /// the drift of each layer is measured for.
-  package var hasPlainBlocks: Bool {
-    !normBeforeBlocks && norm == .layerNorm && !transformsQueriesAndKeys && !normsAttention && !normsHidden
-      && !isGated && readout.pooling != .attention
-  }
   /// Blocks with the head that pools by attention, where there is one: it is a block whose queries do not depend on its
   /// input, which computes one row, and whose attention's output is not added to anything.
   package var blockCount: Int { depth + (readout.pooling == .attention ? 1 : 0) }

@@ -53,13 +53,13 @@ enum ExportCommand {
   }
 
   private static func norms(of model: IntegerModel) -> [Entry] {
-    let width = model.configuration.width
-    return (0..<model.configuration.depth).flatMap { block in
-      [1, 2].flatMap { number in
-        let name = ModelKey.block(block, "ln\(number)")
+    (0..<model.configuration.blockCount).flatMap { block in
+      BlockNorm.allCases.flatMap { norm -> [Entry] in
+        guard let width = model.numbers(of: norm, block: block)?.gain.count else { return [] }
+        let name = ModelKey.block(block, norm.rawValue)
         return [
-          Entry(name: "\(name).weight", shape: [width]) { model.numbers(ofNorm: number, block: block).gain },
-          Entry(name: "\(name).bias", shape: [width]) { model.numbers(ofNorm: number, block: block).bias },
+          Entry(name: "\(name).weight", shape: [width]) { model.numbers(of: norm, block: block)?.gain ?? [] },
+          Entry(name: "\(name).bias", shape: [width]) { model.numbers(of: norm, block: block)?.bias ?? [] },
         ]
       }
     }

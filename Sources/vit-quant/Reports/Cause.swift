@@ -84,7 +84,7 @@ struct CauseFinder {
   }
 
   private var outside: Cause? {
-    guard let share = summary.values.outsideShare, share > Limit.clipped else { return nil }
+    guard let share = summary.clippedInputs, share > Limit.clipped else { return nil }
     let mapping = model.pixelMapping
     let low = mapping.offset.min() ?? 0
     let high = zip(mapping.scale, mapping.offset).map { 255 * $0 + $1 }.max() ?? 0

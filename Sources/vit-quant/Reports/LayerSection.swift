@@ -36,7 +36,8 @@ struct LayerSection {
   /// Rows for the parts of a block, columns for the blocks.
   private var strip: String {
     let parts = ["attn_qkv", "attn", "attn_out", "ffn_up", "ffn_down"]
-    let depth = report.model.configuration.depth
+    // With the one that pools by attention.
+    let depth = report.model.configuration.blockCount
     guard depth > 0 else { return "" }
     let byName = Dictionary(layers.map { ($0.name, $0) }) { first, _ in first }
     let rows = parts.map { part -> [Markup.Cell] in

@@ -158,7 +158,7 @@ struct Verdict {
   }
 
   private static func input(_ summary: DriftSummary) -> Criterion? {
-    guard let outside = summary.values.outsideShare, outside > Limit.outside.good else { return nil }
+    guard let outside = summary.clippedInputs, outside > Limit.outside.good else { return nil }
     return Criterion(
       title: "Data", level: outside > Limit.outside.bad ? .bad : .watch,
       finding: "\(NumberText.percent(outside, 1)) of the images' values are beyond what the model's pixels can be, and "
