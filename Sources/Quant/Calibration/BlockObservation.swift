@@ -120,8 +120,8 @@ struct BlockObservation: Sendable, ActivationTap {
     case .output(.ffnUp) where configuration.isGated: observeGate(values, rows: rows)
     case .output(.ffnUp): seen.mlpInput.observe(values, counting: false)
     case .gated: seen.gated.observe(values)
-    case .output(.attnOut), .output(.ffnDown), .patches, .preNormInput, .attentionNormInput, .finalNormInput, .finalNormOutput, .headInput,
-      .logits:
+    case .output(.attnOut), .output(.ffnDown), .patches, .preNormInput, .attentionNormInput, .finalNormInput,
+      .finalNormOutput, .headInput, .logits:
       break
     }
   }

@@ -211,7 +211,8 @@ import ViTLite
           k: headWidth)
         for row in 0..<rows {
           unsafe FloatRows.softmax(
-            scores + row * tokens, count: tokens, scoreScale: frame.scoreScale, probabilityScale: frame.probabilityScale)
+            scores + row * tokens, count: tokens, scoreScale: frame.scoreScale, probabilityScale: frame.probabilityScale
+          )
         }
         unsafe gemm.multiply(
           scores, lda: tokens, values, bias: nil, into: workspace.attention.base + first * width + head * headWidth,

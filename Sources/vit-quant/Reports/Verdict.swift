@@ -102,7 +102,7 @@ struct Verdict {
       finding:
         "Top-1 \(drop < 0 ? "rises" : "drops") by \(text) points (95%: \(ends)): \(meaning). Only fp32 is right on \(lost) images, only int8 "
         + "on \(won); exact McNemar test p = \(NumberText.fixed(p, p < 0.001 ? 6 : 3)).",
-      limits: "good: a loss of over 1 point is ruled out; bad: over 1 point and p < 0.05")
+      limits: "good: no loss beyond chance, and one of over 1 point is ruled out; bad: over 1 point and p < 0.05")
   }
 
   private static func agreement(_ summary: DriftSummary) -> Criterion? {
