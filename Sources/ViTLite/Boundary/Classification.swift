@@ -1,6 +1,4 @@
 #if !hasFeature(Embedded)
-  import LibC
-
   /// A class that a model finds in an image, and how probable it is.
   public struct Classification: Sendable, Equatable {
     /// Index of the class, from 0.
@@ -37,10 +35,8 @@
 
     /// The softmax of the logits.
     package static func probabilities(of logits: [Float]) -> [Double] {
-      guard let maximum = logits.max() else { return [] }
-      let weights = logits.map { exp(Double($0) - Double(maximum)) }
-      let sum = weights.reduce(0, +)
-      return weights.map { $0 / sum }
+      let softmax = Softmax(count: logits.count) { Double(logits[$0]) }
+      return logits.map { softmax.probability(of: Double($0)) }
     }
   }
 #endif

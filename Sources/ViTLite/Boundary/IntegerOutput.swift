@@ -1,9 +1,5 @@
 import Int8Kernels
 
-#if !hasFeature(Embedded)
-  import LibC
-#endif
-
 /// What an inference hands out: integers, and the scales that turn them into numbers.
 public struct IntegerOutput: Sendable {
   /// One for each class; nil when the model has no head.
@@ -75,7 +71,7 @@ public struct IntegerOutput: Sendable {
     /// projection.
     public var poolerOutput: [Float]? {
       guard !hasProjection else { return nil }
-      return embedding?.map { hasPooler ? tanhf(Float($0) * embeddingScale) : Float($0) * embeddingScale }
+      return embedding?.map { ResultView.embeddingValue($0, scale: embeddingScale, hasPooler: hasPooler) }
     }
   #endif
 
@@ -88,14 +84,7 @@ public struct IntegerOutput: Sendable {
 
   /// CRC-32 of the integer logits, or of the final tokens' integers when there is no head, as little-endian int32.
   public var crc32: UInt32 {
-    CRC32.checksum(ofInt32s: logits ?? finalTokens)
-  }
-}
-
-extension CRC32 {
-  /// The checksum of integers as little-endian bytes.
-  static func checksum(ofInt32s values: [Int32]) -> UInt32 {
-    let bytes = LittleEndian.bytes(of: values)
-    return unsafe checksum(of: bytes.span.bytes)
+    // Integers lie in memory as little-endian bytes: models are read in place, so no other order can run them.
+    unsafe CRC32.checksum(of: (logits ?? finalTokens).span.bytes)
   }
 }
