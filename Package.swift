@@ -20,7 +20,8 @@ let package = Package(
     .default(enabledTraits: ["ImageCodecs"]),
     .trait(
       name: "ImageCodecs",
-      description: "Read PNG and JPEG through libpng and libjpeg-turbo. Without it, PPM, PGM and safetensors remain."),
+      description: "Read PNG, JPEG and WebP through libpng, libjpeg-turbo and libwebp. "
+        + "Without it, PPM, PGM and safetensors remain."),
   ],
   targets: [
     .target(name: "CKernels", exclude: ["README.md"]),
@@ -31,6 +32,9 @@ let package = Package(
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CWebP", pkgConfig: "libwebp",
+      providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
     .target(name: "LibC", exclude: ["README.md"]),
     .target(
       name: "Int8Kernels", dependencies: ["CKernels"], exclude: ["README.md"], swiftSettings: librarySettings),
@@ -49,6 +53,7 @@ let package = Package(
         "ViTLite", "Resampling", "LibC",
         .target(name: "CJPEG", condition: .when(traits: ["ImageCodecs"])),
         .target(name: "CPNG", condition: .when(traits: ["ImageCodecs"])),
+        .target(name: "CWebP", condition: .when(traits: ["ImageCodecs"])),
       ],
       exclude: ["README.md"], swiftSettings: librarySettings),
     .target(

@@ -143,6 +143,7 @@ def kinds(program, work):
             ["report", golden, small, "--data", "DAMAGED"]], ".safetensors"),
         Kind("PNG", images("png"), [["run", model, "DAMAGED"]], ".png"),
         Kind("JPEG", images("jpg"), [["run", model, "DAMAGED"]], ".jpg"),
+        Kind("WebP", images("webp"), [["run", model, "DAMAGED"]], ".webp"),
         Kind("PPM and PGM", images("p[gp]m") + glob.glob(f"{IMAGES}/resize/*.ppm")[:5], [["run", model, "DAMAGED"]],
              ".ppm"),
         Kind("baselines", [baseline(run, golden, small, work)], [

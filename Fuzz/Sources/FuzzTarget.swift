@@ -13,6 +13,7 @@ enum FuzzTarget: String, CaseIterable {
   case preprocessing
   case png
   case jpeg
+  case webp
   case netpbm
   case infer
 
@@ -25,7 +26,7 @@ enum FuzzTarget: String, CaseIterable {
     case .json: Readers.json(input)
     case .configuration: Readers.configuration(input)
     case .preprocessing: Readers.preprocessing(input)
-    case .png, .jpeg, .netpbm: _ = try? Image(decoding: input, maximumPixels: 1 << 16)
+    case .png, .jpeg, .webp, .netpbm: _ = try? Image(decoding: input, maximumPixels: 1 << 16)
     case .infer: Inference.compare(input)
     }
   }
@@ -39,6 +40,7 @@ enum FuzzTarget: String, CaseIterable {
     case .json, .configuration, .preprocessing: JSONLie.about(input, using: &generator)
     case .png: PNGLie.about(input, using: &generator)
     case .jpeg: JPEGLie.about(input, using: &generator)
+    case .webp: WebPLie.about(input, using: &generator)
     case .netpbm: nil
     }
   }
@@ -49,6 +51,7 @@ enum FuzzTarget: String, CaseIterable {
     case .safetensors: SafetensorsLie.withLength(input)
     case .infer: GGUFLie.withChecksums(input)
     case .png: PNGLie.withChecksums(input)
+    case .webp: WebPLie.withLength(input)
     default: input
     }
   }

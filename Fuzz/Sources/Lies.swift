@@ -187,3 +187,36 @@ enum JPEGLie {
     return bytes
   }
 }
+
+/// A WebP file with one lie in a chunk, or a chunk that appears twice, and the right length.
+enum WebPLie {
+  static func about(_ input: [UInt8], using generator: inout SplitMix64) -> [UInt8]? {
+    var chunks: [Range<Int>] = []
+    var offset = 12
+    while offset + 8 <= input.count {
+      let length = input[offset + 4..<offset + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
+      guard length <= input.count - offset - 8 else { break }
+      let end = min(offset + 8 + length + length % 2, input.count)
+      chunks.append(offset..<end)
+      offset = end
+    }
+    guard let chunk = chunks.randomElement(using: &generator) else { return nil }
+    var bytes = input
+    switch Int.random(in: 0..<4, using: &generator) {
+    case 0: bytes.insert(contentsOf: input[chunk], at: chunk.lowerBound)
+    case 1: bytes[chunk.lowerBound + Int.random(in: 0..<8, using: &generator)] ^= 0x20
+    default:
+      let place = Int.random(in: chunk.lowerBound..<min(chunk.upperBound, chunk.lowerBound + 24), using: &generator)
+      bytes[place] = UInt8(truncatingIfNeeded: Lies.number(near: Int(bytes[place]), using: &generator))
+    }
+    return withLength(bytes)
+  }
+
+  static func withLength(_ input: [UInt8]) -> [UInt8] {
+    guard input.count >= 12 else { return input }
+    var bytes = input
+    let length = UInt32(truncatingIfNeeded: input.count - 8)
+    for index in 0..<4 { bytes[4 + index] = UInt8(truncatingIfNeeded: length >> (8 * index)) }
+    return bytes
+  }
+}

@@ -1,7 +1,7 @@
 extension Image {
-  /// Reads and decodes a file: PNG, JPEG, PPM or PGM, by its first bytes and not by its name.
+  /// Reads and decodes a file: PNG, JPEG, WebP, PPM or PGM, by its first bytes and not by its name.
   ///
-  /// Gray stays one channel, alpha is dropped, and a JPEG is turned upright as its EXIF orientation says.
+  /// Gray stays one channel, alpha is dropped, and a JPEG or WebP is turned upright as its EXIF orientation says.
   ///
   /// - Parameter maximumPixels: a larger image is refused before memory is taken for it.
   /// - Throws: `ImageError` when the file cannot be read, is damaged or too large, or is in a format that this build
@@ -23,8 +23,9 @@ extension Image {
     #if ImageCodecs
       case .png: self = try PNGDecoder.decode(bytes, maximumPixels: maximumPixels)
       case .jpeg: self = try JPEGDecoder.decode(bytes, maximumPixels: maximumPixels)
+      case .webP: self = try WebPDecoder.decode(bytes, maximumPixels: maximumPixels)
     #else
-      case .png, .jpeg: throw .decoderLeftOut(format)
+      case .png, .jpeg, .webP: throw .decoderLeftOut(format)
     #endif
     }
   }

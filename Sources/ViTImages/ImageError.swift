@@ -8,8 +8,10 @@ public enum ImageError: Error, Equatable, Sendable {
   /// The first bytes belong to no known format.
   case unknownFormat(firstBytes: [UInt8])
   case malformed(ImageFormat, found: String, offset: Int, valid: String)
-  /// What libpng or libjpeg-turbo says of the file.
+  /// What libpng, libjpeg-turbo or libwebp says of the file.
   case undecodable(ImageFormat, reason: String)
+  /// More than one picture.
+  case animated(ImageFormat)
   /// The program was built without the trait that brings the decoder.
   case decoderLeftOut(ImageFormat)
   /// A side that no image has.
@@ -47,6 +49,7 @@ extension ImageError: CustomStringConvertible {
     case .unknownFormat(let firstBytes): "unknown image format, first bytes \(hexadecimal(firstBytes))"
     case .malformed(let format, let found, _, _): "damaged \(format.rawValue): \(found)"
     case .undecodable(let format, let reason): "damaged or unsupported \(format.rawValue): \(reason)"
+    case .animated(let format): "an animated \(format.rawValue)"
     case .decoderLeftOut(let format): "this build cannot read \(format.rawValue)"
     case .side(let width, let height): "an image of \(width) x \(height) pixels"
     case .pixels(let width, let height, _): "an image of \(width) x \(height) pixels"
@@ -61,11 +64,12 @@ extension ImageError: CustomStringConvertible {
     switch self {
     case .unreadable: "a readable image file is needed"
     case .fileTooLarge(let limit): "at most \(limit) bytes are read"
-    case .empty, .unknownFormat: "valid are PNG, JPEG, PPM and PGM"
+    case .empty, .unknownFormat: "valid are PNG, JPEG, WebP, PPM and PGM"
     case .malformed(_, _, _, let valid): valid
     case .undecodable(let format, _): "a complete \(format.rawValue) file is needed"
+    case .animated: "a file of one picture is needed"
     case .decoderLeftOut:
-      "PPM and PGM can be read; for PNG and JPEG build with the trait ImageCodecs (`swift build`, traits not disabled)"
+      "PPM and PGM can be read; for PNG, JPEG and WebP build with the trait ImageCodecs (`swift build`, traits not disabled)"
     case .side: "each side can have 1 to \(ImageSize.maximumSide)"
     case .pixels(_, _, let limit): "the limit is \(limit) pixels"
     case .channels: "valid are 1 and 3"

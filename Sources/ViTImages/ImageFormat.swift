@@ -2,6 +2,7 @@
 public enum ImageFormat: String, Sendable {
   case png = "PNG"
   case jpeg = "JPEG"
+  case webP = "WebP"
   /// Netpbm, color.
   case ppm = "PPM"
   /// Netpbm, gray.
@@ -14,6 +15,8 @@ public enum ImageFormat: String, Sendable {
       self = .png
     } else if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
       self = .jpeg
+    } else if bytes.starts(with: "RIFF".utf8), bytes.dropFirst(8).starts(with: "WEBP".utf8) {
+      self = .webP
     } else if bytes.starts(with: [UInt8(ascii: "P"), UInt8(ascii: "3")])
       || bytes.starts(with: [UInt8(ascii: "P"), UInt8(ascii: "6")])
     {

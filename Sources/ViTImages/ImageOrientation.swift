@@ -23,9 +23,33 @@ extension ImageOrientation {
     self = Self.exifRange(in: jpeg).flatMap { TIFFHeader(bytes: jpeg, range: $0)?.orientation } ?? .upright
   }
 
+  /// The same of a WebP file's EXIF chunk.
+  init(exifOfWebP webP: [UInt8]) {
+    self = Self.exifRange(inWebP: webP).flatMap { TIFFHeader(bytes: webP, range: $0)?.orientation } ?? .upright
+  }
+
+  /// Where the TIFF structure of the first EXIF chunk lies. Some programs write JPEG's "Exif", 0, 0 before it.
+  private static func exifRange(inWebP webP: [UInt8]) -> Range<Int>? {
+    var offset = 12
+    while let type = webP.bigEndian32(at: offset), let swapped = webP.bigEndian32(at: offset + 4) {
+      let length = Int(UInt32(truncatingIfNeeded: swapped).byteSwapped)
+      let content = offset + 8
+      guard length <= webP.count - content else { return nil }
+      let exif = 0x4558_4946
+      if type == exif {
+        let hasIdentifier = webP[content..<content + length].starts(with: identifier)
+        return content + (hasIdentifier ? identifier.count : 0)..<content + length
+      }
+      offset = content + length + length % 2
+    }
+    return nil
+  }
+
+  /// "Exif", 0, 0
+  private static let identifier: [UInt8] = [0x45, 0x78, 0x69, 0x66, 0, 0]
+
   /// Where the TIFF structure of the first EXIF segment lies.
   private static func exifRange(in jpeg: [UInt8]) -> Range<Int>? {
-    let identifier: [UInt8] = [0x45, 0x78, 0x69, 0x66, 0, 0]  // "Exif", 0, 0
     var offset = 2
     while let marker = jpeg.bigEndian16(at: offset) {
       switch marker {

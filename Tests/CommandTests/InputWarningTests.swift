@@ -131,7 +131,7 @@ struct InputWarningTests {
     let scratch = try Scratch()
     let folder = try scratch.makeFolder("data")
     try TestModels.grayImage().write(to: scratch.url("data/a.pgm"))
-    for name in ["photo.webp", "other.webp", "README"] { _ = try scratch.write("x", to: "data/\(name)") }
+    for name in ["photo.heic", "other.heic", "README"] { _ = try scratch.write("x", to: "data/\(name)") }
     #expect(symlink("nowhere.png", folder + "/broken.png") == 0)
     #expect(mkfifo(folder + "/pipe.png", 0o600) == 0)
     // An image whose name is Latin-1.
@@ -152,7 +152,7 @@ struct InputWarningTests {
       #expect(outcome.status == 0, "\(outcome.errors)")
       for words in [
         "1 link to nothing (\(folder)/broken.png)", "1 name that is not UTF-8 (\(folder)/caf\\xE9.pgm)",
-        "1 device or pipe (\(folder)/pipe.png)", "3 files of other formats", "2 .webp", "1 without an ending",
+        "1 device or pipe (\(folder)/pipe.png)", "3 files of other formats", "2 .heic", "1 without an ending",
       ] { #expect(outcome.errors.contains(words), "\(outcome.errors)") }
     }
   }

@@ -26,7 +26,7 @@ struct DamagedImageTests {
     "Changed bytes give a picture or an error, never a trap",
     arguments: [
       "images/palette.png", "images/rgb-interlaced.png", "images/orientation-6.jpg", "images/progressive.jpg",
-      "images/cmyk.jpg", "images/resize/lanczos-1x1.ppm",
+      "images/cmyk.jpg", "images/lossy.webp", "images/lossless-alpha.webp", "images/resize/lanczos-1x1.ppm",
     ])
   func changedBytes(name: String) throws {
     let original = try Fixture.bytes(name)

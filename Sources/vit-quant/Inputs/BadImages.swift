@@ -19,7 +19,8 @@ struct BadImages {
     guard count > 0 else { return }
     guard count < total else {
       throw .input(
-        "no image that can be read, all \(NumberText.grouped(total)) are bad, expected PNG, JPEG, PPM or PGM files")
+        "no image that can be read, all \(NumberText.grouped(total)) are bad, expected PNG, JPEG, WebP, PPM or PGM files"
+      )
     }
     Console.warn(
       "left out \(NumberText.grouped(count)) of \(NumberText.grouped(total)) images, which cannot be read")

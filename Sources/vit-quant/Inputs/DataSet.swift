@@ -14,7 +14,10 @@ struct DataSet: Sendable {
 
   /// Lists a folder of images, with labels from its `labels.csv` or from class folders, or a `.safetensors` file.
   init(path: String, configuration: ModelConfiguration) throws(CommandError) {
-    let classes = ClassNames(configuration)
+    try self.init(path: path, classes: ClassNames(configuration))
+  }
+
+  init(path: String, classes: ClassNames) throws(CommandError) {
     switch FileKind(of: path) {
     case nil: throw .input("no such file, \(path), expected a folder of images or a .safetensors file")
     case .folder: (items, labels) = try Self.list(folder: path, classes, &leftOut)
@@ -23,7 +26,7 @@ struct DataSet: Sendable {
       (items, labels) = (InputItem.items(of: tensors), tensors.labels)
     }
     guard !items.isEmpty else {
-      throw .input("no images, \(path), expected PNG, JPEG, PPM or PGM files in the folder")
+      throw .input("no images, \(path), expected PNG, JPEG, WebP, PPM or PGM files in the folder")
     }
     if classes.count == 0 { labels = nil }
     for (item, label) in zip(items, labels ?? []) where !(0..<classes.count).contains(label) {

@@ -7,7 +7,7 @@ import ViTLite
 struct Folder {
   /// Levels of folders that are read: more than data sets have, and an end for symbolic links that form a circle.
   private static let maximumDepth = 16
-  private static let imageExtensions = [".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".pnm"]
+  private static let imageExtensions = [".png", ".jpg", ".jpeg", ".webp", ".ppm", ".pgm", ".pnm"]
 
   let path: String
   /// Names of image files, by extension.

@@ -28,7 +28,7 @@ enum InputItem: Sendable {
       let (paths, others) = try Folder.images(under: argument)
       leftOut.merge(others)
       guard !paths.isEmpty else {
-        throw .input("no images, \(argument), expected PNG, JPEG, PPM or PGM files in the folder")
+        throw .input("no images, \(argument), expected PNG, JPEG, WebP, PPM or PGM files in the folder")
       }
       return paths.map { .file(path: $0) }
     case .file where argument.lowercased().hasSuffix(".safetensors"):

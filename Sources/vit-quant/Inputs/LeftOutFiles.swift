@@ -42,7 +42,7 @@ struct LeftOutFiles: Sendable {
     let endings = otherFormats.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(Self.shown)
       .map { "\(NumberText.grouped($0.value)) \($0.key.isEmpty ? "without an ending" : $0.key)" }
     console.note(
-      "left out: \(NumberText.grouped(count)) file\(count == 1 ? "" : "s") of other formats than PNG, JPEG, PPM and PGM "
+      "left out: \(NumberText.grouped(count)) file\(count == 1 ? "" : "s") of other formats than PNG, JPEG, WebP, PPM and PGM "
         + "(\(endings.joined(separator: ", "))\(otherFormats.count > Self.shown ? ", ..." : ""))")
   }
 

@@ -1,8 +1,8 @@
 """Makes Fixtures/images: small files in every variant that the decoders read, beside what Pillow makes of them.
 
-Needs Pillow and NumPy (made with Pillow 13.0.0). Each `NAME.png` or `NAME.jpg` has a `NAME.ppm` or `NAME.pgm`: the
-pixels that Pillow gives, upright and converted to RGB (`.ppm`) or left gray (`.pgm`). `resize/FILTER-WxH.ppm` is
-`source.ppm` resized by Pillow.
+Needs Pillow and NumPy (made with Pillow 13.0.0). Each `NAME.png`, `NAME.jpg` or `NAME.webp` has a `NAME.ppm` or
+`NAME.pgm`: the pixels that Pillow gives, upright and converted to RGB (`.ppm`) or left gray (`.pgm`).
+`resize/FILTER-WxH.ppm` is `source.ppm` resized by Pillow.
 """
 
 import io
@@ -99,6 +99,25 @@ def make_jpegs(small):
         write(f"orientation-{orientation}.jpg", encoded(small, "JPEG", exif=exif, quality=60))
 
 
+def make_webps(small):
+    write("lossy.webp", encoded(small, "WEBP", quality=80))
+    write("lossless.webp", encoded(small, "WEBP", lossless=True))
+    alpha = Image.fromarray(np.arange(small.width * small.height, dtype=np.uint8).reshape(small.height, small.width))
+    rgba = small.copy()
+    rgba.putalpha(alpha)
+    write("lossy-alpha.webp", encoded(rgba, "WEBP", quality=60))
+    # The colors of transparent pixels are kept.
+    write("lossless-alpha.webp", encoded(rgba, "WEBP", lossless=True, exact=True))
+    for orientation in (3, 6):
+        exif = Image.Exif()
+        exif[0x010F] = "camera"
+        exif[0x0112] = orientation
+        write(f"webp-orientation-{orientation}.webp", encoded(small, "WEBP", exif=exif, lossless=True))
+    # Refused, so that there are no pixels to compare with.
+    frames = [small, ImageOps.mirror(small)]
+    (OUTPUT / "animated.webp").write_bytes(encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+
+
 def make_resized():
     (OUTPUT / "resize").mkdir(exist_ok=True)
     source = SOURCE.crop((100, 60, 147, 91))
@@ -115,6 +134,7 @@ def main():
     small = SOURCE.crop((120, 40, 212, 108)).resize((23, 17))
     make_pngs(small)
     make_jpegs(small)
+    make_webps(small)
     make_resized()
 
 
