@@ -79,6 +79,8 @@ enum SharedOptions {
   ) {
     UInt64($0)
   }
+  static let labels = Option<String>.path(
+    "--labels", .file, help: "names of the classes, one in each line, in place of those in the model")
   static let skipBad = Flag("--skip-bad", help: "go on without images that cannot be read; they are named and counted")
   static let maximumPixels = Option<Int>.integer(
     "--max-pixels", in: ImageSize.validMaximumPixels,

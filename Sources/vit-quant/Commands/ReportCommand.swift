@@ -25,7 +25,7 @@ enum ReportCommand {
       options: [
         OptionDeclaration(SharedOptions.data), OptionDeclaration(html), OptionDeclaration(json),
         OptionDeclaration(baseline), OptionDeclaration(Gate.failUnder), OptionDeclaration(Gate.failOver),
-        OptionDeclaration(junit), OptionDeclaration(layerSamples),
+        OptionDeclaration(junit), OptionDeclaration(layerSamples), OptionDeclaration(SharedOptions.labels),
         OptionDeclaration(SharedOptions.samples), OptionDeclaration(SharedOptions.seed),
         OptionDeclaration(SharedOptions.threads), OptionDeclaration(SharedOptions.skipBad),
         OptionDeclaration(SharedOptions.maximumPixels),
@@ -51,7 +51,8 @@ enum ReportCommand {
     let dataPath = arguments[SharedOptions.data] ?? ""
     let model = try ModelFile.loadInteger(path)
     let measurement = try DriftMeasurement(floatPath: floatPath, model, path: path)
-    var data = try DataSet(path: dataPath, configuration: model.configuration)
+    let classes = try ClassNames(model.configuration, labels: arguments[SharedOptions.labels])
+    var data = try DataSet(path: dataPath, classes: classes)
     data.leftOut.report(console)
     data.choose(arguments[SharedOptions.samples], seed: arguments[SharedOptions.seed] ?? 0)
     if arguments[SharedOptions.skipBad] {
@@ -61,7 +62,7 @@ enum ReportCommand {
       DriftMeasurement.Plan(
         data: data, dataPath: dataPath, maximumPixels: arguments[SharedOptions.maximumPixels],
         threads: ExecutionOptions.threads(arguments),
-        layerSamples: arguments[layerSamples] ?? DriftMeasurement.defaultLayerSamples,
+        layerSamples: arguments[layerSamples] ?? DriftMeasurement.defaultLayerSamples, classes: classes,
         isForPage: arguments[html] != nil),
       console: console)
     try baseline?.checkComparable(to: report)

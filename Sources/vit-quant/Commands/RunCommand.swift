@@ -12,6 +12,8 @@ enum RunCommand {
   private static let hiddenStates = Flag(
     "--hidden-states", help: "with --output, also the residual stream around every block")
 
+  private static let picture = Option<String>.path(
+    "--show-preprocessing", .output, "F.png", help: "write what the model sees of the one image, after resize and crop")
   private static let noVerify = Flag(
     "--no-verify", help: "skip the checksums of an int8 model (0.1 ms for each MB); its structure is always checked")
 
@@ -22,13 +24,14 @@ enum RunCommand {
         .init("MODEL", .model, help: "int8 .gguf, or a float model: a folder or a .safetensors file"),
         .init(
           "INPUT", .images,
-          help: "image files (PNG, JPEG, PPM, PGM), folders of them, - for one on standard input, or "
+          help: "image files (PNG, JPEG, WebP, PPM, PGM), folders of them, - for one on standard input, or "
             + ".safetensors with images or pixel_values", isRepeatable: true),
       ],
       options: [
         OptionDeclaration(topK), OptionDeclaration(SharedOptions.threads),
       ] + ExecutionOptions.declarations + [
-        OptionDeclaration(output), OptionDeclaration(hiddenStates), OptionDeclaration(noVerify),
+        OptionDeclaration(output), OptionDeclaration(hiddenStates), OptionDeclaration(SharedOptions.labels),
+        OptionDeclaration(picture), OptionDeclaration(noVerify),
         OptionDeclaration(SharedOptions.skipBad), OptionDeclaration(SharedOptions.maximumPixels),
         OptionDeclaration(SharedOptions.json),
       ],
@@ -56,6 +59,9 @@ enum RunCommand {
     guard items.count(where: { if case .standardInput = $0 { true } else { false } }) <= 1 else {
       throw .usage("- is given twice, in \"run\", expected at most one image on standard input")
     }
+    guard arguments[picture] == nil || items.count == 1 else {
+      throw .usage("--show-preprocessing with \(items.count) images, in \"run\", expected one")
+    }
     execution.runsOnce = items.count == 1
     let model = try InferenceModel.load(
       path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, execution,
@@ -73,19 +79,27 @@ enum RunCommand {
     // Under a limit there is one arena, which all threads work in.
     let isSpread = items.count == 1 || arguments[ExecutionOptions.memoryLimit] != nil
     let (keepsHiddenStates, skipsBad) = (arguments[hiddenStates], arguments[SharedOptions.skipBad])
+    let shows = arguments[picture] != nil
     let text = ResultText(
-      classes: ClassNames(model.configuration), topK: arguments[topK] ?? 5, isJSON: arguments[SharedOptions.json],
+      classes: try ClassNames(model.configuration, labels: arguments[SharedOptions.labels]), topK: arguments[topK] ?? 5,
+      isJSON: arguments[SharedOptions.json],
       console: console)
     let file = try arguments[output].map { path throws(CommandError) in
       try OutputFile(path: path, model.configuration, keepsHiddenStates, rows: items.count)
     }
-    var results = RunResults(items: items, inputsPerItem: model.configuration.imageElements, text: text, file: file)
+    let shown = try arguments[picture].map { path throws(CommandError) in
+      try PreprocessedPicture(path: path, model.configuration)
+    }
+    var results = RunResults(
+      items: items, inputsPerItem: model.configuration.imageElements, text: text, file: file, picture: shown)
     try forEachInOrder(count: items.count, threads: isSpread ? 1 : threads) { () throws(CommandError) in
       try model.makeWorker(threads: isSpread ? threads : 1)
-    } body: { (worker, index) throws(CommandError) -> Result<Inference, CommandError> in
+    } body: { (worker, index) throws(CommandError) -> Result<RunResults.Entry, CommandError> in
       switch try reader.read(items, index, skippingBad: skipsBad) {
       case .failure(let error): return .failure(error)
-      case .success(let sample): return .success(try worker.run(sample, keepingHiddenStates: keepsHiddenStates))
+      case .success(let sample):
+        let inference = try worker.run(sample, keepingHiddenStates: keepsHiddenStates)
+        return .success(RunResults.Entry(inference: inference, sample: shows ? sample : nil))
       }
     } consume: { (index, result) throws(CommandError) in
       try results.add(result, of: index)

@@ -51,6 +51,8 @@ struct DriftMeasurement {
     let threads: Int
     /// Images on which each layer is measured by itself; 0 to leave that out.
     var layerSamples = DriftMeasurement.defaultLayerSamples
+    /// What the classes are called; nil for the model's names.
+    var classes: ClassNames?
     /// Whether to keep the worst images as thumbnails, and to time both models.
     var isForPage = true
   }
@@ -72,7 +74,7 @@ struct DriftMeasurement {
     ClippedInputs.warn(share: summary.clippedInputs, of: plan.dataPath)
     summary.findNeighbours(threads: plan.threads)
     return DriftReport(
-      summary: summary, classes: ClassNames(model.configuration), model: model,
+      summary: summary, classes: plan.classes ?? ClassNames(model.configuration), model: model,
       preprocessing: checkpoint.preprocessing, layerSamples: alone.samples,
       origin: try origin(plan), performance: plan.isForPage ? try performance(plan, reader) : nil,
       thumbnails: plan.isForPage ? try thumbnails(summary, plan, reader) : [:])

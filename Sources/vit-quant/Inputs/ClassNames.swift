@@ -10,9 +10,20 @@ struct ClassNames {
   /// By the bytes of the normalized name; nil for one that two classes share.
   private let indexByName: [[UInt8]: Int?]
 
-  init(_ configuration: ModelConfiguration) {
-    count = configuration.classes
-    labels = configuration.labels
+  init(_ configuration: ModelConfiguration) { self.init(count: configuration.classes, configuration.labels) }
+
+  /// - Parameter path: a file with the names, one in each line; nil for those that the model has.
+  init(_ configuration: ModelConfiguration, labels path: String?) throws(CommandError) {
+    guard let path else {
+      self.init(configuration)
+      return
+    }
+    self.init(count: configuration.classes, try LabelList.names(path: path, configuration))
+  }
+
+  private init(count: Int, _ labels: [String]) {
+    self.count = count
+    self.labels = labels
     var indexByName: [[UInt8]: Int?] = [:]
     for (index, label) in labels.enumerated() {
       let name = Array(Self.normalized(label).utf8)
