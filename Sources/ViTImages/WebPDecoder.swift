@@ -18,11 +18,11 @@
     /// Decodes all samples of a whole file.
     /// - Precondition: `pixels` are three for each of the file's pixels.
     private static func decode(_ bytes: [UInt8], into pixels: inout [UInt8], _ size: ImageSize) -> VP8StatusCode {
-      var config = WebPDecoderConfig()
+      var config = unsafe WebPDecoderConfig()
       guard unsafe WebPInitDecoderConfig(&config) != 0 else { return VP8_STATUS_INVALID_PARAM }
       return unsafe pixels.withUnsafeMutableBufferPointer { target in
-        config.output.colorspace = MODE_RGB
-        config.output.is_external_memory = 1
+        unsafe config.output.colorspace = MODE_RGB
+        unsafe config.output.is_external_memory = 1
         unsafe config.output.u.RGBA = unsafe WebPRGBABuffer(
           rgba: target.baseAddress, stride: Int32(3 * size.width), size: target.count)
         return unsafe bytes.withUnsafeBufferPointer { unsafe WebPDecode($0.baseAddress, $0.count, &config) }

@@ -46,21 +46,7 @@ struct BlockComparison: Sendable {
     }
     errors[.attnQKV] = projectionError()
     let hiddenScale = Self.hiddenScales(up, exact.layers.ffnUp, ln2.gain, exact.ln2.gain, integer, index)
-    errors[.ffnUp] = ModelBasis.error(up, exact.layers.ffnUp) { output, input in
-      (Double(ln2.gain[input]) / hiddenScale[output], Double(exact.ln2.gain[input]))
-    }
-    let gain = norm(.hidden)?.gain
-    // Of what the norm of the hidden layer reads or, where there is none, of what the layer reads.
-    let product = hiddenScale.last.map { last in
-      up.outputs > down.inputs
-        ? hiddenScale[0] * last * Double(sign: .plus, exponent: -integer.gateShift(block: index), significand: 1) : last
-    }
-    errors[.ffnDown] = ModelBasis.error(down, exact.layers.ffnDown) { output, input in
-      (
-        (gain.map { Double($0[input]) } ?? product ?? 1) / residualScale,
-        Double(exact.hiddenNorm?.gain[input] ?? 1) * Double(exact.layerScale2?[output] ?? 1)
-      )
-    }
+    compareMLP(up, down, exact, integer, index, ln2, hiddenScale)
     let attentionScale = (0..<width).map { channel -> Float in
       let scale = Float(scales[2 * width + channel] * valueScales[channel]) / float.probabilityScale
       return scale.magnitude > 0 && scale.isFinite ? scale : 1
@@ -76,6 +62,30 @@ struct BlockComparison: Sendable {
         + (exact.attentionNorm == nil ? [2 * width..<3 * width] : []),
       hasFixedShift: isFault, valueScales: valueScales.map { Float($0) })
     if isFault { block?.take(Self.shifts(qkv, exact, ln1.bias, scales)) }
+  }
+
+  /// The errors of the MLP's two layers.
+  private mutating func compareMLP(
+    _ up: LayerNumbers, _ down: LayerNumbers, _ exact: FloatBlock, _ integer: IntegerModel, _ index: Int,
+    _ ln2: NormNumbers, _ hiddenScale: [Double]
+  ) {
+    errors[.ffnUp] = ModelBasis.error(up, exact.layers.ffnUp) { output, input in
+      (Double(ln2.gain[input]) / hiddenScale[output], Double(exact.ln2.gain[input]))
+    }
+    let residualScale = Double(sign: .plus, exponent: integer.residualFractionBits, significand: 1)
+    // Of what the norm of the hidden layer reads or, where there is none, of what the layer reads.
+    var product = hiddenScale[0]
+    if integer.configuration.isGated {
+      product *= hiddenScale[hiddenScale.count - 1]
+      product *= Double(sign: .plus, exponent: -integer.gateShift(block: index), significand: 1)
+    }
+    let gain = integer.numbers(of: .hidden, block: index)?.gain
+    errors[.ffnDown] = ModelBasis.error(down, exact.layers.ffnDown) { output, input in
+      (
+        (gain.map { Double($0[input]) } ?? product) / residualScale,
+        Double(exact.hiddenNorm?.gain[input] ?? 1) * Double(exact.layerScale2?[output] ?? 1)
+      )
+    }
   }
 
   /// What each output has where the normalised row is 0, in integers, beyond the float model's.

@@ -85,6 +85,7 @@ public struct IntegerOutput: Sendable {
   /// CRC-32 of the integer logits, or of the final tokens' integers when there is no head, as little-endian int32.
   public var crc32: UInt32 {
     // Integers lie in memory as little-endian bytes: models are read in place, so no other order can run them.
-    unsafe CRC32.checksum(of: (logits ?? finalTokens).span.bytes)
+    let integers = logits ?? finalTokens
+    return unsafe CRC32.checksum(of: integers.span.bytes)
   }
 }
