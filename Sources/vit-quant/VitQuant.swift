@@ -4,6 +4,7 @@ import LibC
   static let version = "0.1.0"
 
   static func main() {
+    ResidentMemory.limitPieces()
     Signals.install()
     do throws(CommandError) {
       try run(Array(CommandLine.arguments.dropFirst()))

@@ -26,6 +26,23 @@ import Testing
       #expect(freePeak > limit + 5_000_000)
     }
 
+    @Test("The program's code is mapped so that a page that is touched brings at most 16 KB into memory")
+    func pieces() throws {
+      let program = try RunningProgram(["run", TestModels.fashionInt8, "-"])
+      // Before it reads standard input it has loaded the model.
+      try program.wait(until: "syscall") { $0.hasPrefix("0 0x0 ") }
+      let maps = program.contents(of: "maps")
+      try program.send(TestModels.grayImage())
+      #expect(try program.finish().status == 0)
+      let code = maps.split(separator: "\n").filter { $0.contains(" r-xp ") && $0.contains("/") }
+      #expect(code.count > 100)
+      for line in code {
+        let ends = line.prefix { $0 != " " }.split(separator: "-").compactMap { Int($0, radix: 16) }
+        try #require(ends.count == 2)
+        #expect(ends[1] - ends[0] <= 16 << 10, "\(line)")
+      }
+    }
+
     @Test("A limit that cannot be met is exit 4 with the smallest that can, and that one is met")
     func tooSmall() throws {
       let refused = try bench("--memory-limit", "1M", "--threads", "1")

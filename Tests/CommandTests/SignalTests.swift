@@ -26,11 +26,19 @@
     /// Waits until a file of `/proc` about the process says something.
     func wait(until name: String, _ condition: (String) -> Bool) throws {
       for _ in 0..<3000 {
-        let text = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/\(name)", encoding: .utf8)) ?? ""
-        if condition(text) { return }
+        if condition(contents(of: name)) { return }
         usleep(10_000)
       }
       Issue.record("the program never came so far")
+    }
+
+    /// All of a file of `/proc` about the process, of which a read gives at most a page.
+    func contents(of name: String) -> String {
+      guard let file = fopen("/proc/\(process.processIdentifier)/\(name)", "r") else { return "" }
+      defer { fclose(file) }
+      var bytes: [UInt8] = []
+      while case let byte = fgetc(file), byte != EOF { bytes.append(UInt8(truncatingIfNeeded: byte)) }
+      return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Waits until a signal would be handled.
