@@ -1,4 +1,4 @@
-// The row kernels of LayerNorm, GELU and the quantization of activations, AVX2. The last elements of a row, which do
+// The row kernels of LayerNorm, activations and their quantization, AVX2. The last elements of a row, which do
 // not fill a vector, are computed one by one (scalar.h).
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
@@ -6,6 +6,8 @@
 #include "scalar.h"
 
 VQ_INSTRUCTIONS("avx2")
+
+#include "elementwise.h"
 
 static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
 static inline void store(void *x, __m256i value) { _mm256_storeu_si256((__m256i *)x, value); }
@@ -151,6 +153,16 @@ void vq_row_gelu_avx2(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *min
     x[i] = vq_gelu(x[i], fraction_bits);
     widen_range(x[i], minimum, maximum);
   }
+}
+
+void vq_row_activate_avx2(int16_t *x, int32_t n, int32_t fraction_bits, const uint16_t *tails, int32_t last) {
+  vq_activate(x, n, fraction_bits, tails, last);
+}
+
+void vq_row_gate_avx2(int16_t *x, const int16_t *factors, int32_t n, int32_t shift) { vq_gate(x, factors, n, shift); }
+
+void vq_row_rotate_avx2(int16_t *x, int32_t pairs, const int16_t *cosines, const int16_t *sines) {
+  vq_rotate(x, pairs, cosines, sines);
 }
 
 void vq_row_quantize_u8_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out) {

@@ -1,4 +1,4 @@
-// The row kernels of LayerNorm, GELU and the quantization of activations, AVX-512. A step is inlined twice: for whole
+// The row kernels of LayerNorm, activations and their quantization, AVX-512. A step is inlined twice: for whole
 // vectors, where the compiler drops its constant mask, and for the rest of the row.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
@@ -6,6 +6,8 @@
 #include "scalar.h"
 
 VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
+
+#include "elementwise.h"
 
 enum { all_lanes16 = 0xFFFF };
 static const __mmask32 all_lanes32 = 0xFFFFFFFF;
@@ -189,6 +191,16 @@ void vq_row_gelu_avx512(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *m
     add_range16(&range, result, lanes);
   }
   reduce_range16(range, minimum, maximum);
+}
+
+void vq_row_activate_avx512(int16_t *x, int32_t n, int32_t fraction_bits, const uint16_t *tails, int32_t last) {
+  vq_activate(x, n, fraction_bits, tails, last);
+}
+
+void vq_row_gate_avx512(int16_t *x, const int16_t *factors, int32_t n, int32_t shift) { vq_gate(x, factors, n, shift); }
+
+void vq_row_rotate_avx512(int16_t *x, int32_t pairs, const int16_t *cosines, const int16_t *sines) {
+  vq_rotate(x, pairs, cosines, sines);
 }
 
 void vq_row_quantize_u8_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out) {

@@ -1,7 +1,8 @@
-// The row kernels of LayerNorm, GELU and the quantization of activations, NEON. The last elements of a row, which do
+// The row kernels of LayerNorm, activations and their quantization, NEON. The last elements of a row, which do
 // not fill a vector, are computed one by one (scalar.h).
 #if defined(__aarch64__)
 
+#include "elementwise.h"
 #include "neon.h"
 #include "scalar.h"
 
@@ -133,6 +134,16 @@ void vq_row_gelu_neon(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *min
     x[i] = vq_gelu(x[i], fraction_bits);
     widen_range(x[i], minimum, maximum);
   }
+}
+
+void vq_row_activate_neon(int16_t *x, int32_t n, int32_t fraction_bits, const uint16_t *tails, int32_t last) {
+  vq_activate(x, n, fraction_bits, tails, last);
+}
+
+void vq_row_gate_neon(int16_t *x, const int16_t *factors, int32_t n, int32_t shift) { vq_gate(x, factors, n, shift); }
+
+void vq_row_rotate_neon(int16_t *x, int32_t pairs, const int16_t *cosines, const int16_t *sines) {
+  vq_rotate(x, pairs, cosines, sines);
 }
 
 void vq_row_quantize_u8_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out) {

@@ -12,6 +12,9 @@
 #define vq_row_normalize_i32_avx2 vq_emulated_row_normalize_i32_avx2
 #define vq_row_range_i16_avx2 vq_emulated_row_range_i16_avx2
 #define vq_row_gelu_avx2 vq_emulated_row_gelu_avx2
+#define vq_row_activate_avx2 vq_emulated_row_activate_avx2
+#define vq_row_gate_avx2 vq_emulated_row_gate_avx2
+#define vq_row_rotate_avx2 vq_emulated_row_rotate_avx2
 #define vq_row_quantize_u8_avx2 vq_emulated_row_quantize_u8_avx2
 #define vq_pack_key_avx2 vq_emulated_pack_key_avx2
 #define vq_pack_values_avx2 vq_emulated_pack_values_avx2
@@ -26,6 +29,9 @@
 #define vq_row_normalize_i32_avx512 vq_emulated_row_normalize_i32_avx512
 #define vq_row_range_i16_avx512 vq_emulated_row_range_i16_avx512
 #define vq_row_gelu_avx512 vq_emulated_row_gelu_avx512
+#define vq_row_activate_avx512 vq_emulated_row_activate_avx512
+#define vq_row_gate_avx512 vq_emulated_row_gate_avx512
+#define vq_row_rotate_avx512 vq_emulated_row_rotate_avx512
 #define vq_row_quantize_u8_avx512 vq_emulated_row_quantize_u8_avx512
 #define vq_pack_key_avx512 vq_emulated_pack_key_avx512
 #define vq_pack_values_avx512 vq_emulated_pack_values_avx512

@@ -173,6 +173,32 @@ struct SelfComparisonTests {
         if count % 2 == 1 { x[Int(count) - 1] = last }
       }
     },
+    BrokenTable(.rowActivate, "leaves out the second half of the table") { table in
+      table.row_activate = { x, count, fractionBits, tails, last in
+        Portable.rowActivate(x, count, fractionBits, tails, last / 2)
+      }
+    },
+    BrokenTable(.rowActivate, "takes no care of the smallest number") { table in
+      table.row_activate = { x, count, fractionBits, tails, last in
+        let first = x[0]
+        Portable.rowActivate(x, count, fractionBits, tails, last)
+        if first == .min { x[0] = .min }
+      }
+    },
+    BrokenTable(.rowGate, "rounds down") { table in
+      table.row_gate = { x, factors, count, shift in
+        for index in 0..<Int(count) {
+          let product = Int32(x[index]) * Int32(factors[index]) >> shift
+          x[index] = Int16(min(max(product, -32768), 32767))
+        }
+      }
+    },
+    BrokenTable(.rowRotate, "swaps the first pair") { table in
+      table.row_rotate = { x, pairs, cosines, sines in
+        Portable.rowRotate(x, pairs, cosines, sines)
+        swap(&x[0], &x[Int(pairs)])
+      }
+    },
     BrokenTable(.rowQuantize, "does not clamp first") { table in
       table.row_quantize_u8 = { x, count, quantizer, out in
         var quantizer = quantizer.pointee

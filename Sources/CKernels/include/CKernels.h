@@ -59,6 +59,14 @@ typedef struct vq_kernels {
   void (*_Nonnull row_range_i16)(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum);
   // GELU in place on fixed point with fraction_bits 5 to 12; range of the result
   void (*_Nonnull row_gelu)(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum);
+  // SiLU, QuickGELU or the tanh form of GELU in place, fraction_bits 0 to 12: max(x, 0) - g(|x|). `tails` has g in steps
+  // of 1/64 up to the step `last`, in units of 2^-16, and then two zeros; it is 0 from `last` on.
+  void (*_Nonnull row_activate)(int16_t *x, int32_t n, int32_t fraction_bits, const uint16_t *tails, int32_t last);
+  // x = roundHalfUp(x * factors / 2^shift) in place, saturated; shift 0 to 30
+  void (*_Nonnull row_gate)(int16_t *x, const int16_t *factors, int32_t n, int32_t shift);
+  // Rotates pairs (a, b) = (x[i], x[pairs + i]) in place to roundHalfUp((a cos - b sin, b cos + a sin) / 2^15),
+  // saturated. Angles whose sums do not fit int32 wrap.
+  void (*_Nonnull row_rotate)(int16_t *x, int32_t pairs, const int16_t *cosines, const int16_t *sines);
   void (*_Nonnull row_quantize_u8)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out);
   // keys: symmetric int8 of one token's head (n = head width), written as a column of a panel: 4 bytes every 64;
   // returns the sum of what was written. n is padded with zeros to a multiple of 4.

@@ -6,8 +6,8 @@
 /// derivative, 0.86), 0.8e-5 of the table's numbers, and 0.2e-5 at its end.
 @usableFromInline
 package struct ActivationTable: Sendable, Equatable {
-  /// g in units of 2^-16, one for each step.
-  private let tails: [UInt16]
+  /// g in units of 2^-16, one for each step, and two zeros.
+  let tails: [UInt16]
 
   /// `x * sigmoid(x)`
   package static var silu: ActivationTable {
@@ -47,29 +47,15 @@ package struct ActivationTable: Sendable, Equatable {
       }
       power = power.multipliedFullWidth(by: factor).high
     }
-    self.tails = tails
+    self.tails = tails + [0, 0]
   }
 
-  /// The function of some numbers in place.
-  ///
-  /// - Parameter fractionBits: of the numbers, 0 to 12.
+  /// The table as `vq_kernels.row_activate` takes it, and its last step.
   @unsafe
-  func apply(_ x: UnsafeMutablePointer<Int16>, count: Int, fractionBits: Int32) {
+  func withTails(_ body: (_ tails: UnsafePointer<UInt16>, _ last: Int32) -> Void) {
     unsafe tails.withUnsafeBufferPointer { tails in
-      let last = Int32(truncatingIfNeeded: tails.count &- 1)
-      for index in 0..<count {
-        let value = unsafe max(Int32(x[index]), -32767)
-        // |x| in units of 2^-12: a step is 64 of them.
-        let place = Int32(truncatingIfNeeded: value.magnitude) &<< (12 &- fractionBits)
-        let step = place &>> 6
-        var tail: Int32 = 0
-        if step < last {
-          let low = unsafe Int32(tails[Int(step)])
-          let high = unsafe Int32(tails[Int(step &+ 1)])
-          tail = FixedPoint.roundHalfUp(low &* 64 &+ (high &- low) &* (place & 63), shift: 22 &- fractionBits)
-        }
-        unsafe x[index] = Int16(truncatingIfNeeded: max(value, 0) &- tail)
-      }
+      guard let base = tails.baseAddress else { return }
+      unsafe body(base, Int32(truncatingIfNeeded: tails.count &- 3))
     }
   }
 }

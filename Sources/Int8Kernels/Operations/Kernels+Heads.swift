@@ -1,3 +1,5 @@
+import CKernels
+
 /// The rotation of the patches' queries and keys: cosines and sines in units of 2^-15, a row for each patch and a number
 /// for each pair of channels, i and `pairs + i` of a head.
 package struct Rotation: Sendable {
@@ -11,7 +13,7 @@ package struct Rotation: Sendable {
   }
 }
 
-// What some models do to each head's queries and keys. Portable code for every instruction set.
+// What some models do to each head's queries and keys.
 extension Kernels {
   /// Rotates rows of one head's queries or keys (rows x 2 pairs) in place.
   ///
@@ -21,22 +23,14 @@ extension Kernels {
     precondition(
       x.columns == 2 * pairs && first + x.rows <= rotation.cosines.rows, "an angle for each pair of channels")
     for row in max(0, -first)..<max(x.rows, -first, 0) {
-      let (values, cosines) = unsafe (x.row(row), rotation.cosines.row(first + row))
-      let sines = unsafe rotation.sines.row(first + row)
-      for pair in 0..<pairs {
-        let (a, b) = unsafe (Int32(values[pair]), Int32(values[pairs + pair]))
-        let (cosine, sine) = unsafe (Int32(cosines[pair]), Int32(sines[pair]))
-        // No overflow: the sum of two products of 16 bits, one of which is not -2^15 squared.
-        unsafe values[pair] = FixedPoint.saturateToInt16(
-          FixedPoint.roundHalfUp(a &* cosine &- b &* sine, shift: 15))
-        unsafe values[pairs + pair] = FixedPoint.saturateToInt16(
-          FixedPoint.roundHalfUp(b &* cosine &+ a &* sine, shift: 15))
-      }
+      unsafe table.row_rotate(
+        x.row(row), Int32(truncatingIfNeeded: pairs), rotation.cosines.row(first + row), rotation.sines.row(first + row)
+      )
     }
   }
 
   /// LayerNorm of some rows of int16 in place, as `normalize` defines it for the residual stream: the centered row has at
-  /// most 17 bits, so that it is not shifted.
+  /// most 17 bits, so that it is not shifted. Portable code for every instruction set.
   package func normalize(_ x: Matrix<Int16>, rows: Range<Int>, _ norm: IntegerNorm) {
     precondition(x.columns == norm.width, "a norm of the rows' width")
     let count = x.columns

@@ -41,21 +41,27 @@ extension Kernels {
     for row in rows {
       let values = unsafe x.row(row)
       if let activation = operation.activation {
-        unsafe activation.apply(values, count: columns, fractionBits: operation.fractionBits)
+        unsafe apply(activation, to: values, count: columns, fractionBits: operation.fractionBits)
       } else {
         var range = ValueRange()
         unsafe table.row_gelu(
           values, Int32(truncatingIfNeeded: columns), operation.fractionBits, &range.minimum, &range.maximum)
       }
       if let shift = operation.gateShift {
-        for column in 0..<columns {
-          let product = unsafe Int64(values[column]) &* Int64(values[columns + column])
-          unsafe values[column] = FixedPoint.saturateToInt16(
-            Int32(truncatingIfNeeded: FixedPoint.roundHalfUp(product, shift: shift)))
-        }
+        unsafe table.row_gate(values, values + columns, Int32(truncatingIfNeeded: columns), shift)
       }
       if let norm = operation.norm { normalize(result, rows: row..<row + 1, norm) }
       quantizeRow(result, row, quantizer, range: nil, into: out, at: row)
+    }
+  }
+
+  /// An activation of some numbers in place.
+  ///
+  /// - Parameter fractionBits: of the numbers, 0 to 12.
+  @unsafe
+  func apply(_ activation: ActivationTable, to x: UnsafeMutablePointer<Int16>, count: Int, fractionBits: Int32) {
+    unsafe activation.withTails { tails, last in
+      unsafe table.row_activate(x, Int32(truncatingIfNeeded: count), fractionBits, tails, last)
     }
   }
 }
