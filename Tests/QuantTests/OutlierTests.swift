@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Int8Kernels
@@ -45,6 +46,38 @@ struct OutlierTests {
       model: withOutliers(checkpoint.model, seed: 1), preprocessing: checkpoint.preprocessing)
     let outliers = try sqnr(changed, activations, calibration, test)
     #expect(abs(outliers - plain) < 0.5, "\(activations): \(plain) dB without, \(outliers) dB with outliers")
+  }
+
+  /// 5% of the channels of every gate's product are 60 times as large, and the weights that read them as small.
+  @Test(
+    "Outliers behind a gate that the next weights undo do not change the drift",
+    arguments: ["hf-dinov3-gated", "hf-dinov2-swiglu"])
+  func gates(_ name: String) throws {
+    let example = try IntegerModelCase.golden(name)
+    var changed = example
+    for index in changed.model.blocks.indices {
+      let mlpWidth = changed.model.blocks[index].layers.ffnDown.inputs
+      for channel in SampleSet.choose(mlpWidth / 20, of: mlpWidth, seed: UInt64(index)) {
+        let row = mlpWidth + channel
+        changed.model.blocks[index].layers.ffnUp.scaleOutputs(row..<row + 1) { _ in 60 }
+        changed.model.blocks[index].layers.ffnDown.amplifyInput(channel, by: 1 / 60)
+      }
+    }
+    let (plain, outliers) = (try tokenSQNR(example), try tokenSQNR(changed))
+    #expect(abs(outliers - plain) < 1, "\(plain) dB without, \(outliers) dB with outliers")
+  }
+
+  private func tokenSQNR(_ example: IntegerModelCase) throws -> Double {
+    let model = try IntegerModel(try example.quantized().bytes)
+    let (session, reference) = (try InferenceSession(model: model), FloatReference(example.model))
+    let workspace = FloatWorkspace(example.model.configuration)
+    var comparison = Comparison()
+    for index in 0..<example.samples.count {
+      let exact = try reference.run(example.samples.values(of: index, preprocessing: nil), workspace: workspace)
+      let found = try session.run(example.pixels(model)[index]).dequantizedFinalTokens
+      comparison.add(reference: exact.lastHiddenState.span, got: found.span)
+    }
+    return comparison.sqnr
   }
 }
 

@@ -41,7 +41,7 @@ struct BlockCalibration {
       reference, samples: samples,
       scope: ObservationScope(
         ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0,
-        sampledLayers: FloatBlock.smoothedLayers),
+        sampledLayers: FloatBlock.smoothedLayers(model.configuration)),
       options: options)
     measuring = CalibrationPass(
       reference, samples: samples,

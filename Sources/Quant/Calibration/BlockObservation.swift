@@ -3,7 +3,8 @@ import ViTLite
 
 /// What calibration sees of one block. Merging the statistics of two halves of the data gives those of all data.
 struct BlockStatistics: Sendable {
-  /// Each layer's input, channel by channel; not that of `ffn_down`, because no choice depends on its channels.
+  /// Each layer's input, channel by channel; of layers that are not smoothed none, because no choice depends on their
+  /// channels.
   var inputs: BlockLayers<ChannelObserver>
   /// Queries, keys and values, as they meet: after the norms and the rotation of queries and keys.
   var qkv: ChannelObserver
@@ -24,7 +25,10 @@ struct BlockStatistics: Sendable {
   var keys: [HistogramObserver]
 
   init(_ configuration: ModelConfiguration) {
-    inputs = BlockLayers { layer in ChannelObserver(channels: layer == .ffnDown ? 0 : configuration.width) }
+    let smoothed = FloatBlock.smoothedLayers(configuration)
+    inputs = BlockLayers { layer in
+      ChannelObserver(channels: smoothed.contains(layer) ? layer.shape(in: configuration).inputs : 0)
+    }
     qkv = ChannelObserver(channels: 3 * configuration.width)
     queries = Array(repeating: HistogramObserver(), count: configuration.heads)
     keys = Array(repeating: HistogramObserver(), count: configuration.heads)
@@ -63,7 +67,7 @@ struct ObservationScope: Sendable {
 
 /// What calibration sees of one block and keeps of what its layers read, of one image or of several.
 struct BlockObservation: Sendable, ActivationTap {
-  private let configuration: ModelConfiguration
+  let configuration: ModelConfiguration
   private let scope: ObservationScope
   /// Of the image's rows; it goes on from block to block.
   private(set) var sampler: RowSampler

@@ -46,7 +46,10 @@ struct CalibrationWork: Sendable {
     }
     let (tokens, width) = (Double(configuration.tokens), Double(configuration.width))
     let weights = layers.reduce(0) { $0 + $1.outputs * $1.inputs }
-    let smoothed = weights - Double(configuration.mlpWidth) * width
+    let smoothed = FloatBlock.smoothedLayers(configuration).reduce(0.0) { sum, layer in
+      let shape = layer.shape(in: configuration)
+      return sum + Double(shape.outputs) * Double(shape.inputs)
+    }
     // Beside the products there are norms, the softmax and GELU, and each value is looked at.
     let pass = Double(samples) * (tokens * weights + 2 * tokens * tokens * width) * 1.3
     let rows = Double(min(RowSampler.roundingRows, samples * configuration.tokens))

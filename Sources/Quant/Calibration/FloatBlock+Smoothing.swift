@@ -2,11 +2,16 @@ import Int8Kernels
 import ViTLite
 
 extension FloatBlock {
-  /// The layers whose input is smoothed.
-  static let smoothedLayers: [BlockLayer] = [.attnQKV, .attnOut, .ffnUp]
+  /// The layers whose input is smoothed: where something linear is before it. The MLP's second layer is one only behind
+  /// a gate or a norm.
+  static func smoothedLayers(_ configuration: ModelConfiguration) -> [BlockLayer] {
+    let smoothsHidden = configuration.isGated || configuration.normsHidden
+    return [.attnQKV, .attnOut, .ffnUp] + (smoothsHidden ? [.ffnDown] : [])
+  }
 
   /// The same function with ranges that quantize better:
-  /// - the outputs of both norms and of attention smoothed, with the strength that drifts least on sampled rows;
+  /// - the outputs of both norms, of attention and of gates smoothed, with the strength that drifts least on sampled
+  ///   rows;
   /// - queries and keys brought to equal ranges, channel by channel; with rotary positions pair by pair, because only a
   ///   factor on both channels of a pair commutes with its rotation;
   /// - keys without their mean: it adds the same number to all scores of a query, which does not change the softmax; not
@@ -70,18 +75,20 @@ extension FloatBlock {
     scaleKeys { 1 / factors[$0] }
   }
 
-  /// Smooths the norms' and the attention's outputs; values must have been centered.
+  /// Smooths the outputs of norms, attention and gates; values must have been centered.
   private mutating func smooth(_ observation: BlockObservation, _ options: CalibrationOptions) {
-    let width = layers.attnOut.outputs
-    let factors = SmoothingSearch(self, observation, options).factors()
-    for (layer, factors) in zip(Self.smoothedLayers, factors) {
+    let (width, mlpWidth) = (layers.attnOut.outputs, layers.ffnDown.inputs)
+    let search = SmoothingSearch(self, observation, options)
+    for (layer, factors) in zip(search.layers, search.factors()) {
       layers[layer].scaleInputs(by: factors)
       switch layer {
       case .attnQKV: ln1.divide(by: factors)
       case .attnOut where attentionNorm != nil: attentionNorm?.divide(by: factors)
       case .attnOut: layers.attnQKV.scaleOutputs(2 * width..<3 * width) { 1 / factors[$0] }
       case .ffnUp: ln2.divide(by: factors)
-      case .ffnDown: break
+      case .ffnDown where hiddenNorm != nil: hiddenNorm?.divide(by: factors)
+      // Of the gate's two halves, the one without an activation.
+      case .ffnDown: layers.ffnUp.scaleOutputs(mlpWidth..<2 * mlpWidth) { 1 / factors[$0] }
       }
     }
   }
@@ -106,14 +113,17 @@ private struct SmoothingSearch {
     }
   }
 
+  let layers: [BlockLayer]
   private let sites: [Site]
   private let options: CalibrationOptions
 
   /// - Parameter block: with its values centered; `observation` is of the block before that.
   init(_ block: FloatBlock, _ observation: BlockObservation, _ options: CalibrationOptions) {
     self.options = options
-    sites = concurrentMap(count: FloatBlock.smoothedLayers.count, threads: options.threads) { index in
-      let name = FloatBlock.smoothedLayers[index]
+    let layers = FloatBlock.smoothedLayers(observation.configuration)
+    self.layers = layers
+    sites = concurrentMap(count: layers.count, threads: options.threads) { index in
+      let name = layers[index]
       let layer = block.layers[name]
       let seen = observation.seen
       var rows = observation.rows[name]

@@ -74,15 +74,15 @@ struct BlockComparison: Sendable {
     }
     let residualScale = Double(sign: .plus, exponent: integer.residualFractionBits, significand: 1)
     // Of what the norm of the hidden layer reads or, where there is none, of what the layer reads.
-    var product = hiddenScale[0]
+    var products = hiddenScale
     if integer.configuration.isGated {
-      product *= hiddenScale[hiddenScale.count - 1]
-      product *= Double(sign: .plus, exponent: -integer.gateShift(block: index), significand: 1)
+      let shifted = Double(sign: .plus, exponent: -integer.gateShift(block: index), significand: 1)
+      products = (0..<down.inputs).map { hiddenScale[$0] * hiddenScale[down.inputs + $0] * shifted }
     }
     let gain = integer.numbers(of: .hidden, block: index)?.gain
     errors[.ffnDown] = ModelBasis.error(down, exact.layers.ffnDown) { output, input in
       (
-        (gain.map { Double($0[input]) } ?? product) / residualScale,
+        (gain.map { Double($0[input]) } ?? products[input]) / residualScale,
         Double(exact.hiddenNorm?.gain[input] ?? 1) * Double(exact.layerScale2?[output] ?? 1)
       )
     }
@@ -104,8 +104,8 @@ struct BlockComparison: Sendable {
     }
   }
 
-  /// Integers per float unit of each channel of the hidden layer. The file has that of the activation's input; what a
-  /// gate is multiplied by has another one, which least squares over all of its weights give.
+  /// Integers per float unit of each channel of the hidden layer. The file has that of the activation's input; smoothing
+  /// scales the channels of what a gate is multiplied by, each by a factor that least squares over its weights give.
   private static func hiddenScales(
     _ numbers: LayerNumbers, _ exact: FloatLinear, _ gain: [Float], _ exactGain: [Float], _ integer: IntegerModel,
     _ index: Int
@@ -113,13 +113,7 @@ struct BlockComparison: Sendable {
     let scale = Double(sign: .plus, exponent: integer.hiddenFractionBits(block: index), significand: 1)
     guard integer.configuration.isGated else { return Array(repeating: scale, count: numbers.outputs) }
     let half = numbers.outputs / 2
-    var (product, square) = (0.0, 0.0)
-    for output in half..<numbers.outputs {
-      let sums = products(numbers, exact, output, gain, exactGain)
-      product += sums.product
-      square += sums.square
-    }
-    return Array(repeating: scale, count: half) + Array(repeating: usable(product, over: square), count: half)
+    return Array(repeating: scale, count: half) + rowFactors(numbers, exact, gain, exactGain)[half...]
   }
 
   /// The factors and shifts of a norm's channels: smoothing scales them, centering shifts them.
