@@ -31,9 +31,10 @@ extension ImageError: CustomStringConvertible {
   public var description: String { message() }
 
   /// One line: what was found, where, and what would be valid.
-  package func message(file: String? = nil) -> String {
+  /// - Parameter format: what the file is, where this module knows no such format.
+  package func message(file: String? = nil, format: String? = nil) -> String {
     let place = [offset.map { "at byte \($0)" }, file.map { "in \($0)" }].compactMap { $0 }.joined(separator: " ")
-    return [found, place, valid].filter { !$0.isEmpty }.joined(separator: ", ")
+    return [format ?? found, place, valid].filter { !$0.isEmpty }.joined(separator: ", ")
   }
 
   private var offset: Int? {

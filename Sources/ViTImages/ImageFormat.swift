@@ -26,7 +26,7 @@ public enum ImageFormat: String, Sendable {
     {
       self = .pgm
     } else {
-      throw .unknownFormat(firstBytes: Array(bytes.prefix(8)))
+      throw .unknownFormat(firstBytes: Array(bytes.prefix(16)))
     }
   }
 }

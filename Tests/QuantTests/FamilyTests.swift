@@ -67,7 +67,8 @@ struct FamilyTests {
     func preprocessing(_ share: Double) throws(ConfigurationError) -> Preprocessing? {
       try PreprocessingParser.timm(
         ConfigurationFile(json: ["input_size": [3, 1024, 1024], "crop_pct": .double(share)], path: "config.json"),
-        channels: 3)
+        channels: 3
+      )?.preprocessing
     }
     #expect(try preprocessing(1.0 / 64)?.resize == .shortestEdge(65_536))
     #expect(throws: ConfigurationError.self) { try preprocessing(1.0 / 65) }

@@ -15,14 +15,16 @@ struct PreprocessingParserTests {
         "image_processor_type": "ViTImageProcessor", "do_resize": true, "size": ["height": 64, "width": 48],
         "resample": 2, "do_rescale": true, "rescale_factor": 0.00392156862745098, "do_normalize": true,
         "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
-      ]), family: .viT)
+      ]), family: .viT
+    ).preprocessing
     #expect(squash.resize == .exact(height: 64, width: 48) && squash.filter == .bilinear && squash.crop == nil)
     let crop = try PreprocessingParser.huggingFace(
       file([
         "image_processor_type": "BitImageProcessor", "size": ["shortest_edge": 72], "resample": 3,
         "do_center_crop": true, "crop_size": ["height": 56, "width": 56], "image_mean": [0.485, 0.456, 0.406],
         "image_std": [0.229, 0.224, 0.225],
-      ]), family: .dinoV2)
+      ]), family: .dinoV2
+    ).preprocessing
     #expect(crop.resize == .shortestEdge(72) && crop.filter == .bicubic)
     #expect(crop.outputSize?.height == 56 && crop.mean == [0.485, 0.456, 0.406])
   }
@@ -37,7 +39,7 @@ struct PreprocessingParserTests {
           "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
         ],
       ]), channels: 3)
-    let timm = try #require(found)
+    let timm = try #require(found).preprocessing
     #expect(timm.cropRounding == .halfToEven)
     #expect(timm.resize == .shortestEdge(71) && timm.filter == .bicubic && timm.outputSize?.width == 64)
   }

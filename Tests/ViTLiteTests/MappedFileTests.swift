@@ -31,7 +31,9 @@ struct MappedFileTests {
 
   @Test("What cannot be read is named")
   func unreadable() {
-    #expect(throws: FileError(message: "cannot open: No such file or directory", path: "/nonexistent/x")) {
+    let missing = FileError(
+      message: "cannot open: No such file or directory", path: "/nonexistent/x", expected: "a file that can be read")
+    #expect(throws: missing) {
       try MappedFile(path: "/nonexistent/x")
     }
     #expect(throws: FileError(message: "cannot read a directory, expected a file", path: "/")) {

@@ -6,53 +6,47 @@ public struct Checkpoint: Sendable {
   public var model: FloatModel
   /// How images become its input; nil when neither the folder nor the family says.
   public var preprocessing: Preprocessing?
+  /// What no file of the model says about the preprocessing, and was assumed, for people: `mean 0.5 0.5 0.5`.
+  public var assumptions: [String]
 
-  package init(model: FloatModel, preprocessing: Preprocessing?) {
+  package init(model: FloatModel, preprocessing: Preprocessing?, assumptions: [String] = []) {
     self.model = model
     self.preprocessing = preprocessing
+    self.assumptions = assumptions
   }
 
   /// Loads a folder with `config.json` and `model.safetensors` (or `model.safetensors.index.json` and the files that it
-  /// names), or a `.safetensors` file beside its `config.json`. `preprocessor_config.json` is read when it is there.
+  /// names), or a `.safetensors` file beside its `config.json`. `preprocessor_config.json` is read when it is there; without
+  /// it images are prepared as the family's image processor does, to the size of the configuration.
   ///
   /// - Parameter imageSize: the size to run at; position embeddings are resampled to it. Nil for the size of the
   ///   preprocessing's result, or without one that of the configuration.
   public static func load(
     path: String, imageSize: (height: Int, width: Int)? = nil
   ) throws(CheckpointError) -> Checkpoint {
-    var (folder, store) = try locate(path)
+    let place = try CheckpointFolder(path: path)
+    var store = try TensorStore(place)
+    let configurationPath = try place.configuration()
     let configuration: CheckpointConfiguration
-    let preprocessing: Preprocessing?
+    let found: AssumedPreprocessing?
     do throws(ConfigurationError) {
-      let file = try ConfigurationFile(path: folder + "config.json")
+      let file = try ConfigurationFile(path: configurationPath)
       configuration = try CheckpointConfiguration(file) { store.shape($0) }
-      preprocessing = try self.preprocessing(of: configuration, folder: folder, file)
+      let size = imageSize ?? (configuration.imageHeight, configuration.imageWidth)
+      found = try preprocessing(of: configuration, folder: place.folder, file, size: size)
     } catch { throw .configuration(error) }
+    let preprocessing = found?.preprocessing
     // timm may write a size of preprocessing that a model of other patches was not made for.
     let prepared = preprocessing?.outputSize.flatMap { configuration.isWhole($0) ? $0 : nil }
     let size = imageSize ?? prepared ?? (configuration.imageHeight, configuration.imageWidth)
     let model = try FloatModel(configuration, tensors: &store, imageSize: size)
-    return Checkpoint(model: model, preprocessing: preprocessing)
-  }
-
-  /// The folder of a checkpoint, empty or with a slash at its end, and its tensors.
-  private static func locate(_ path: String) throws(CheckpointError) -> (folder: String, TensorStore) {
-    guard FileKind(of: path) == .folder else {
-      let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? ""
-      return (folder, try TensorStore(file: path))
-    }
-    let folder = path.hasSuffix("/") ? path : path + "/"
-    let index = folder + "model.safetensors.index.json"
-    guard FileKind(of: folder + "model.safetensors") == nil, FileKind(of: index) != nil else {
-      return (folder, try TensorStore(file: folder + "model.safetensors"))
-    }
-    return (folder, try TensorStore(index: index, folder: folder))
+    return Checkpoint(model: model, preprocessing: preprocessing, assumptions: found?.assumptions ?? [])
   }
 
   /// The SHA-256 of a checkpoint's weights: of its one file, or of its files' bytes one after the other.
   package static func digest(path: String) throws(CheckpointError) -> String {
     var digest = SHA256()
-    for file in try locate(path).1.paths {
+    for file in try TensorStore(CheckpointFolder(path: path)).paths {
       do throws(FileError) { try MappedFile(path: file).withBytes { digest.update($0) } } catch {
         throw .configuration(.file(error))
       }
@@ -60,23 +54,29 @@ public struct Checkpoint: Sendable {
     return digest.text()
   }
 
+  /// - Parameter size: of the model's input, for what no file says.
   private static func preprocessing(
-    of configuration: CheckpointConfiguration, folder: String, _ file: ConfigurationFile
-  ) throws(ConfigurationError) -> Preprocessing? {
+    of configuration: CheckpointConfiguration, folder: String, _ file: ConfigurationFile, size: (height: Int, width: Int)
+  ) throws(ConfigurationError) -> AssumedPreprocessing? {
     let (family, channels) = (configuration.family, configuration.channels)
     let path = folder + "preprocessor_config.json"
     if FileKind(of: path) != nil {
-      let preprocessing = try PreprocessingParser.huggingFace(ConfigurationFile(path: path), family: family)
-      guard let fitted = preprocessing.spread(over: channels) else {
+      var found = try PreprocessingParser.huggingFace(ConfigurationFile(path: path), family: family)
+      guard let fitted = found.preprocessing.spread(over: channels) else {
         throw .invalid(
-          key: "image_mean", found: "\(preprocessing.mean.count) numbers",
+          key: "image_mean", found: "\(found.preprocessing.mean.count) numbers",
           expected: "one for each channel, \(channels)", path: path)
       }
-      return fitted
+      found.preprocessing = fitted
+      return found
     }
     switch family.preprocessing {
     case .nowhere: return nil
-    case .processor(let processor): return processor.defaults.spread(over: channels)
+    case .processor(let processor):
+      guard let preprocessing = processor.defaults(height: size.height, width: size.width).spread(over: channels) else {
+        return nil
+      }
+      return AssumedPreprocessing(preprocessing: preprocessing, assumed: AssumedPreprocessing.Part.allCases)
     case .configuration: return try PreprocessingParser.timm(file, channels: channels)
     }
   }

@@ -4,6 +4,8 @@ import ViTLite
 /// Why a float model cannot be loaded.
 public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {
   case configuration(ConfigurationError)
+  /// Something else than weights in safetensors with their `config.json`.
+  case foreign(String, path: String, expected: String)
   case safetensors(SafetensorsError, path: String)
   case index(String, path: String)
   case missingTensor(name: String, path: String)
@@ -17,6 +19,7 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
   public var description: String {
     switch self {
     case .configuration(let error): error.description
+    case .foreign(let found, let path, let expected): "\(found), \(path), expected \(expected)"
     case .safetensors(let error, let path): "\(error), \(path)"
     case .index(let problem, let path): "\(problem), \(path)"
     case .missingTensor(let name, let path):

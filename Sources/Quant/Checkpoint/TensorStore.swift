@@ -10,6 +10,14 @@ struct TensorStore {
   private let fileByTensor: [[UInt8]: Int]
   private var used: Set<[UInt8]> = []
 
+  init(_ place: CheckpointFolder) throws(CheckpointError) {
+    if place.isSharded {
+      try self.init(index: place.weights, folder: place.folder)
+    } else {
+      try self.init(file: place.weights)
+    }
+  }
+
   /// One file.
   init(file path: String) throws(CheckpointError) {
     try self.init(path: path, files: [Self.open(path)])
@@ -35,7 +43,7 @@ struct TensorStore {
       guard names.count <= 1024 else { throw .index("more than 1024 files in \"weight_map\"", path: path) }
     }
     var files: [SafetensorsFile] = []
-    for name in names { files.append(try Self.open("\(folder)/\(name)")) }
+    for name in names { files.append(try Self.open(folder + name)) }
     try self.init(path: path, files: files)
     for member in members where !contains(member.key) {
       throw .missingTensor(name: member.key, path: path)
@@ -55,6 +63,9 @@ struct TensorStore {
   }
 
   private static func open(_ path: String) throws(CheckpointError) -> SafetensorsFile {
+    if let format = FileFormat(path: path), format.kind != .safetensors {
+      throw .foreign(format.name, path: path, expected: CheckpointFolder.advice(on: format, named: path))
+    }
     do {
       return try SafetensorsFile(path: path)
     } catch {

@@ -51,12 +51,12 @@ extension CheckpointConfiguration {
   private static func arguments(
     of architecture: String, _ file: ConfigurationFile
   ) throws(ConfigurationError) -> (ConfigurationFile, isKnown: Bool) {
-    if let variant = RefusedFamily.variant(ofArchitecture: architecture) {
+    let known = TimmArchitectures.arguments(of: architecture)
+    if known == nil, let variant = RefusedFamily.variant(ofArchitecture: architecture) {
       throw .unsupported(
         key: "architecture", found: "\"\(architecture)\" (\(variant))", supported: "timm's VisionTransformer and Eva",
         path: file.path)
     }
-    let known = TimmArchitectures.arguments(of: architecture)
     // The first of two members of one name is found.
     let given = try file.object("model_args")?.json.members ?? []
     return (try ConfigurationFile(json: .object(given + (known ?? [])), path: file.path), known != nil)

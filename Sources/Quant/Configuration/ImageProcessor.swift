@@ -44,6 +44,14 @@ extension ImageProcessor {
       resize: .exact(height: 224, width: 224), filter: .bilinear, crop: nil, mean: PreprocessingParser.imageNetMean,
       standardDeviation: PreprocessingParser.imageNetDeviation))
 
+  private static let all = [viT, bit, deiT, clip, sigLIP, dinoV3]
+
+  /// Whether a class is one whose defaults are known.
+  static func isKnown(_ name: String?) -> Bool {
+    guard let name else { return false }
+    return all.contains { $0.classPrefixes.contains { name.hasPrefix($0) } }
+  }
+
   /// The processor of a class, or where the file does not name one that of the family. Classes of other names do as
   /// ViT's does.
   static func named(_ name: String?, for family: Family) -> ImageProcessor {
@@ -51,6 +59,6 @@ extension ImageProcessor {
       guard case .processor(let processor) = family.preprocessing else { return .viT }
       return processor
     }
-    return [bit, deiT, clip, sigLIP, dinoV3].first { $0.classPrefixes.contains { name.hasPrefix($0) } } ?? .viT
+    return all.first { $0.classPrefixes.contains { name.hasPrefix($0) } } ?? .viT
   }
 }

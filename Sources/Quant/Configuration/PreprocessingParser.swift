@@ -9,10 +9,11 @@ enum PreprocessingParser {
 
   // MARK: Hugging Face
 
-  /// Reads `preprocessor_config.json`.
+  /// Reads `preprocessor_config.json`. What it leaves out is as its class has it; for a class of another name, that is
+  /// assumed.
   static func huggingFace(
     _ file: ConfigurationFile, family: Family
-  ) throws(ConfigurationError) -> Preprocessing {
+  ) throws(ConfigurationError) -> AssumedPreprocessing {
     var processor = try file.string("image_processor_type")
     if processor == nil { processor = try file.string("feature_extractor_type") }
     let defaults = ImageProcessor.named(processor, for: family).defaults
@@ -22,12 +23,21 @@ enum PreprocessingParser {
     let normalizes = try file.bool("do_normalize") ?? true
     let factor = try file.double("rescale_factor", in: 1e-9...1e9) ?? 1.0 / 255
     let mean = try numbers(file, "image_mean") ?? defaults.mean
-    return Preprocessing(
+    let preprocessing = Preprocessing(
       resize: resize, filter: try filter(file) ?? defaults.filter, crop: crops ? try crop(file) ?? defaults.crop : nil,
       rescaleFactor: try file.bool("do_rescale") ?? true ? factor : 1,
       mean: normalizes ? mean : mean.map { _ in 0 },
       standardDeviation: normalizes
         ? try deviations(file, "image_std", count: mean.count) ?? defaults.standardDeviation : mean.map { _ in 1 })
+    guard !ImageProcessor.isKnown(processor) else { return AssumedPreprocessing(preprocessing: preprocessing) }
+    let resizes = preprocessing.resize != .none
+    let openParts: [(part: AssumedPreprocessing.Part, isOpen: Bool)] = [
+      (.resize, resizes && file["size"] == nil), (.crop, crops && file["crop_size"] == nil),
+      (.interpolation, resizes && file["resample"] == nil), (.mean, normalizes && file["image_mean"] == nil),
+      (.deviation, normalizes && file["image_std"] == nil),
+    ]
+    return AssumedPreprocessing(
+      preprocessing: preprocessing, assumed: openParts.filter(\.isOpen).map(\.part))
   }
 
   private static func resize(
@@ -90,8 +100,9 @@ enum PreprocessingParser {
   // MARK: timm
 
   /// Reads the evaluation transform of `pretrained_cfg`, or of the top level of older files, as timm's
-  /// `transforms_imagenet_eval` builds it; nil when the file says nothing of it.
-  static func timm(_ file: ConfigurationFile, channels: Int) throws(ConfigurationError) -> Preprocessing? {
+  /// `transforms_imagenet_eval` builds it; nil when the file says nothing of it. What it leaves out is as
+  /// `resolve_data_config` has it.
+  static func timm(_ file: ConfigurationFile, channels: Int) throws(ConfigurationError) -> AssumedPreprocessing? {
     let source = try file.object("pretrained_cfg") ?? file
     guard let value = source["input_size"] else { return nil }
     guard let input = value.array, input.count == 3, let height = input[1].int, let width = input[2].int,
@@ -117,9 +128,14 @@ enum PreprocessingParser {
     }
     let mean = try numbers(source, "mean") ?? imageNetMean
     let deviation = try deviations(source, "std", count: mean.count) ?? imageNetDeviation
-    return Preprocessing(
+    let preprocessing = Preprocessing(
       resize: resize, filter: try timmFilter(source), crop: (height, width), cropRounding: .halfToEven,
       mean: spread(mean, over: channels), standardDeviation: spread(deviation, over: channels))
+    let keys: [(part: AssumedPreprocessing.Part, key: String)] = [
+      (.resize, "crop_pct"), (.interpolation, "interpolation"), (.mean, "mean"), (.deviation, "std"),
+    ]
+    return AssumedPreprocessing(
+      preprocessing: preprocessing, assumed: keys.filter { source[$0.key] == nil }.map(\.part))
   }
 
   /// Where numbers are those of other channels, timm takes their mean for each.
@@ -130,8 +146,8 @@ enum PreprocessingParser {
 
   private static func timmFilter(_ file: ConfigurationFile) throws(ConfigurationError) -> Preprocessing.Filter {
     switch try file.string("interpolation") {
-    case nil, "bilinear", "random": return .bilinear
-    case "bicubic": return .bicubic
+    case nil, "bicubic": return .bicubic
+    case "bilinear", "random": return .bilinear
     case "nearest": return .nearest
     case "lanczos": return .lanczos
     case "box": return .box

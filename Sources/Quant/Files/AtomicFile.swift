@@ -50,7 +50,7 @@ package struct AtomicFile: ~Copyable {
       let file = try TemporaryFile(folder: folder, name: name, path: path, calls: calls)
       return (file.descriptor, (file.folder, name), file.entry.map { .temporary(file.name, $0) } ?? .unnamed)
     }
-    guard descriptor >= 0 else { throw FileError(failed: "open for writing", path: path) }
+    guard descriptor >= 0 else { throw FileError(failedToWrite: "open for writing", path: path) }
     return (descriptor, nil, .inPlace)
   }
 
@@ -76,7 +76,7 @@ package struct AtomicFile: ~Copyable {
   package mutating func append(_ bytes: RawSpan) throws(FileError) {
     let written = unsafe bytes.withUnsafeBytes { unsafe calls.write($0, to: descriptor, at: isInPlace ? nil : count) }
     count += written
-    guard written == bytes.byteCount else { throw FileError(failed: "write", path: path) }
+    guard written == bytes.byteCount else { throw FileError(failedToWrite: "write", path: path) }
   }
 
   /// Writes bytes after those that were appended so far.
@@ -89,7 +89,7 @@ package struct AtomicFile: ~Copyable {
   func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
     precondition(!isInPlace, "a pipe has no offsets")
     let written = unsafe bytes.withUnsafeBytes { unsafe calls.write($0, to: descriptor, at: offset) }
-    guard written == bytes.count else { throw FileError(failed: "write", path: path) }
+    guard written == bytes.count else { throw FileError(failedToWrite: "write", path: path) }
   }
 
   /// Bytes that were written.
@@ -103,7 +103,7 @@ package struct AtomicFile: ~Copyable {
         let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[done...])
         return calls.perform(.read) { unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done)) }
       }
-      guard step > 0 else { throw FileError(failed: "read back", path: path) }
+      guard step > 0 else { throw FileError(failedToWrite: "read back", path: path) }
       done += step
     }
     return bytes
@@ -112,7 +112,7 @@ package struct AtomicFile: ~Copyable {
   /// Cuts the file, or fills it with zeros, to a length.
   func resize(to length: Int) throws(FileError) {
     guard calls.perform(.resize, { ftruncate(descriptor, off_t(length)) }) == 0 else {
-      throw FileError(failed: "resize", path: path)
+      throw FileError(failedToWrite: "resize", path: path)
     }
   }
 
@@ -128,14 +128,14 @@ package struct AtomicFile: ~Copyable {
   package consuming func commit() throws(FileError) {
     if let shortened = MappedFileGuard.shortenedFile { throw shortened }
     guard let target else { return }
-    guard calls.perform(.flush, { fsync(descriptor) }) == 0 else { throw FileError(failed: "flush", path: path) }
+    guard calls.perform(.flush, { fsync(descriptor) }) == 0 else { throw FileError(failedToWrite: "flush", path: path) }
     // Within it no signal ends the process.
     let code = UnfinishedFiles.change { place(as: target.name, in: target.folder) }
-    if let code { throw FileError(failed: "replace", code: code, path: path) }
+    if let code { throw FileError(failedToWrite: "replace", code: code, path: path) }
     let flushed = calls.perform(.flushFolder) { fsync(target.folder) }
     // Some file systems flush no folders, and a folder that may be searched but not read cannot be flushed.
     guard flushed == 0 || [EINVAL, EBADF, ENOTSUP].contains(errno) else {
-      throw FileError(failed: "flush the folder", path: path)
+      throw FileError(failedToWrite: "flush the folder", path: path)
     }
   }
 

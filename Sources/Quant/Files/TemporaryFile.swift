@@ -20,7 +20,7 @@ struct TemporaryFile {
   ///   - path: what to call the output in errors.
   init(folder folderPath: String, name target: String, path: String, calls: FileCalls) throws(FileError) {
     let folder = Self.open(folder: folderPath, calls)
-    guard folder >= 0 else { throw FileError(failed: "open the folder", path: path) }
+    guard folder >= 0 else { throw FileError(failedToWrite: "open the folder", path: path) }
     self.folder = folder
     do throws(FileError) {
       let existing = try Self.existing(target, in: folder, path: path)
@@ -33,7 +33,7 @@ struct TemporaryFile {
       guard let existing, !existing.isTakenOn(by: descriptor, calls) else { return }
       let code = errno
       discard(calls)
-      throw FileError(failed: "set the permissions", code: code, path: path)
+      throw FileError(failedToWrite: "set the permissions", code: code, path: path)
     } catch {
       _ = calls.perform(.close) { close(folder) }
       throw error
@@ -92,7 +92,7 @@ struct TemporaryFile {
     guard unsafe fstatat(folder, name, &status, 0) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
     // Replacing it would need no such permission; but who took it away wants the file as it is.
     guard unsafe faccessat(folder, name, W_OK, AT_EACCESS) == 0 else {
-      throw FileError(failed: "open for writing", path: path)
+      throw FileError(failedToWrite: "open for writing", path: path)
     }
     return Existing(mode: status.st_mode & 0o777, owner: status.st_uid, group: status.st_gid)
   }
@@ -126,7 +126,7 @@ struct TemporaryFile {
       }
       return name.map { ($0, UnfinishedFiles.add(folder: folder, name: $0)) }
     }
-    guard let (name, entry) = created else { throw FileError(failed: "create", path: path) }
+    guard let (name, entry) = created else { throw FileError(failedToWrite: "create", path: path) }
     return (descriptor, name, entry)
   }
 

@@ -39,6 +39,10 @@ struct CommandSpecification: Sendable {
   let example: String
   /// What else is worth knowing, a line each.
   var notes: [String] = []
+  /// What follows the command's name, for a command that has more than one form; each without `[options]`.
+  var forms: [String] = []
+  /// Options that do nothing by themselves.
+  var conditions: [OptionCondition] = []
 
   /// Options that every command has.
   static let shared: [OptionDeclaration] = [
@@ -48,16 +52,36 @@ struct CommandSpecification: Sendable {
 
   var allOptions: [OptionDeclaration] { options + Self.shared }
 
-  /// `vit-quant run [options] MODEL INPUT...`
-  var usage: String {
-    var words = ["vit-quant", name]
-    for required in requiredOptions {
-      let placeholder = options.first { $0.name == required }?.placeholder
-      words.append(placeholder.map { "\(required) \($0)" } ?? required)
+  /// A line for each form: `vit-quant run MODEL INPUT... [options]`. What is in no brackets is required.
+  var usages: [String] {
+    let required = requiredOptions.map { name in
+      options.first { $0.name == name }?.placeholder.map { "\(name) \($0)" } ?? name
     }
-    words += operands.map(\.usage)
-    if options.count > requiredOptions.count { words.append("[options]") }
-    return words.joined(separator: " ")
+    let forms = forms.isEmpty ? [(operands.map(\.usage) + required).joined(separator: " ")] : forms
+    let others = options.count > requiredOptions.count ? "[options]" : ""
+    return forms.map { ["vit-quant", name, $0, others].filter { !$0.isEmpty }.joined(separator: " ") }
+  }
+
+  /// All forms, for one line of a message.
+  var usage: String { usages.joined(separator: " or ") }
+}
+
+/// What an option needs to have an effect; without it the option is refused.
+struct OptionCondition: Sendable {
+  let option: String
+  /// `--activations static as well`
+  let expected: String
+  let isMet: @Sendable (ParsedArguments) -> Bool
+
+  init(_ option: String, expected: String, isMet: @escaping @Sendable (ParsedArguments) -> Bool) {
+    self.option = option
+    self.expected = expected
+    self.isMet = isMet
+  }
+
+  /// The error for an option without effect.
+  static func error(_ option: String, in command: String, expected: String) -> CommandError {
+    .usage("\(option) has no effect here, in \"\(command)\", expected \(expected)")
   }
 }
 

@@ -110,7 +110,8 @@ struct Completions {
       ".B vit\\-quant", ".I COMMAND", "[options]", ".SH COMMANDS",
     ]
     for command in commands {
-      lines += [".SS \(command.name)", escaped(command.summary), ".PP", ".B \(escaped(command.usage))"]
+      lines += [".SS \(command.name)", escaped(command.summary)]
+      for usage in command.usages { lines += [".PP", ".B \(escaped(usage))"] }
       for operand in command.operands { lines += [".TP", ".I \(operand.name)", escaped(operand.help)] }
       for option in command.allOptions {
         let value = option.placeholder.map { " \\fI\(escaped($0))\\fR" } ?? ""

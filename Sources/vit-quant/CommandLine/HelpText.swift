@@ -16,7 +16,7 @@ enum HelpText {
   }
 
   static func page(_ command: CommandSpecification) -> String {
-    var lines = [command.summary, "", "Usage: \(command.usage)"]
+    var lines = [command.summary, "", "Usage: " + command.usages.joined(separator: "\n       ")]
     if !command.operands.isEmpty { lines += [""] + columns(command.operands.map { ($0.name, $0.help) }) }
     lines += ["", "Options:"]
     lines += columns(

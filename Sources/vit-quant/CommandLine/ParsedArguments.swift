@@ -49,7 +49,12 @@ struct ParsedArguments: Sendable {
       throw .usage("\(required) is missing, in \"\(specification.name)\", expected: \(specification.usage)")
     }
     try checkOperands(specification)
+    for condition in specification.conditions where isGiven(condition.option) && !condition.isMet(self) {
+      throw OptionCondition.error(condition.option, in: specification.name, expected: condition.expected)
+    }
   }
+
+  private func isGiven(_ option: String) -> Bool { flags.contains(option) || values[option] != nil }
 
   /// Short forms of the options that people type most, where a command has them.
   static let shortForms = ["-h": "--help", "-q": "--quiet", "-o": "--output", "-k": "--top-k"]

@@ -55,7 +55,7 @@ enum OutputConflict {
     var paths = [input.path]
     switch (input.role, FileKind(of: input.path)) {
     case (.model, .folder):
-      paths = Folder.names(in: input.path).filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".json") }
+      paths = FolderNames.texts(in: input.path).filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".json") }
         .map { Folder.join(input.path, $0) }
     case (.model, .file) where !input.path.hasSuffix(".gguf"):
       let folder = input.path.lastIndex(of: "/").map { String(input.path[...$0]) } ?? "."

@@ -27,7 +27,7 @@ enum BenchCommand {
         "The matrix products are timed once more by themselves; the processor's peak is that of its product instruction "
           + "on registers alone, measured in the same run. Both count a multiplication and an addition as two. Portable code is whatever the "
           + "compiler makes of it: it has no product instruction of its own, and so no peak.",
-      ]),
+      ], forms: ["MODEL", "--preset NAME"]),
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {

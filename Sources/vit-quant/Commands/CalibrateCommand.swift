@@ -55,7 +55,14 @@ enum CalibrateCommand {
         OptionDeclaration(SharedOptions.maximumPixels),
       ], requiredOptions: [output.name],
       example: "vit-quant calibrate ./model --data ./photos --output model.gguf --samples 256",
-      notes: ["The same seed, samples and model give the same file, byte for byte, for any number of threads."]),
+      notes: ["The same seed, samples and model give the same file, byte for byte, for any number of threads."],
+      forms: ["MODEL --data DATA --output OUT.gguf", "--preset NAME --output OUT.gguf"],
+      conditions: [
+        OptionCondition(observer.name, expected: "--activations static as well") { $0[activations] == .static }
+      ]
+        + [report.name, SharedOptions.skipBad.name, SharedOptions.maximumPixels.name].map {
+          OptionCondition($0, expected: "MODEL and --data instead of --preset") { $0[preset] == nil }
+        }),
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
@@ -147,6 +154,7 @@ enum CalibrateCommand {
     if let size = data.items.first?.fixedSize, size != (configuration.imageHeight, configuration.imageWidth) {
       checkpoint = try ModelFile.loadFloat(modelPath, size: size)
     }
+    Assumptions.note(checkpoint.assumptions, path: modelPath, console)
     let reader = SampleReader(
       checkpoint.model.configuration, preprocessing: checkpoint.preprocessing,
       maximumPixels: arguments[SharedOptions.maximumPixels])

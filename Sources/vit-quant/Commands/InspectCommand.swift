@@ -9,6 +9,8 @@ enum InspectCommand {
     "--memory-map", .output, "F.svg", help: "draw the plan of an int8 model: time to the right, addresses upwards")
   static let preset = Option<Preset>.choice("--preset", help: "a model of random weights instead of a file")
 
+  private static let needsModel = "an int8 model (.gguf)"
+
   static let command = Command(
     specification: CommandSpecification(
       name: "inspect", summary: "Shows what is in a model: configuration, tensors, where the bytes go.",
@@ -16,7 +18,14 @@ enum InspectCommand {
       options: [
         OptionDeclaration(layers), OptionDeclaration(preset), OptionDeclaration(ExecutionOptions.plan),
         OptionDeclaration(memoryMap), OptionDeclaration(SharedOptions.json),
-      ], example: "vit-quant inspect --preset seed-vit --layers"),
+      ], example: "vit-quant inspect --preset seed-vit --layers", forms: ["MODEL", "--preset NAME"],
+      conditions: [
+        OptionCondition(ExecutionOptions.plan.name, expected: needsModel) { $0[preset] == nil },
+        OptionCondition(memoryMap.name, expected: needsModel) { $0[preset] == nil },
+        OptionCondition(ExecutionOptions.plan.name, expected: "it without --layers, or --json or --memory-map as well") {
+          !$0[layers] || $0[SharedOptions.json] || $0[memoryMap] != nil
+        },
+      ]),
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
@@ -33,7 +42,7 @@ enum InspectCommand {
 
   private static func write(_ plan: ForwardPlan?, to path: String) throws(CommandError) {
     guard let plan else {
-      throw .usage("--memory-map of a model that has no plan, in \"inspect\", expected an int8 model (.gguf)")
+      throw OptionCondition.error(memoryMap.name, in: "inspect", expected: needsModel)
     }
     do throws(FileError) { try AtomicFile.save(MemoryMap(plan).svg, to: path) } catch { throw .input("\(error)") }
   }
@@ -48,7 +57,11 @@ enum InspectCommand {
       return Inspection(preset)
     case (let path?, nil):
       switch try ModelFile.kind(of: path) {
-      case .float: return try Inspection(checkpoint: path)
+      case .float:
+        if arguments[ExecutionOptions.plan] != nil {
+          throw OptionCondition.error(ExecutionOptions.plan.name, in: "inspect", expected: needsModel)
+        }
+        return try Inspection(checkpoint: path)
       case .integer:
         return try Inspection(
           ModelFile.loadInteger(path, verifies: false), path: path, plan: arguments[ExecutionOptions.plan] ?? .fast)

@@ -37,6 +37,11 @@ enum ReportCommand {
           + "noise_share with this layer in int8 and the rest in fp32, which takes about half a run of the fp32 model for "
           + "each layer and each of --layer-samples images.",
         "The verdict is good, watch or bad; the page states its limits.",
+      ],
+      conditions: [
+        OptionCondition(SharedOptions.seed.name, expected: "--samples as well, which it chooses") {
+          $0[SharedOptions.samples] != nil
+        }
       ]),
     run: run)
 
@@ -54,6 +59,7 @@ enum ReportCommand {
     let classes = try ClassNames(model.configuration, labels: arguments[SharedOptions.labels])
     var data = try DataSet(path: dataPath, classes: classes)
     data.leftOut.report(console)
+    if data.hasImages { measurement.noteAssumptions(console) }
     data.choose(arguments[SharedOptions.samples], seed: arguments[SharedOptions.seed] ?? 0)
     if arguments[SharedOptions.skipBad] {
       try data.removeBad(with: measurement.reader(maximumPixels: arguments[SharedOptions.maximumPixels]))

@@ -39,19 +39,23 @@ enum RunCommand {
       notes: [
         "One image is spread over the threads; of several, each thread takes its own.",
         "Images go through the model's preprocessing; \"images\" tensors of the model's size are taken as they are.",
+      ],
+      conditions: [
+        OptionCondition(hiddenStates.name, expected: "--output OUT.safetensors as well") { $0[output] != nil }
       ]),
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
-    guard !arguments[hiddenStates] || arguments[output] != nil else {
-      throw .usage("--hidden-states without a place for them, in \"run\", expected --output OUT.safetensors as well")
-    }
     var execution = try ExecutionOptions.execution(arguments)
     if try ModelFile.kind(of: arguments.operands[0]) == .float {
-      let name =
-        execution.memoryLimit != nil
-        ? "--memory-limit" : execution.plan != nil ? "--plan" : arguments[noVerify] ? "--no-verify" : nil
-      if let name { throw .usage("\(name) with a float model, in \"run\", expected an int8 model (.gguf)") }
+      let without: [(name: String, isGiven: Bool)] = [
+        (ExecutionOptions.memoryLimit.name, execution.memoryLimit != nil),
+        (ExecutionOptions.plan.name, execution.plan != nil), (noVerify.name, arguments[noVerify]),
+        (InstructionSetChoice.option.name, arguments[InstructionSetChoice.option] != nil),
+      ]
+      if let option = without.first(where: \.isGiven) {
+        throw OptionCondition.error(option.name, in: "run", expected: "an int8 model (.gguf)")
+      }
     }
     var items: [InputItem] = []
     var leftOut = LeftOutFiles()
@@ -67,6 +71,9 @@ enum RunCommand {
       path: arguments.operands[0], size: items.lazy.compactMap(\.fixedSize).first, execution,
       verifies: !arguments[noVerify])
     leftOut.report(console)
+    guard arguments[topK] == nil || model.configuration.classes > 0 else {
+      throw OptionCondition.error(topK.name, in: "run", expected: "a model with a head: this one has no classes")
+    }
     try classify(items, with: model, arguments, console)
   }
 
@@ -80,10 +87,11 @@ enum RunCommand {
     let isSpread = items.count == 1 || arguments[ExecutionOptions.memoryLimit] != nil
     let (keepsHiddenStates, skipsBad) = (arguments[hiddenStates], arguments[SharedOptions.skipBad])
     let shows = arguments[picture] != nil
+    let isPrepared = items.contains { $0.fixedSize == nil }
+    if isPrepared { Assumptions.note(model.assumptions, path: arguments.operands[0], console) }
     let text = ResultText(
       classes: try ClassNames(model.configuration, labels: arguments[SharedOptions.labels]), topK: arguments[topK] ?? 5,
-      isJSON: arguments[SharedOptions.json],
-      console: console)
+      isJSON: arguments[SharedOptions.json], console: console, assumptions: isPrepared ? model.assumptions : [])
     let file = try arguments[output].map { path throws(CommandError) in
       try OutputFile(path: path, model.configuration, keepsHiddenStates, rows: items.count)
     }

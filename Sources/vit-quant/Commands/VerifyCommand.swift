@@ -9,13 +9,13 @@ enum VerifyCommand {
       name: "verify", summary: "Checks an int8 model file end to end: every byte, structure, bounds recomputed.",
       operands: [.init("MODEL", .model, help: "int8 model (.gguf)")],
       example: "vit-quant verify model.gguf && vit-quant run model.gguf photo.jpg",
-      notes: ["Exit status 1 when the file is damaged, 3 when there is no such file or it cannot be read."]),
+      notes: ["Exit status 1 when the file is damaged, 3 when it is not there, cannot be read or is no int8 model."]),
     run: run)
 
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
     let path = arguments.operands[0]
-    // A file that cannot be read is bad input; one that can, and is no valid model, fails the check.
-    do { _ = try MappedFile(path: path) } catch { throw .input("\(error)") }
+    // A file that cannot be read, or is something else, is bad input; a model file that is damaged fails the check.
+    try ModelFile.checkMayBeInteger(path)
     let model: IntegerModel
     do {
       model = try IntegerModel(path: path)

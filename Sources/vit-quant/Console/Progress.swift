@@ -1,3 +1,4 @@
+import LibC
 import ViTLite
 
 /// Seconds of a clock that is never set back.
@@ -25,11 +26,12 @@ struct Progress {
     let now = Clock.seconds
     guard now - lastDrawn >= 0.1 || done >= total else { return }
     lastDrawn = now
-    let bar = Self.bar(Double(done) / Double(total))
     let rate = Double(done) / max(now - start, 1e-9)
     let left = done > 0 ? NumberText.duration(seconds: Double(total - done) / rate) : "-"
-    console.draw(
-      "\r\u{1B}[K\(title) [\(bar)] \(done)/\(total), \(NumberText.fixed(rate, 1)) \(unit)/s, \(left) left")
+    draw(
+      ProgressLine(
+        title: title, fraction: Double(done) / Double(total), count: "\(done)/\(total)", left: "\(left) left",
+        detail: "\(NumberText.fixed(rate, 1)) \(unit)/s"))
   }
 
   /// Work that has no even steps.
@@ -42,17 +44,22 @@ struct Progress {
     guard now - lastDrawn >= 0.1 || stage != lastStage else { return }
     (lastDrawn, lastStage) = (now, stage)
     let left = fraction > 0.01 ? NumberText.duration(seconds: (now - start) * (1 - fraction) / fraction) : "-"
-    let share = NumberText.percent(fraction, 0)
-    console.draw("\r\u{1B}[K\(title) [\(Self.bar(fraction))] \(share), \(left) left, \(stage)")
+    draw(
+      ProgressLine(
+        title: title, fraction: fraction, count: NumberText.percent(fraction, 0), left: "\(left) left", detail: stage))
   }
 
-  private static func bar(_ fraction: Double) -> String {
-    let filled = min(max(Int(24 * fraction), 0), 24)
-    return String(repeating: "#", count: filled) + String(repeating: ".", count: 24 - filled)
+  private func draw(_ line: ProgressLine) {
+    // Asked for each time, since people resize terminals. The last column stays free: some terminals wrap as soon as it
+    // is written.
+    console.draw(Self.erasure + line.text(columns: TerminalSize.columns(of: STDERR_FILENO) - 1))
   }
 
   /// Takes the bar away.
   func finish() {
-    if console.hasProgress { console.draw("\r\u{1B}[K") }
+    if console.hasProgress { console.draw(Self.erasure) }
   }
+
+  /// Back to the first column, and everything behind it away.
+  private static let erasure = "\r\u{1B}[K"
 }

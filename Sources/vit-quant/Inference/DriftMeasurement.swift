@@ -43,6 +43,9 @@ struct DriftMeasurement {
     reference = InferenceModel(checkpoint)
   }
 
+  /// Tells what was assumed of how images are prepared.
+  func noteAssumptions(_ console: Console) { Assumptions.note(checkpoint.assumptions, path: floatPath, console) }
+
   /// What is compared, and how.
   struct Plan {
     let data: DataSet
@@ -75,7 +78,7 @@ struct DriftMeasurement {
     summary.findNeighbours(threads: plan.threads)
     return DriftReport(
       summary: summary, classes: plan.classes ?? ClassNames(model.configuration), model: model,
-      preprocessing: checkpoint.preprocessing, layerSamples: alone.samples,
+      preprocessing: checkpoint.preprocessing, assumptions: checkpoint.assumptions, layerSamples: alone.samples,
       origin: try origin(plan), performance: plan.isForPage ? try performance(plan, reader) : nil,
       thumbnails: plan.isForPage ? try thumbnails(summary, plan, reader) : [:])
   }

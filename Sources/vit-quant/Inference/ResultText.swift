@@ -10,6 +10,8 @@ struct ResultText {
   let topK: Int
   let isJSON: Bool
   let console: Console
+  /// What no file of the model says about how images are prepared.
+  var assumptions: [String] = []
 
   func render(_ inference: Inference, name: String) -> String {
     isJSON ? json(inference, name: name).serialized() : text(inference, name: name)
@@ -31,11 +33,13 @@ struct ResultText {
     let embedding = vector.map { JSON.array($0.map { .double(Double($0)) }) } ?? .null
     let result: (String, JSON) =
       inference.outputs.logits == nil ? ("embedding", embedding) : ("top", .array(top))
-    return .object([
-      .init(key: "input", value: .string(name)), .init(key: result.0, value: result.1),
-      .init(key: "latency_ms", value: .double(inference.seconds * 1000)),
-      .init(key: "logits_crc32", value: JSON(inference.checksum.map { Int($0) })),
-    ])
+    let assumed = assumptions.isEmpty ? [] : [JSON.Member(key: "assumptions", value: Assumptions.json(assumptions))]
+    return .object(
+      [
+        .init(key: "input", value: .string(name)), .init(key: result.0, value: result.1),
+        .init(key: "latency_ms", value: .double(inference.seconds * 1000)),
+        .init(key: "logits_crc32", value: JSON(inference.checksum.map { Int($0) })),
+      ] + assumed)
   }
 
   private func text(_ inference: Inference, name: String) -> String {

@@ -22,12 +22,11 @@ struct DataSet: Sendable {
     case nil: throw .input("no such file, \(path), expected a folder of images or a .safetensors file")
     case .folder: (items, labels) = try Self.list(folder: path, classes, &leftOut)
     case .file, .other:
+      try Self.checkSamples(path)
       let tensors = try InputItem.tensors(path: path)
       (items, labels) = (InputItem.items(of: tensors), tensors.labels)
     }
-    guard !items.isEmpty else {
-      throw .input("no images, \(path), expected PNG, JPEG, WebP, PPM or PGM files in the folder")
-    }
+    guard !items.isEmpty else { throw InputItem.noImages(in: path, leftOut) }
     if classes.count == 0 { labels = nil }
     for (item, label) in zip(items, labels ?? []) where !(0..<classes.count).contains(label) {
       throw .input(SampleError.label(found: label, sample: item.name, classes: classes.count).description)
@@ -92,11 +91,25 @@ struct DataSet: Sendable {
 }
 
 extension DataSet {
+  /// Refuses a file that holds no samples, with what it is.
+  private static func checkSamples(_ path: String) throws(CommandError) {
+    _ = try ModelFile.mapped(path)
+    let format = FileFormat(path: path)
+    guard format?.kind != .safetensors, format != nil || !path.lowercased().hasSuffix(".safetensors") else { return }
+    throw .input(
+      "\(format?.name ?? "one file"), \(path), expected a folder of images, or a .safetensors file with \"images\" or "
+        + "\"pixel_values\"")
+  }
+
   private static func list(
     folder path: String, _ classes: ClassNames, _ leftOut: inout LeftOutFiles
   ) throws(CommandError) -> (items: [InputItem], labels: [Int]?) {
     let labelFile = Folder.join(path, Folder.labelFile)
-    if FileKind(of: labelFile) != nil { return try list(LabelFile(path: labelFile), folder: path, classes) }
+    if FileKind(of: labelFile) != nil {
+      let listed = try list(LabelFile(path: labelFile), folder: path, classes)
+      try countUnlisted(listed.items, folder: path, &leftOut)
+      return listed
+    }
     let folder = try Folder(path)
     if folder.folders.isEmpty || classes.count == 0 {
       let (paths, others) = try Folder.images(under: path)
@@ -133,8 +146,19 @@ extension DataSet {
     return (items, labels)
   }
 
-  /// Class folders by the names of the model's classes; by number when all names are numbers; otherwise in sorted
-  /// order, when there are as many folders as classes.
+  /// What the folder holds beside the images of its `labels.csv`.
+  private static func countUnlisted(
+    _ items: [InputItem], folder path: String, _ leftOut: inout LeftOutFiles
+  ) throws(CommandError) {
+    let (paths, others) = try Folder.images(under: path)
+    leftOut.merge(others)
+    var known: Set<FileIdentity> = []
+    for item in items { if let identity = FileIdentity(path: item.name) { known.insert(identity) } }
+    leftOut.addUnlisted(paths.count { path in FileIdentity(path: path).map { !known.contains($0) } ?? false })
+  }
+
+  /// Class folders by the names of the model's classes; by number when all names are numbers; otherwise in the order of
+  /// the names' bytes, as torchvision's `ImageFolder` numbers them, when there are as many folders as classes.
   private static func list(
     classFolders folder: Folder, _ classes: ClassNames, _ leftOut: inout LeftOutFiles
   ) throws(CommandError) -> (items: [InputItem], labels: [Int]?) {
@@ -158,7 +182,8 @@ extension DataSet {
           "\(names.count) class folders, \(folder.path), "
             + "expected the names of the model's classes, or one folder for each of the \(classes.count)")
       }
-      indices = Array(names.indices)
+      let sorted = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+      indices = names.compactMap { sorted.firstIndex(of: $0) }
     }
     var items: [InputItem] = []
     var labels: [Int] = []

@@ -3,7 +3,7 @@ import LibC
 import Quant
 import ViTLite
 
-/// What is in a folder, in the order of the names' bytes, so that it is the same everywhere.
+/// What is in a folder, in natural order.
 struct Folder {
   /// Levels of folders that are read: more than data sets have, and an end for symbolic links that form a circle.
   private static let maximumDepth = 16
@@ -13,15 +13,19 @@ struct Folder {
   /// Names of image files, by extension.
   private(set) var images: [String] = []
   private(set) var folders: [String] = []
-  /// All else, but names that begin with a dot and `labels.csv`.
+  /// All else but `labels.csv`.
   private(set) var leftOut = LeftOutFiles()
 
   init(_ path: String) throws(CommandError) {
     self.path = path
-    guard let entries = Self.entries(of: path) else {
+    guard let entries = FolderNames.bytes(in: path) else {
       throw .input("cannot open the folder: \(systemErrorText(errno)), \(path), expected a readable folder")
     }
-    for bytes in entries where bytes.first != UInt8(ascii: ".") {
+    for bytes in entries where bytes != [UInt8(ascii: ".")] && bytes != Array("..".utf8) {
+      guard bytes.first != UInt8(ascii: ".") else {
+        leftOut.addHidden()
+        continue
+      }
       guard let name = String(validating: bytes, as: UTF8.self) else {
         leftOut.addUndecodableName(Self.join(path, Self.escaped(bytes)))
         continue
@@ -34,28 +38,12 @@ struct Folder {
       case nil: leftOut.addBrokenLink(Self.join(path, name))
       }
     }
-    images.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    folders.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    images.sort(by: NaturalOrder.areInOrder)
+    folders.sort(by: NaturalOrder.areInOrder)
   }
 
   /// The file that has the labels of a folder's images.
   static let labelFile = "labels.csv"
-
-  /// The names of a folder's entries, as the bytes that they are; nil with `errno` set when it cannot be read.
-  private static func entries(of path: String) -> [[UInt8]]? {
-    guard let directory = opendir(path) else { return nil }
-    defer { closedir(directory) }
-    var names: [[UInt8]] = []
-    while let entry = readdir(directory) {
-      names.append(withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) })
-    }
-    return names
-  }
-
-  /// The names in a folder that are UTF-8, in no order; none when it cannot be read.
-  static func names(in path: String) -> [String] {
-    (entries(of: path) ?? []).compactMap { String(validating: $0, as: UTF8.self) }
-  }
 
   /// A name that is not UTF-8, with `\xE9` for each byte that is not ASCII.
   private static func escaped(_ name: [UInt8]) -> String {

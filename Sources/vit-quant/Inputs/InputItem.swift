@@ -27,15 +27,19 @@ enum InputItem: Sendable {
     case .folder:
       let (paths, others) = try Folder.images(under: argument)
       leftOut.merge(others)
-      guard !paths.isEmpty else {
-        throw .input("no images, \(argument), expected PNG, JPEG, WebP, PPM or PGM files in the folder")
-      }
+      guard !paths.isEmpty else { throw noImages(in: argument, others) }
       return paths.map { .file(path: $0) }
     case .file where argument.lowercased().hasSuffix(".safetensors"):
       return try items(of: tensors(path: argument))
     case .file, .other:
       return [.file(path: argument)]
     }
+  }
+
+  /// The error of a folder without images, with what it has instead.
+  static func noImages(in path: String, _ leftOut: LeftOutFiles) -> CommandError {
+    let others = leftOut.otherFormatsText.map { " but \($0)" } ?? ""
+    return .input("no images\(others), \(path), expected PNG, JPEG, WebP, PPM or PGM files in the folder")
   }
 
   static func items(of tensors: SampleTensors) -> [InputItem] {

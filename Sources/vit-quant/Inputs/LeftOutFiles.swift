@@ -11,6 +11,10 @@ struct LeftOutFiles: Sendable {
   private(set) var undecodableNames: [String] = []
   /// Devices, pipes and sockets.
   private(set) var specialFiles: [String] = []
+  /// Names that begin with a dot.
+  private(set) var hidden = 0
+  /// Images that a `labels.csv` does not name.
+  private(set) var unlisted = 0
 
   mutating func addOtherFormat(_ name: String) {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
@@ -21,12 +25,16 @@ struct LeftOutFiles: Sendable {
   mutating func addBrokenLink(_ path: String) { brokenLinks.append(path) }
   mutating func addUndecodableName(_ path: String) { undecodableNames.append(path) }
   mutating func addSpecialFile(_ path: String) { specialFiles.append(path) }
+  mutating func addHidden() { hidden += 1 }
+  mutating func addUnlisted(_ count: Int) { unlisted += count }
 
   mutating func merge(_ other: LeftOutFiles) {
     otherFormats.merge(other.otherFormats, uniquingKeysWith: +)
     brokenLinks += other.brokenLinks
     undecodableNames += other.undecodableNames
     specialFiles += other.specialFiles
+    hidden += other.hidden
+    unlisted += other.unlisted
   }
 
   /// Tells on standard error: what may well have been meant as an image as a warning, other formats as a note.
@@ -37,18 +45,31 @@ struct LeftOutFiles: Sendable {
       Self.text(specialFiles, "device or pipe", "devices or pipes"),
     ].compactMap { $0 }
     if !lost.isEmpty { Console.warn("left out: \(lost.joined(separator: "; "))") }
+    let others = [
+      otherFormatsText.map { "\($0), read are PNG, JPEG, WebP, PPM and PGM" },
+      Self.counted(unlisted, "image that labels.csv does not name", "images that labels.csv does not name"),
+      Self.counted(hidden, "hidden entry", "hidden entries"),
+    ].compactMap { $0 }
+    if !others.isEmpty { console.note("left out: \(others.joined(separator: "; "))") }
+  }
+
+  /// `3 files of other formats (2 .tif, 1 without an ending)`; nil without any.
+  var otherFormatsText: String? {
     let count = otherFormats.values.reduce(0, +)
-    guard count > 0 else { return }
+    guard let total = Self.counted(count, "file of another format", "files of other formats") else { return nil }
     let endings = otherFormats.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(Self.shown)
       .map { "\(NumberText.grouped($0.value)) \($0.key.isEmpty ? "without an ending" : $0.key)" }
-    console.note(
-      "left out: \(NumberText.grouped(count)) file\(count == 1 ? "" : "s") of other formats than PNG, JPEG, WebP, PPM and PGM "
-        + "(\(endings.joined(separator: ", "))\(otherFormats.count > Self.shown ? ", ..." : ""))")
+    return "\(total) (\(endings.joined(separator: ", "))\(otherFormats.count > Self.shown ? ", ..." : ""))"
+  }
+
+  /// Nil for none.
+  private static func counted(_ count: Int, _ one: String, _ many: String) -> String? {
+    count > 0 ? "\(NumberText.grouped(count)) \(count == 1 ? one : many)" : nil
   }
 
   private static func text(_ paths: [String], _ one: String, _ many: String) -> String? {
-    guard !paths.isEmpty else { return nil }
+    guard let total = counted(paths.count, one, many) else { return nil }
     let names = paths.prefix(shown).joined(separator: ", ") + (paths.count > shown ? ", ..." : "")
-    return "\(NumberText.grouped(paths.count)) \(paths.count == 1 ? one : many) (\(names))"
+    return "\(total) (\(names))"
   }
 }

@@ -11,25 +11,34 @@ enum ModelFile {
     case integer
   }
 
-  /// What kind of model a path holds, by the file's first bytes, or its name when it is too short to tell.
+  private static let valid =
+    "an int8 .gguf, a folder with config.json and model.safetensors, or a .safetensors file beside its config.json"
+
+  /// What kind of model a path holds, by the file's first bytes, or its name where they say nothing.
+  ///
+  /// - Throws: `input` for what is no model, or one of another format, with what it is and how it becomes one.
   static func kind(of path: String) throws(CommandError) -> Kind {
     switch FileKind(of: path) {
-    case nil:
-      throw .input(
-        "no such model, \(path), expected an int8 .gguf, a folder with config.json and model.safetensors, "
-          + "or a .safetensors file beside its config.json")
+    case nil: throw .input("no such model, \(path), expected \(valid)")
     case .folder: return .float
     case .file, .other: break
+    }
+    // An error of the system comes before a guess from the name.
+    _ = try mapped(path)
+    let format = FileFormat(path: path)
+    switch format?.kind {
+    case .gguf: return .integer
+    case .safetensors: return .float
+    case .image: throw .input("\(format?.name ?? ""), \(path), expected a model before the images: \(valid)")
+    case .other: throw .input("\(format?.name ?? ""), \(path), expected \(valid)")
+    case .pyTorch, .onnx, .otherModel, .pointer:
+      throw .input("\(format?.name ?? ""), \(path), expected \(format?.adviceForFloatModel(path) ?? valid)")
+    case nil: break
     }
     let lowercased = path.lowercased()
     if lowercased.hasSuffix(".gguf") { return .integer }
     if lowercased.hasSuffix(".safetensors") { return .float }
-    let file = try mapped(path)
-    let isGGUF = file.withBytes { bytes in
-      bytes.byteCount >= 4 && bytes.extracting(0..<4).copied() == Array("GGUF".utf8)
-    }
-    guard isGGUF else { throw .input("a file of unknown kind, \(path), expected a .gguf or a .safetensors model") }
-    return .integer
+    throw .input("a file of unknown kind, \(path), expected \(valid)")
   }
 
   /// - Parameter size: to run at; nil for the model's own.
@@ -60,6 +69,20 @@ enum ModelFile {
     } catch {
       throw .input(located(error.description, path))
     }
+  }
+
+  /// Refuses what is certainly no int8 model: what is not there, a folder, or a file of another format. A damaged model
+  /// passes, whatever its first bytes are.
+  static func checkMayBeInteger(_ path: String) throws(CommandError) {
+    let integer = "an int8 model (.gguf); \"vit-quant calibrate\" makes one"
+    switch FileKind(of: path) {
+    case nil: throw .input("no such model, \(path), expected \(integer)")
+    case .folder: throw .input("a folder, \(path), expected \(integer)")
+    case .file, .other: _ = try mapped(path)
+    }
+    guard let format = FileFormat(path: path), format.kind != .gguf else { return }
+    if path.lowercased().hasSuffix(".gguf"), [.other, .image].contains(format.kind) { return }
+    throw .input("\(format.name), \(path), expected \(integer)")
   }
 
   /// The bytes of a file.

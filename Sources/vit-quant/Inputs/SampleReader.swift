@@ -33,18 +33,18 @@ struct SampleReader: Sendable {
   func read(_ item: InputItem) throws(CommandError) -> Sample {
     switch item {
     case .file(let path):
-      return try prepare(name: path) { () throws(ImageError) in
+      return try prepare(item) { () throws(ImageError) in
         try Image(path: path, maximumPixels: maximumPixels)
       }
     case .standardInput:
-      return try prepare(name: "standard input") { () throws(ImageError) in
+      return try prepare(item) { () throws(ImageError) in
         try Image(decoding: ImageFile.bytes(descriptor: STDIN_FILENO), maximumPixels: maximumPixels)
       }
-    case .tensor(let tensors, let index): return try read(tensors, index)
+    case .tensor(let tensors, let index): return try read(item, tensors, index)
     }
   }
 
-  private func read(_ tensors: SampleTensors, _ index: Int) throws(CommandError) -> Sample {
+  private func read(_ item: InputItem, _ tensors: SampleTensors, _ index: Int) throws(CommandError) -> Sample {
     let name = tensors.name(of: index)
     guard tensors.channels == channels else {
       throw .input(
@@ -64,22 +64,30 @@ struct SampleReader: Sendable {
     case .pixels(let pixels):
       _ = try checkedPreprocessing(name: name)
       if hasModelSize { return sample }
-      return try prepare(name: name) { () throws(ImageError) in
+      return try prepare(item) { () throws(ImageError) in
         let size = try ImageSize(width: tensors.width, height: tensors.height, maximumPixels: maximumPixels)
         return try Image(size: size, channels: channels, planes: pixels)
       }
     }
   }
 
-  private func prepare(name: String, image: () throws(ImageError) -> Image) throws(CommandError) -> Sample {
+  private func prepare(_ item: InputItem, image: () throws(ImageError) -> Image) throws(CommandError) -> Sample {
+    let name = if case .standardInput = item { "standard input" } else { item.name }
     let preprocessing = try checkedPreprocessing(name: name)
     do throws(ImageError) {
       return .pixels(try preprocessing.pixels(of: image(), for: configuration, maximumPixels: maximumPixels))
     } catch {
-      let message = error.message(file: name)
+      let message = error.message(file: name, format: Self.format(of: item, error))
       if case .pixels = error { throw .input("\(message) (--max-pixels)") }
       throw .input(message)
     }
+  }
+
+  /// What a file of an unknown format is; nil where nothing knows it, or where the error is another.
+  private static func format(of item: InputItem, _ error: ImageError) -> String? {
+    guard case .unknownFormat(let firstBytes) = error else { return nil }
+    if case .file(let path) = item { return FileFormat(path: path)?.name }
+    return FileFormat(firstBytes: firstBytes, path: "")?.name
   }
 
   private func checkedPreprocessing(name: String) throws(CommandError) -> Preprocessing {

@@ -8,6 +8,8 @@ struct Inspection {
   let kind: String
   let configuration: ModelConfiguration
   let preprocessing: Preprocessing?
+  /// What of it no file says.
+  var assumptions: [String] = []
   let layers: LayerTable
   /// Nil for a preset, which is no file.
   var contents: ModelContents?
@@ -30,6 +32,7 @@ struct Inspection {
     kind = "float"
     configuration = checkpoint.model.configuration
     preprocessing = checkpoint.preprocessing
+    assumptions = checkpoint.assumptions
     layers = LayerTable(checkpoint.model, contents: contents)
     self.contents = contents
   }
@@ -83,6 +86,7 @@ struct Inspection {
             "std": .array(preprocessing.standardDeviation.map { .double($0) }),
             "rescale_factor": .double(preprocessing.rescaleFactor),
           ]))
+      members.append(.init(key: "assumptions", value: Assumptions.json(assumptions)))
     }
     if !integerFacts.isEmpty {
       members.append(
@@ -114,6 +118,7 @@ struct Inspection {
       table.add(["mean", preprocessing.mean.map { NumberText.fixed($0, 4) }.joined(separator: " ")])
       table.add(["std", preprocessing.standardDeviation.map { NumberText.fixed($0, 4) }.joined(separator: " ")])
     }
+    for assumption in assumptions { table.add(["assumed", assumption]) }
     table.add(["parameters", NumberText.grouped(layers.total + layers.remainder)])
     var lines = [console.styled("\(title) (\(kind))", .bold)] + table.lines
     if let contents { lines += [""] + Self.text(contents, console) }

@@ -39,6 +39,8 @@ struct DriftReport {
   let model: IntegerModel
   /// Of the float model.
   let preprocessing: Preprocessing?
+  /// What of it no file says.
+  let assumptions: [String]
   /// Images on which each layer was measured by itself.
   let layerSamples: Int
   let origin: Origin
@@ -49,13 +51,14 @@ struct DriftReport {
   let causes: [Cause]
 
   init(
-    summary: DriftSummary, classes: ClassNames, model: IntegerModel, preprocessing: Preprocessing?, layerSamples: Int,
-    origin: Origin, performance: Performance?, thumbnails: [Int: Thumbnail]
+    summary: DriftSummary, classes: ClassNames, model: IntegerModel, preprocessing: Preprocessing?,
+    assumptions: [String], layerSamples: Int, origin: Origin, performance: Performance?, thumbnails: [Int: Thumbnail]
   ) {
     self.summary = summary
     self.classes = classes
     self.model = model
     self.preprocessing = preprocessing
+    self.assumptions = assumptions
     self.layerSamples = layerSamples
     self.origin = origin
     self.performance = performance
@@ -108,6 +111,7 @@ extension DriftReport {
       .init(key: "int8_bytes", value: .integer(origin.integerBytes)),
       .init(key: "machine", value: .string("\(origin.machine), \(origin.instructionSet)")),
       .init(key: "program", value: .string(VitQuant.version)),
+      .init(key: "assumptions", value: Assumptions.json(assumptions)),
     ]
     return .object(members)
   }
