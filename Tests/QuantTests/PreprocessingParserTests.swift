@@ -49,10 +49,31 @@ struct PreprocessingParserTests {
     let found = try PreprocessingParser.timm(
       file(["input_size": [3, 40, 72], "crop_pct": 0.9, "mean": [0.25, 0.5, 0.75], "std": [0.1, 0.2, 0.3]]),
       channels: 1)
-    let timm = try #require(found)
+    let timm = try #require(found).preprocessing
     #expect(timm.resize == .covering(height: 44, width: 80))
     #expect(timm.outputSize?.height == 40 && timm.outputSize?.width == 72)
     #expect(timm.mean == [0.5] && timm.standardDeviation.count == 1)
+  }
+
+  /// The sizes of facebook/deit-base-distilled-patch16-384's own file.
+  @Test("Defaults grow with the size in config.json")
+  func defaultsOfOtherSizes() {
+    let viT = ImageProcessor.viT.defaults(height: 384, width: 384)
+    #expect(viT.resize == .exact(height: 384, width: 384) && viT.crop == nil && viT.outputSize?.height == 384)
+    let deiT = ImageProcessor.deiT.defaults(height: 384, width: 384)
+    #expect(deiT.resize == .exact(height: 438, width: 438) && deiT.outputSize?.width == 384)
+    let clip = ImageProcessor.clip.defaults(height: 336, width: 336)
+    #expect(clip.resize == .shortestEdge(336) && clip.outputSize?.width == 336)
+    #expect(ImageProcessor.bit.defaults(height: 224, width: 224) == ImageProcessor.bit.defaults)
+  }
+
+  /// `timm.data.resolve_data_config`
+  @Test("What a timm configuration leaves out is as timm has it, and is said to be assumed")
+  func timmDefaults() throws {
+    let found = try #require(try PreprocessingParser.timm(file(["input_size": [3, 224, 224]]), channels: 3))
+    #expect(found.preprocessing.filter == .bicubic && found.preprocessing.resize == .shortestEdge(256))
+    #expect(found.preprocessing.mean == [0.485, 0.456, 0.406])
+    #expect(found.assumed == [.resize, .interpolation, .mean, .deviation])
   }
 
   @Test(

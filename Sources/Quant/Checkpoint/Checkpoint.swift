@@ -56,7 +56,8 @@ public struct Checkpoint: Sendable {
 
   /// - Parameter size: of the model's input, for what no file says.
   private static func preprocessing(
-    of configuration: CheckpointConfiguration, folder: String, _ file: ConfigurationFile, size: (height: Int, width: Int)
+    of configuration: CheckpointConfiguration, folder: String, _ file: ConfigurationFile,
+    size: (height: Int, width: Int)
   ) throws(ConfigurationError) -> AssumedPreprocessing? {
     let (family, channels) = (configuration.family, configuration.channels)
     let path = folder + "preprocessor_config.json"

@@ -33,6 +33,7 @@ struct AssumedPreprocessing: Sendable {
     case .none: "no resizing"
     case .exact(let height, let width): "resizing to \(height) x \(width)"
     case .shortestEdge(let edge): "resizing the shorter edge to \(edge)"
+    case .covering(let height, let width): "resizing to cover \(height) x \(width)"
     }
   }
 
@@ -53,11 +54,13 @@ extension ImageProcessor {
     func scaled(_ side: Int, to target: Int) -> Int { side * target / Self.defaultSide }
     if preprocessing.crop != nil { preprocessing.crop = (height, width) }
     switch preprocessing.resize {
-    case .none: break
+    case .none, .covering: break
     case .exact(let standardHeight, let standardWidth):
       preprocessing.resize = .exact(
         height: scaled(standardHeight, to: height), width: scaled(standardWidth, to: width))
-    case .shortestEdge(let edge): preprocessing.resize = .shortestEdge(scaled(edge, to: max(height, width)))
+    case .shortestEdge(let edge) where height == width: preprocessing.resize = .shortestEdge(scaled(edge, to: height))
+    case .shortestEdge(let edge):
+      preprocessing.resize = .covering(height: scaled(edge, to: height), width: scaled(edge, to: width))
     }
     return preprocessing
   }

@@ -30,8 +30,8 @@ enum RefusedFamily {
     (
       hybrid,
       """
-      coat_ coatnet coatnext convit_ crossvit_ cpubone edgenext efficientformer efficientvit fastvit iformer levit_ lowformer
-      maxvit maxxvit mobilevit nextvit repvit shvit_ swiftformer tiny_vit_ visformer vitamin_ caformer bat_resnext botnet
+      coat_ coatnet coatnext convit_ crossvit_ cpubone edgenext efficientformer efficientvit fastvit iformer levit_
+      lowformer maxvit maxxvit mobilevit nextvit repvit shvit_ swiftformer tiny_vit_ visformer vitamin_ caformer bat_resnext botnet
       sebotnet halonet halo2botnet sehalonet haloregnet lambda_resnet lamhalobotnet eca_botnext eca_halonext gcvit test_maxvit test_coatnet
       """
     ),

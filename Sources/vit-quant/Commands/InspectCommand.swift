@@ -22,7 +22,7 @@ enum InspectCommand {
       conditions: [
         OptionCondition(ExecutionOptions.plan.name, expected: needsModel) { $0[preset] == nil },
         OptionCondition(memoryMap.name, expected: needsModel) { $0[preset] == nil },
-        OptionCondition(ExecutionOptions.plan.name, expected: "it without --layers, or --json or --memory-map as well") {
+        OptionCondition(ExecutionOptions.plan.name, expected: "no --layers, or --json or --memory-map as well") {
           !$0[layers] || $0[SharedOptions.json] || $0[memoryMap] != nil
         },
       ]),

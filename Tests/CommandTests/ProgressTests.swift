@@ -1,0 +1,102 @@
+import Foundation
+import LibC
+import Testing
+
+@testable import vit_quant
+
+@Suite("Progress")
+struct ProgressTests {
+  private let line = ProgressLine(
+    title: "measuring layers", fraction: 0.5, count: "12/24", left: "1:05 left", detail: "3.2 images/s")
+
+  @Test("A line has all that there is room for, and is never longer than that")
+  func widths() {
+    #expect(
+      line.text(columns: 79)
+        == "measuring layers [############............] 12/24, 1:05 left, 3.2 images/s")
+    for columns in 0...100 { #expect(line.text(columns: columns).count <= max(columns, 0)) }
+    #expect(line.text(columns: 50) == "measuring layers [#######.......] 12/24, 1:05 left")
+    #expect(line.text(columns: 34) == "measuring layers 12/24, 1:05 left")
+    #expect(line.text(columns: 20) == "12/24, 1:05 left")
+    #expect(line.text(columns: 6) == "12/24" && line.text(columns: 4).isEmpty)
+  }
+
+  /// The two ends of a terminal.
+  private struct Terminal {
+    let control: Int32
+    let end: FileHandle
+
+    init(columns: UInt16) throws {
+      control = posix_openpt(O_RDWR | O_NOCTTY)
+      try #require(control >= 0 && grantpt(control) == 0 && unlockpt(control) == 0)
+      let name = try #require(ptsname(control).map { String(cString: $0) })
+      let descriptor = open(name, O_RDWR | O_NOCTTY)
+      try #require(descriptor >= 0)
+      end = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+      try resize(columns: columns)
+    }
+
+    func resize(columns: UInt16) throws {
+      var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+      try #require(ioctl(control, UInt(TIOCSWINSZ), &size) == 0)
+    }
+
+    /// What was written until the other end was closed.
+    func contents() -> String {
+      var bytes: [UInt8] = []
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      while true {
+        let count = read(control, &buffer, buffer.count)
+        if count <= 0 { break }
+        bytes += buffer.prefix(count)
+      }
+      close(control)
+      return String(decoding: bytes, as: UTF8.self)
+    }
+  }
+
+  @Test("On a terminal a line is drawn over itself and never wraps", arguments: [20, 40, 80, 200] as [UInt16])
+  func terminal(_ columns: UInt16) throws {
+    let terminal = try Terminal(columns: columns)
+    let process = Process()
+    process.executableURL = Program.url
+    process.arguments = [
+      "report", TestModels.fashion, TestModels.fashionInt8, "--data", TestModels.fashionTest, "--samples", "200",
+    ]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = terminal.end
+    try process.run()
+    try terminal.end.close()
+    let text = terminal.contents()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    let lines = text.components(separatedBy: "\r\u{1B}[K")
+    #expect(lines.count > 3 && lines.contains { $0.contains("left") }, "\(text.debugDescription)")
+    for line in lines { #expect(line.count < Int(columns) && !line.contains("\n"), "\(line)") }
+    // The last one is taken away.
+    #expect(lines.last?.isEmpty == true)
+  }
+
+  @Test("The width is that of the terminal now")
+  func resizing() throws {
+    let terminal = try Terminal(columns: 100)
+    #expect(TerminalSize.columns(of: terminal.end.fileDescriptor) == 100)
+    try terminal.resize(columns: 31)
+    #expect(TerminalSize.columns(of: terminal.end.fileDescriptor) == 31)
+    close(terminal.control)
+  }
+
+  @Test("Where standard error is no terminal there is no progress and no control character")
+  func noTerminal() throws {
+    let report = [
+      "report", TestModels.fashion, TestModels.fashionInt8, "--data", TestModels.fashionTest, "--samples", "200",
+    ]
+    #expect(try Program.run(report).errors.isEmpty)
+    let scratch = try Scratch()
+    let calibrate = try Program.run(
+      "calibrate", TestModels.fashion, "--data", TestModels.fashionCalibration, "--samples", "8", "--output",
+      scratch.path("o.gguf"))
+    #expect(calibrate.status == 0)
+    #expect(calibrate.errors.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control })
+  }
+}
