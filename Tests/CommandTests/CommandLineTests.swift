@@ -35,6 +35,8 @@ struct CommandLineTests {
     arguments: [
       (["rnu"], ["rnu", "did you mean run?"]),
       (["frobnicate"], ["frobnicate", "calibrate"]),
+      (["hlep"], ["did you mean help?"]),
+      (["run", "", "i"], ["an empty argument"]),
       (["run", "--treads", "2"], ["--treads", "did you mean --threads?"]),
       (["run"], ["MODEL is missing"]),
       (["run", "model"], ["INPUT is missing"]),

@@ -31,8 +31,9 @@ enum RefusedFamily {
       hybrid,
       """
       coat_ coatnet coatnext convit_ crossvit_ cpubone edgenext efficientformer efficientvit fastvit iformer levit_
-      lowformer maxvit maxxvit mobilevit nextvit repvit shvit_ swiftformer tiny_vit_ visformer vitamin_ caformer bat_resnext botnet
-      sebotnet halonet halo2botnet sehalonet haloregnet lambda_resnet lamhalobotnet eca_botnext eca_halonext gcvit test_maxvit test_coatnet
+      lowformer maxvit maxxvit mobilevit nextvit repvit shvit_ swiftformer tiny_vit_ visformer vitamin_ caformer
+      bat_resnext botnet sebotnet halonet halo2botnet sehalonet haloregnet lambda_resnet lamhalobotnet eca_botnext
+      eca_halonext gcvit test_maxvit test_coatnet
       """
     ),
     (pyramid, "mvitv2_ nest_ jx_nest_ pit_ pvt_v2_ twins_ davit_"),
@@ -48,12 +49,12 @@ enum RefusedFamily {
       convolutions,
       """
       convnext resnet resnext res2net res2next resnest regnet resnetv2 wide_resnet seresnet seresnext seresnextaa senet
-      legacy_ ecaresnet ecaresnext eca_resnet eca_resnext eca_vovnet ese_vovnet vovnet gcresnet gcresnext skresnet skresnext
-      tresnet nf_ nfnet dm_nfnet eca_nfnet test_resnet test_nfnet test_convnext test_byobnet test_efficientnet
-      efficientnet tf_efficientnet gc_efficientnet cs3 csp darknet sedarknet mobilenet tf_mobilenet mnasnet semnasnet
-      spnasnet fbnet tf_mixnet mixnet mobileone hardcorenas tinynet lcnet ghostnet repghostnet hgnet hrnet densenet
-      tv_densenet dla dpn vgg repvgg inception tf_inception gluon_ adv_inception ens_adv_inception nasnet pnasnet xception
-      rexnet selecsls fasternet starnet rdnet csatv2 gernet tv_resnet tv_resnext ssl_ swsl_ ig_
+      legacy_ ecaresnet ecaresnext eca_resnet eca_resnext eca_vovnet ese_vovnet vovnet gcresnet gcresnext skresnet
+      skresnext tresnet nf_ nfnet dm_nfnet eca_nfnet test_resnet test_nfnet test_convnext test_byobnet
+      test_efficientnet efficientnet tf_efficientnet gc_efficientnet cs3 csp darknet sedarknet mobilenet tf_mobilenet
+      mnasnet semnasnet spnasnet fbnet tf_mixnet mixnet mobileone hardcorenas tinynet lcnet ghostnet repghostnet hgnet
+      hrnet densenet tv_densenet dla dpn vgg repvgg inception tf_inception gluon_ adv_inception ens_adv_inception
+      nasnet pnasnet xception rexnet selecsls fasternet starnet rdnet csatv2 gernet tv_resnet tv_resnext ssl_ swsl_ ig_
       """
     ),
   ]
@@ -74,7 +75,8 @@ enum RefusedFamily {
   private static func isHybrid(_ name: String) -> Bool {
     guard name.hasPrefix("vit_") else { return false }
     return name.split(separator: "_").contains { part in
-      part.hasPrefix("resnet") || part.hasPrefix("mci") || (part.first == "r" && part.dropFirst().allSatisfy(\.isNumber))
+      let isNumbered = part.first == "r" && part.dropFirst().allSatisfy(\.isNumber)
+      return isNumbered || part.hasPrefix("resnet") || part.hasPrefix("mci")
     }
   }
 }

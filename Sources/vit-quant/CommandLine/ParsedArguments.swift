@@ -98,6 +98,9 @@ struct ParsedArguments: Sendable {
       let missing = required[operands.count].name
       throw .usage("\(missing) is missing, in \"\(specification.name)\", expected: \(specification.usage)")
     }
+    guard !operands.contains("") else {
+      throw .usage("an empty argument, in \"\(specification.name)\", expected: \(specification.usage)")
+    }
     guard operands.count <= declared.count || declared.last?.isRepeatable == true else {
       throw .usage(
         "one argument too many, \"\(operands[declared.count])\" in \"\(specification.name)\", "

@@ -14,7 +14,7 @@ struct Command: Sendable {
     if let command = all.first(where: { $0.specification.name == name }) { return command }
     let names = all.map(\.specification.name)
     let kind = name.hasPrefix("-") ? "option" : "command"
-    let suggestion = Suggestion.nearest(to: name, among: names).map { "did you mean \($0)?" }
+    let suggestion = Suggestion.nearest(to: name, among: names + ["help"]).map { "did you mean \($0)?" }
     throw .usage("unknown \(kind) \"\(name)\", \(suggestion ?? "expected one of \(names.joined(separator: ", "))")")
   }
 

@@ -11,13 +11,21 @@ enum ModelFile {
     case integer
   }
 
-  private static let valid =
-    "an int8 .gguf, a folder with config.json and model.safetensors, or a .safetensors file beside its config.json"
+  private static let float =
+    "a folder with config.json and model.safetensors, or a .safetensors file beside its config.json"
+  private static let integer = "an int8 model (.gguf); \"vit-quant calibrate\" makes one"
 
   /// What kind of model a path holds, by the file's first bytes, or its name where they say nothing.
   ///
+  /// - Parameter wanted: the only kind that will do; nil for both.
   /// - Throws: `input` for what is no model, or one of another format, with what it is and how it becomes one.
-  static func kind(of path: String) throws(CommandError) -> Kind {
+  static func kind(of path: String, wanted: Kind? = nil) throws(CommandError) -> Kind {
+    let valid =
+      switch wanted {
+      case .float: float
+      case .integer: integer
+      case nil: "an int8 .gguf, \(float)"
+      }
     switch FileKind(of: path) {
     case nil: throw .input("no such model, \(path), expected \(valid)")
     case .folder: return .float
@@ -26,24 +34,24 @@ enum ModelFile {
     // An error of the system comes before a guess from the name.
     _ = try mapped(path)
     let format = FileFormat(path: path)
-    switch format?.kind {
-    case .gguf: return .integer
-    case .safetensors: return .float
-    case .image: throw .input("\(format?.name ?? ""), \(path), expected a model before the images: \(valid)")
-    case .other: throw .input("\(format?.name ?? ""), \(path), expected \(valid)")
-    case .pyTorch, .onnx, .otherModel, .pointer:
-      throw .input("\(format?.name ?? ""), \(path), expected \(format?.adviceForFloatModel(path) ?? valid)")
-    case nil: break
-    }
     let lowercased = path.lowercased()
-    if lowercased.hasSuffix(".gguf") { return .integer }
-    if lowercased.hasSuffix(".safetensors") { return .float }
-    throw .input("a file of unknown kind, \(path), expected \(valid)")
+    switch (format, format?.kind) {
+    case (_, .gguf): return .integer
+    case (_, .safetensors): return .float
+    case (let format?, .image): throw .input("\(format.name), \(path), expected a model before the images: \(valid)")
+    case (let format?, .other): throw .input("\(format.name), \(path), expected \(valid)")
+    case (let format?, _):
+      let advice = wanted == .integer ? valid : format.adviceForFloatModel(path)
+      throw .input("\(format.name), \(path), expected \(advice)")
+    case (nil, _) where lowercased.hasSuffix(".gguf"): return .integer
+    case (nil, _) where lowercased.hasSuffix(".safetensors"): return .float
+    case (nil, _): throw .input("a file of unknown kind, \(path), expected \(valid)")
+    }
   }
 
   /// - Parameter size: to run at; nil for the model's own.
   static func loadFloat(_ path: String, size: (height: Int, width: Int)? = nil) throws(CommandError) -> Checkpoint {
-    guard try kind(of: path) == .float else {
+    guard try kind(of: path, wanted: .float) == .float else {
       throw .input("an int8 model, \(path), expected a float one: a folder or a .safetensors file")
     }
     do { return try Checkpoint.load(path: path, imageSize: size) } catch {
@@ -59,8 +67,8 @@ enum ModelFile {
   static func loadInteger(
     _ path: String, verifies: Bool = true, keepsPages: Bool = true
   ) throws(CommandError) -> IntegerModel {
-    guard try kind(of: path) == .integer else {
-      throw .input("a float model, \(path), expected an int8 .gguf; \"vit-quant calibrate\" makes one")
+    guard try kind(of: path, wanted: .integer) == .integer else {
+      throw .input("a float model, \(path), expected \(integer)")
     }
     do {
       let model = try IntegerModel(path: path)
@@ -74,7 +82,6 @@ enum ModelFile {
   /// Refuses what is certainly no int8 model: what is not there, a folder, or a file of another format. A damaged model
   /// passes, whatever its first bytes are.
   static func checkMayBeInteger(_ path: String) throws(CommandError) {
-    let integer = "an int8 model (.gguf); \"vit-quant calibrate\" makes one"
     switch FileKind(of: path) {
     case nil: throw .input("no such model, \(path), expected \(integer)")
     case .folder: throw .input("a folder, \(path), expected \(integer)")
