@@ -21,70 +21,75 @@ struct ProgressTests {
     #expect(line.text(columns: 6) == "12/24" && line.text(columns: 4).isEmpty)
   }
 
-  /// The two ends of a terminal.
-  private struct Terminal {
-    let control: Int32
-    let end: FileHandle
+  #if os(Linux)
+    /// The two ends of a terminal.
+    private struct Terminal {
+      let control: Int32
+      let end: FileHandle
 
-    init(columns: UInt16) throws {
-      control = posix_openpt(O_RDWR | O_NOCTTY)
-      try #require(control >= 0 && grantpt(control) == 0 && unlockpt(control) == 0)
-      let name = try #require(ptsname(control).map { String(cString: $0) })
-      let descriptor = open(name, O_RDWR | O_NOCTTY)
-      try #require(descriptor >= 0)
-      end = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-      try resize(columns: columns)
-    }
-
-    func resize(columns: UInt16) throws {
-      var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
-      try #require(ioctl(control, UInt(TIOCSWINSZ), &size) == 0)
-    }
-
-    /// What was written until the other end was closed.
-    func contents() -> String {
-      var bytes: [UInt8] = []
-      var buffer = [UInt8](repeating: 0, count: 4096)
-      while true {
-        let count = read(control, &buffer, buffer.count)
-        if count <= 0 { break }
-        bytes += buffer.prefix(count)
+      init(columns: UInt16) throws {
+        control = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        var (number, locked): (Int32, Int32) = (0, 0)
+        // TIOCSPTLCK and TIOCGPTN, macros that Swift does not import.
+        try #require(
+          control >= 0 && ioctl(control, 0x4004_5431, &locked) == 0 && ioctl(control, 0x8004_5430, &number) == 0)
+        let descriptor = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        try #require(descriptor >= 0)
+        end = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        try resize(columns: columns)
       }
-      close(control)
-      return String(decoding: bytes, as: UTF8.self)
+
+      func resize(columns: UInt16) throws {
+        var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        try #require(ioctl(control, UInt(TIOCSWINSZ), &size) == 0)
+      }
+
+      /// What was written until the other end was closed.
+      func contents() -> String {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+          let count = read(control, &buffer, buffer.count)
+          if count <= 0 { break }
+          bytes += buffer.prefix(count)
+        }
+        close(control)
+        return String(decoding: bytes, as: UTF8.self)
+      }
     }
-  }
 
-  @Test("On a terminal a line is drawn over itself and never wraps", arguments: [20, 40, 80, 200] as [UInt16])
-  func terminal(_ columns: UInt16) throws {
-    let terminal = try Terminal(columns: columns)
-    let process = Process()
-    process.executableURL = Program.url
-    process.arguments = [
-      "report", TestModels.fashion, TestModels.fashionInt8, "--data", TestModels.fashionTest, "--samples", "200",
-    ]
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = terminal.end
-    try process.run()
-    try terminal.end.close()
-    let text = terminal.contents()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
-    let lines = text.components(separatedBy: "\r\u{1B}[K")
-    #expect(lines.count > 3 && lines.contains { $0.contains("left") }, "\(text.debugDescription)")
-    for line in lines { #expect(line.count < Int(columns) && !line.contains("\n"), "\(line)") }
-    // The last one is taken away.
-    #expect(lines.last?.isEmpty == true)
-  }
+    @Test("On a terminal a line is drawn over itself and never wraps", arguments: [20, 40, 80, 200] as [UInt16])
+    func terminal(_ columns: UInt16) throws {
+      let terminal = try Terminal(columns: columns)
+      let process = Process()
+      process.executableURL = Program.url
+      process.arguments = [
+        "report", TestModels.fashion, TestModels.fashionInt8, "--data", TestModels.fashionTest, "--samples", "200",
+      ]
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = terminal.end
+      try process.run()
+      try terminal.end.close()
+      let text = terminal.contents()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+      let lines = text.components(separatedBy: "\r\u{1B}[K")
+      #expect(lines.count > 3 && lines.contains { $0.contains("left") }, "\(text.debugDescription)")
+      for line in lines { #expect(line.count < Int(columns) && !line.contains("\n"), "\(line)") }
+      // The last one is taken away.
+      #expect(lines.last?.isEmpty == true)
+    }
 
-  @Test("The width is that of the terminal now")
-  func resizing() throws {
-    let terminal = try Terminal(columns: 100)
-    #expect(TerminalSize.columns(of: terminal.end.fileDescriptor) == 100)
-    try terminal.resize(columns: 31)
-    #expect(TerminalSize.columns(of: terminal.end.fileDescriptor) == 31)
-    close(terminal.control)
-  }
+    @Test("The width is that of the terminal now")
+    func resizing() throws {
+      let terminal = try Terminal(columns: 100)
+      #expect(TerminalSize.columns(of: terminal.end.fileDescriptor) == 100)
+      try terminal.resize(columns: 31)
+      #expect(TerminalSize.columns(of: terminal.end.fileDescriptor) == 31)
+      close(terminal.control)
+    }
+
+  #endif
 
   @Test("Where standard error is no terminal there is no progress and no control character")
   func noTerminal() throws {
