@@ -66,6 +66,15 @@ package struct RowQuantizer: Sendable, Equatable {
     return min(max(level, 0), 32767)
   }
 
+  /// The level of one value of a symmetric scale with 7 more bits, -16319 to 16319: what `pack_key` gives, more exactly.
+  @inline(__always)
+  func wideSymmetricLevel(_ x: Int16) -> Int32 {
+    let clamped = min(max(Int32(x), low), high)
+    let scaled = exponent < 0 ? clamped &>> 1 : clamped &<< exponent
+    let limit = Int32(WideLayer.weightLimit)
+    return min(max(FixedPoint.roundHalfUp(scaled &* inverse, shift: 14), 0 &- limit), limit)
+  }
+
   var cValue: vq_row_quantizer {
     vq_row_quantizer(
       low: low, high: high, exponent: exponent, inverse: inverse, zero_point: zeroPoint)

@@ -166,6 +166,7 @@ struct BenchTests {
   private static let keys = [
     "model", "isa", "threads", "runs", "latency_ms", "throughput_images_per_s", "load_ms", "peak_rss_bytes",
     "arena_bytes", "weights_bytes", "gemm_gops", "peak_gops", "gemm_peak_fraction", "disturbances",
+    "int16_layers",
   ]
 
   private static let stages = [

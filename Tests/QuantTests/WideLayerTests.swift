@@ -31,7 +31,7 @@ struct WideLayerTests {
   @Test("A model whose layers are all wide has less drift", arguments: ["timm-vit", "hf-dinov2-registers"])
   func allWide(_ name: String) throws {
     let example = try IntegerModelCase.golden(name)
-    let names = try example.quantized().layerNames
+    let names = try example.quantized().widthNames
     let wide = try Self.calibration(example) { $0.wideLayers = names }
     #expect(wide.wideLayers == names)
     let probe = DriftProbe(example.model, preprocessing: nil, samples: example.samples, threads: 1)
@@ -42,8 +42,8 @@ struct WideLayerTests {
   func ranking() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     let ranked = try Self.calibration(example) { $0.ranksLayers = true }
-    #expect(Set(ranked.sensitivities.map(\.layer)) == Set(ranked.model.layerNames))
-    #expect(ranked.sensitivities.count == ranked.model.layerNames.count)
+    #expect(Set(ranked.sensitivities.map(\.layer)) == Set(ranked.model.widthNames))
+    #expect(ranked.sensitivities.count == ranked.model.widthNames.count)
     for (worse, better) in zip(ranked.sensitivities, ranked.sensitivities.dropFirst()) {
       #expect(worse.sqnr <= better.sqnr)
     }
@@ -66,7 +66,7 @@ struct WideLayerTests {
     let example = try IntegerModelCase.golden("timm-vit")
     let probe = DriftProbe(example.model, preprocessing: nil, samples: example.samples, threads: 1)
     let plain = try probe.sqnr(of: Self.calibration(example) { _ in }.model)
-    let names = try example.quantized().layerNames
+    let names = try example.quantized().widthNames
     let best = try probe.sqnr(of: Self.calibration(example) { $0.wideLayers = names }.model)
     let target = (plain + best) / 2
     let reached = try Self.calibration(example) { $0.targetSQNR = target }
@@ -80,10 +80,14 @@ struct WideLayerTests {
   func candidates() throws {
     let example = try IntegerModelCase.golden("timm-vit")
     let narrow = try Self.calibration(example) { _ in }.model
-    let names = narrow.layerNames
+    let names = narrow.widthNames
     let wide = try Self.calibration(example) { $0.wideLayers = names }.model
     let candidates = try CandidateModels(narrow: narrow, wide: wide)
-    for kept in [[], [.block(0, .attnQKV)], [.block(1, .attnOut), .patchEmbedding], names] {
+    let choices: [[LayerName]] = [
+      [], [.block(0, .attnQKV)], [.block(1, .attnOut), .patchEmbedding], [.attention(1)],
+      [.attention(0), .block(0, .attnQKV), .block(1, .attnOut)], names,
+    ]
+    for kept in choices {
       let written = try IntegerModel(Self.calibration(example) { $0.wideLayers = kept }.model.bytes)
       let candidate = candidates.model(wide: kept + WidthChoice.alwaysWide)
       for pixels in example.pixels(written) {
@@ -108,6 +112,40 @@ struct WideLayerTests {
       guard case CalibrationError.unreachable(let target, let best)? = error as? CalibrationError else { return false }
       return target == 150 && best < 150
     }
+  }
+
+  @Test("Wide attention has less drift, all other layers wide", arguments: ["timm-vit", "hf-dinov2-registers"])
+  func wideAttention(_ name: String) throws {
+    let example = try IntegerModelCase.golden(name)
+    let names = try example.quantized().widthNames
+    let probe = DriftProbe(example.model, preprocessing: nil, samples: example.samples, threads: 1)
+    let all = try probe.sqnr(of: Self.calibration(example) { $0.wideLayers = names }.model)
+    let narrow = try probe.sqnr(
+      of: Self.calibration(example) { options in
+        options.wideLayers = names.filter { if case .attention = $0 { false } else { true } }
+      }.model)
+    #expect(all > narrow)
+  }
+
+  @Test("Values keep their meaning when attention is wide")
+  func valueUnits() throws {
+    let example = try IntegerModelCase.golden("timm-vit")
+    let narrow = try Self.calibration(example) { _ in }.model
+    var wide = narrow
+    wide.blocks[0].hasWideAttention = true
+    let (before, after) = (narrow.blocks[0].fileLayer(.attnQKV), wide.blocks[0].fileLayer(.attnQKV))
+    #expect(after.weights == before.weights)
+    let bits = Int(wide.blocks[0].fileValueShift) - Int(narrow.blocks[0].fileValueShift) + 7
+    #expect(bits == 7)
+    for output in 0..<before.outputs {
+      let factor = LinearQuantizer.power(Int(before.shift) - Int(after.shift))
+      let ratio = Double(after.multiplier[output]) / Double(before.multiplier[output]) * factor
+      let expected = output < 2 * before.outputs / 3 ? 1 : LinearQuantizer.power(bits)
+      #expect(abs(ratio / expected - 1) < 0.01, "\(output)")
+    }
+    let model = try IntegerModel(wide.bytes)
+    try model.verify()
+    #expect(model.wideLayerNames == [.attention(0), .output])
   }
 
   @Test("Wide levels split into their planes exactly")

@@ -14,8 +14,8 @@ package struct IntegerModelCase: Sendable, CustomStringConvertible {
     try calibrate(model, preprocessing: nil, samples: samples, options: options).model
   }
 
-  /// Names of all linear layers.
-  package var layerNames: [LayerName] { get throws(CalibrationError) { try quantized().layerNames } }
+  /// Names of all linear layers, and of the attentions.
+  package var layerNames: [LayerName] { get throws(CalibrationError) { try quantized().widthNames } }
 
   /// The 8-bit pixels of each sample.
   package func pixels(_ model: IntegerModel) -> [[UInt8]] {

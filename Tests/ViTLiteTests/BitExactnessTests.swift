@@ -84,9 +84,23 @@ struct BitExactnessTests {
     }
   }
 
-  @Test("Golden models whose layers are all wide give the same bits", arguments: ["timm-vit", "hf-dinov2-registers"])
+  @Test(
+    "Golden models whose layers are all wide give the same bits",
+    arguments: ["timm-vit", "hf-dinov2-registers"] + GoldenFiles.families)
   func wideGoldenModels(_ name: String) throws {
     try expectSameBitsWide(.golden(name))
+  }
+
+  @Test(
+    "Models whose attention alone is wide give the same bits, whatever the softmax has",
+    arguments: IntegerModelCase.awkward)
+  func wideAttention(_ example: IntegerModelCase) throws {
+    let names = try example.layerNames.filter { if case .attention = $0 { true } else { false } }
+    for activations in ActivationMode.allCases {
+      var options = CalibrationOptions(activations: activations, softmaxPlanes: activations == .static ? 1 : 2)
+      options.wideLayers = names
+      try expectSameBits(example, options)
+    }
   }
 
   @Test("Models of awkward sizes whose layers are all wide give the same bits", arguments: IntegerModelCase.awkward)

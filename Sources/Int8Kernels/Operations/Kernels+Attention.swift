@@ -28,7 +28,7 @@ extension Kernels {
   }
 
   /// Quantizes a head's keys as panels whose columns are tokens, each symmetric with a scale of its own:
-  /// `multiplier / 127` units of `keys`.
+  /// `multiplier / 127` units of `keys`, to the planes that `packed` has.
   ///
   /// - Parameter first: the token that the first row of `keys` is.
   package func packKeys(
@@ -46,21 +46,27 @@ extension Kernels {
         let range = unsafe range(key, count: keys.columns)
         rowQuantizer = RowQuantizer(magnitude: max(0 &- range.minimum, range.maximum))
       }
-      var cValue = rowQuantizer.cValue
       let output = first + token
+      unsafe packed.multiplier[output] = rowQuantizer.multiplier
+      if packed.isWide {
+        unsafe packed.setWideKey(output, key, rowQuantizer)
+        continue
+      }
+      var cValue = rowQuantizer.cValue
       let column = unsafe packed.panels + WeightLayout.index(output: output, input: 0, inputs: keys.columns)
       unsafe packed.columnSum[output] = table.pack_key(key, Int32(truncatingIfNeeded: keys.columns), &cValue, column)
-      unsafe packed.multiplier[output] = rowQuantizer.multiplier
     }
   }
 
-  /// Packs a head's values, already in units of their int8 scale, as panels whose columns are channels.
+  /// Packs a head's values, already in units of their int8 scale, or in units 2^7 smaller for two planes, as panels whose
+  /// columns are channels.
   ///
   /// - Parameter firstToken: the token that the first row of `values` is, a multiple of 4.
   package func packValues(_ values: Matrix<Int16>, into packed: PackedActivations, at firstToken: Int = 0) {
     precondition(
       packed.outputs == values.columns && firstToken >= 0 && firstToken.isMultiple(of: 4)
         && firstToken + values.rows <= packed.inputs, "a column for each channel, whole groups of 4 tokens")
+    guard !packed.isWide else { return packed.setWideValues(values, at: firstToken) }
     let panelBytes = WeightLayout.paddedInputs(packed.inputs) * WeightLayout.panelColumns
     for first in stride(from: 0, to: values.columns, by: WeightLayout.panelColumns) {
       unsafe table.pack_values(
@@ -90,22 +96,43 @@ extension Kernels {
     }
   }
 
+  /// The sums of values, each times its probability: a row for each row of the softmax's planes and, where the values
+  /// have a low plane, as many again as the softmax has rows, of the high plane of the one and the low plane of the other.
+  /// The product of the two low planes, under 2^-14 of the range, is left out.
+  ///
+  /// A sum of either kind is at most 255 * 127 for each token.
+  package func sumValues(_ probabilities: QuantizedRows, _ values: PackedActivations, into out: Matrix<Int32>) {
+    let planeRows = probabilities.rows
+    sumProducts(probabilities, with: values.matrix(shift: 0), into: out.rows(0..<planeRows))
+    guard let low = values.lowMatrix() else { return }
+    precondition(planeRows.isMultiple(of: 2), "two planes of probabilities beside two of values")
+    sumProducts(
+      probabilities.rows(0..<planeRows / 2), with: low, into: out.rows(planeRows..<planeRows + planeRows / 2))
+  }
+
   /// Attention output: the weighted values over the sum of their weights, as int16.
   ///
   /// - Parameters:
-  ///   - weighted: sums of values, a row for each row of `out`; with a second plane as many again.
+  ///   - weighted: what `sumValues` gave, one, two or three rows for each row of `out`. The third is added to the
+  ///     second, whose unit it has.
   ///   - sums: what `softmax` gave for each row.
   ///   - scales: of the channels of `out`.
   package func combine(
     _ weighted: Matrix<Int32>, sums: Matrix<Int32>, _ scales: ChannelScales, into out: Matrix<Int16>
   ) {
     let rows = out.rows
-    let hasSecondPlane = weighted.rows == 2 * rows
+    let isWide = weighted.rows == 3 * rows
+    let hasSecondPlane = isWide || weighted.rows == 2 * rows
     precondition(
       (hasSecondPlane || weighted.rows == rows) && weighted.columns == out.columns
-        && scales.multiplier.count >= out.columns, "one or two rows of sums for each row of output")
+        && scales.multiplier.count >= out.columns, "one, two or three rows of sums for each row of output")
     for row in 0..<rows {
       let (mantissa, shift) = FixedPoint.reciprocal(sums[0, row])
+      if isWide {
+        let (second, third) = unsafe (weighted.row(rows + row), weighted.row(2 * rows + row))
+        // No overflow: 127 * 127 + 255 * 64 for each of at most 32,768 tokens.
+        for column in 0..<weighted.columns { unsafe second[column] &+= third[column] }
+      }
       let low = unsafe hasSecondPlane ? UnsafePointer(weighted.row(rows + row)) : nil
       // The accumulator's unit is 2^7 of the sum's: the upper plane holds the probabilities without their lower 7 bits.
       unsafe table.row_combine_i16(

@@ -179,17 +179,3 @@ extension Kernels {
     return UInt64(bitPattern: squares &+ (norm.epsilon &>> Int64(2 &* center.shift)))
   }
 }
-
-extension RowQuantizer {
-  /// Quantizes a row to 15 bits as two planes: the scale and zero point are those of the high plane.
-  @unsafe
-  func quantizeWide(
-    _ row: UnsafePointer<Int16>, count: Int, high: UnsafeMutablePointer<UInt8>, low: UnsafeMutablePointer<UInt8>
-  ) {
-    for column in 0..<count {
-      let level = unsafe wideLevel(row[column])
-      unsafe high[column] = UInt8(truncatingIfNeeded: level &>> WideLayer.lowBits)
-      unsafe low[column] = UInt8(truncatingIfNeeded: level & 127)
-    }
-  }
-}

@@ -96,22 +96,40 @@ package struct PackedMatrix: @unchecked Sendable {
       inputs: inputs, shift: shift)
   }
 
-  /// The same weights with another bias.
+  /// The same weights with other scales.
   ///
-  /// - Parameter bias: as many numbers as `outputs`, padded to whole panels.
-  package func replacing(bias: Vector<Int32>) -> PackedMatrix {
-    precondition(bias.count >= WeightLayout.paddedOutputs(outputs), "a bias for each output")
+  /// - Parameters:
+  ///   - multiplier, bias: as many numbers as `outputs`, padded to whole panels.
+  ///   - shift: 0 to 62, or to 55 with a low plane.
+  package func replacing(multiplier: Vector<Int32>, bias: Vector<Int32>, shift: Int32) -> PackedMatrix {
+    let padded = WeightLayout.paddedOutputs(outputs)
+    precondition(min(multiplier.count, bias.count) >= padded, "a multiplier and a bias for each output")
     return unsafe PackedMatrix(
-      weights: weights, plane: low, multiplier: multiplier, columnSum: columnSum, bias: bias.base, outputs: outputs,
-      inputs: inputs, shift: shift)
+      weights: weights, plane: low, multiplier: multiplier.base, columnSum: columnSum, bias: bias.base,
+      outputs: outputs, inputs: inputs, shift: shift)
   }
 }
 
 /// Memory that keys or values are packed into; read as a `PackedMatrix`.
 @safe
 package struct PackedActivations: @unchecked Sendable {
+  /// The lower 7 bits of keys or values of 15 bits.
+  @unsafe
+  package struct LowPlane {
+    /// As many bytes as the upper plane has: -64 to 63 each.
+    var panels: UnsafeMutablePointer<Int8>
+    /// One for each output, padded to whole panels.
+    var columnSum: UnsafeMutablePointer<Int32>
+
+    package init(panels: UnsafeMutablePointer<Int8>, columnSum: UnsafeMutablePointer<Int32>) {
+      unsafe self.panels = panels
+      unsafe self.columnSum = columnSum
+    }
+  }
+
   /// `WeightLayout.byteCount(outputs:inputs:)` bytes.
   let panels: UnsafeMutablePointer<Int8>
+  let low: LowPlane?
   /// One for each output, padded to whole panels. For values, whose products are not requantized, all are 0, and the
   /// same zeros serve every head.
   let multiplier: UnsafeMutablePointer<Int32>
@@ -124,10 +142,11 @@ package struct PackedActivations: @unchecked Sendable {
   @unsafe
   package init(
     panels: UnsafeMutablePointer<Int8>, multiplier: UnsafeMutablePointer<Int32>,
-    columnSum: UnsafeMutablePointer<Int32>, zeros: Vector<Int32>, outputs: Int, inputs: Int
+    columnSum: UnsafeMutablePointer<Int32>, low: LowPlane? = nil, zeros: Vector<Int32>, outputs: Int, inputs: Int
   ) {
     precondition(zeros.count >= WeightLayout.paddedOutputs(outputs), "a bias of zero for each output")
     unsafe self.panels = panels
+    unsafe self.low = low
     unsafe self.multiplier = multiplier
     unsafe self.columnSum = columnSum
     self.zeros = zeros
@@ -135,18 +154,40 @@ package struct PackedActivations: @unchecked Sendable {
     self.inputs = inputs
   }
 
+  /// Whether there is a low plane.
+  package var isWide: Bool { unsafe low != nil }
+
   /// The same memory for a matrix that is not larger.
+  ///
+  /// - Parameter isWide: whether to use the low plane, which must be there.
   @inline(__always)
-  package func sized(outputs: Int, inputs: Int) -> PackedActivations {
+  package func sized(outputs: Int, inputs: Int, isWide: Bool) -> PackedActivations {
     precondition(outputs <= self.outputs && inputs <= self.inputs, "a matrix that there is room for")
+    precondition(!isWide || self.isWide, "a low plane for 15 bits")
     return unsafe PackedActivations(
-      panels: panels, multiplier: multiplier, columnSum: columnSum, zeros: zeros, outputs: outputs, inputs: inputs)
+      panels: panels, multiplier: multiplier, columnSum: columnSum, low: isWide ? low : nil, zeros: zeros,
+      outputs: outputs, inputs: inputs)
   }
 
   /// As an operand of a product.
+  ///
+  /// - Parameter shift: 0 to 62. Beyond 55 all that a low plane could add is below half a unit, and is left out: an
+  ///   accumulator has 31 bits, and the two multipliers 15 each.
   package func matrix(shift: Int32) -> PackedMatrix {
-    unsafe PackedMatrix(
-      weights: panels, multiplier: multiplier, columnSum: columnSum, bias: zeros.base, outputs: outputs,
+    var plane: PackedMatrix.LowPlane?
+    if let low = unsafe low, shift &+ WideLayer.lowBits <= 62 {
+      unsafe plane = PackedMatrix.LowPlane(weights: UnsafePointer(low.panels), columnSum: UnsafePointer(low.columnSum))
+    }
+    return unsafe PackedMatrix(
+      weights: panels, plane: plane, multiplier: multiplier, columnSum: columnSum, bias: zeros.base, outputs: outputs,
       inputs: inputs, shift: shift)
+  }
+
+  /// The low plane as an operand of plain sums; nil where there is none.
+  func lowMatrix() -> PackedMatrix? {
+    guard let low = unsafe low else { return nil }
+    return unsafe PackedMatrix(
+      weights: low.panels, multiplier: multiplier, columnSum: low.columnSum, bias: zeros.base, outputs: outputs,
+      inputs: inputs, shift: 0)
   }
 }

@@ -102,6 +102,12 @@ struct BlockQuantizer {
       return quantizer.quantize(
         layer, seen: sampled.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) })
     }
+    // The bias of a value channel is rounded to whole 8-bit levels. Because the softmax's weights add up to 1, this
+    // rounding error shifts attention's output by the same amount for every token, and an addition to the bias of the
+    // projection (`attn_out`) cancels it; not across a norm.
+    func projectionBias(_ errors: [Double]) -> [Double] {
+      block.attentionNorm == nil ? block.layers.attnOut.product(with: errors[(2 * width)...]) : []
+    }
     func innerNorm(_ norm: FloatNorm?, unit: Double, inputUnit: Double, length: Int? = nil) -> QuantizedNorm? {
       norm.map {
         QuantizedNorm(
@@ -111,11 +117,8 @@ struct BlockQuantizer {
     let headWidth = configuration.headWidth
     return RoundedBlock(
       ln1: block.ln1, ln2: block.ln2, ln1Unit: ln1Unit, ln2Unit: ln2Unit, layers: layers,
-      // The bias of a value channel is rounded to whole 8-bit levels. Because the softmax's weights add up to 1, this
-      // rounding error shifts attention's output by the same amount for every token, and an addition to the bias of the
-      // projection (`attn_out`) cancels it; not across a norm.
-      projectionBias: block.attentionNorm == nil
-        ? block.layers.attnOut.product(with: layers.attnQKV.biasErrors[(2 * width)...]) : [],
+      projectionBias: projectionBias(layers.attnQKV.biasErrors),
+      wideAttention: wideAttention(layers.attnQKV, valueShift: valueShift, projectionBias),
       quantizers: BlockLayers { layer in Self.quantizer(ranges[layer], unit: inputUnits[layer]) },
       queryQuantizers: seen.queries.map { Self.quantizer(range($0), unit: attention.query) },
       keyQuantizers: seen.keys.map { Self.quantizer(range($0), unit: attention.key) },
@@ -125,6 +128,24 @@ struct BlockQuantizer {
       keyNorm: innerNorm(block.keyNorm, unit: attention.key, inputUnit: keyUnit, length: headWidth),
       attentionNorm: innerNorm(block.attentionNorm, unit: attnOutUnit, inputUnit: outputUnit),
       hiddenNorm: innerNorm(block.hiddenNorm, unit: hiddenUnit, inputUnit: activatedUnit))
+  }
+
+  /// What is different in a block whose attention is wide.
+  ///
+  /// A value of 8 bits gets 7 more; fewer where the layer's outputs, with any input, would not fit 32 bits.
+  private func wideAttention(
+    _ layer: RoundedLinear, valueShift: Int32, _ projectionBias: ([Double]) -> [Double]
+  ) -> WideAttention<Double> {
+    let first = 2 * configuration.width
+    var bits = Int(WideLayer.lowBits)
+    var finer = layer.finerOutputs(from: first, bits: bits)
+    while bits > 0, finer.outputBound > Int64(Int32.max) {
+      bits -= 1
+      finer = layer.finerOutputs(from: first, bits: bits)
+    }
+    return WideAttention(
+      scales: finer.scales, outputBound: finer.outputBound, projectionBias: projectionBias(finer.biasErrors),
+      valueShift: valueShift + Int32(bits) - WideLayer.lowBits)
   }
 
   /// The scale of each value channel in units of the attention output, padded to whole panels.

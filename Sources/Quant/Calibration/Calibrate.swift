@@ -27,7 +27,7 @@ public func calibrate(
   guard options.ranksLayers || options.targetSQNR != nil else { return try choice.calibration() }
   let probe = DriftProbe(model, preprocessing: preprocessing, samples: samples, threads: options.threads)
   return try choice.calibration(measuredBy: probe) {
-    let part = Double($0) / Double(narrow.layerNames.count)
+    let part = Double($0) / Double(narrow.widthNames.count)
     progress(blockCalibration.work.progress(.ranking, blocks: configuration.depth, part: part))
   }
 }

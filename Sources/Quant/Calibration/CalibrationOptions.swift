@@ -21,7 +21,8 @@ public struct CalibrationOptions: Sendable, Equatable {
   /// Planes of 8 bits for the softmax's output, 1 or 2.
   public var softmaxPlanes: Int
   public var rounding: WeightRoundingMode
-  /// Names of layers that stay wide: int16 weights, 15-bit activations.
+  /// Layers that stay wide: int16 weights, 15-bit activations; of attention, 15-bit queries, keys, values and
+  /// probabilities.
   public var wideLayers: [LayerName] = []
   /// The SQNR to reach on the calibration data, in dB: layers are widened until it is, those that drift most first.
   public var targetSQNR: Double?

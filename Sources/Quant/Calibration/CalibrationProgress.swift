@@ -72,7 +72,7 @@ struct CalibrationWork: Sendable {
     }
     if options.ranksLayers || options.targetSQNR != nil {
       let images = Double(min(DriftProbe.sampleLimit, samples))
-      costs[.ranking] = Double(depth * layers.count + 2) * images * Double(depth) * tokens * weights * 0.5
+      costs[.ranking] = Double(depth * (layers.count + 1) + 2) * images * Double(depth) * tokens * weights * 0.5
     }
   }
 

@@ -22,21 +22,35 @@ struct CandidateModels {
   }
 
   func model(wide names: [LayerName]) -> IntegerModel {
-    narrowModel.replacing(names, from: wideModel, biases: projectionBiases(wide: Set(names)))
+    let names = Set(names)
+    var scales: [LayerName: OutputScales] = [:]
+    var attentions: [Int: Int32] = [:]
+    for index in narrow.blocks.indices {
+      let block = block(index, wide: names)
+      if block.hasWideAttention {
+        attentions[index] = block.fileValueShift
+        scales[.block(index, .attnQKV)] = block.fileLayer(.attnQKV).scales
+      }
+      // A projection's bias cancels rounding errors of the values, which depend on the widths of `attn_qkv` and of
+      // attention. So neither of the two models may have it.
+      if block.hasWideAttention || (block.layers.attnQKV.low == nil) != (block.layers.attnOut.low == nil) {
+        scales[.block(index, .attnOut)] = block.fileLayer(.attnOut).scales
+      }
+    }
+    return narrowModel.replacing(names, from: wideModel, scales: scales, attentions: attentions)
   }
 
-  /// The biases of those projections (`attn_out`) that neither of the two models has. A projection's bias cancels
-  /// rounding errors of the values (`attn_qkv`), which depend on the width of that layer; so it is computed here where
-  /// only one of the two layers is wide.
-  private func projectionBiases(wide names: Set<LayerName>) -> [LayerName: [Int32]] {
-    var biases: [LayerName: [Int32]] = [:]
-    for index in narrow.blocks.indices {
-      let isWide = names.contains(.block(index, .attnOut))
-      guard names.contains(.block(index, .attnQKV)) != isWide else { continue }
-      var block = (isWide ? wide : narrow).blocks[index]
-      block.layers.attnQKV = (isWide ? narrow : wide).blocks[index].layers.attnQKV
-      biases[.block(index, .attnOut)] = block.compensatedProjection.bias
+  /// A block as calibration would write it.
+  private func block(_ index: Int, wide names: Set<LayerName>) -> QuantizedBlock {
+    var block = narrow.blocks[index]
+    for layer in [BlockLayer.attnQKV, .attnOut] where names.contains(.block(index, layer)) {
+      block.layers[layer] = wide.blocks[index].layers[layer]
     }
-    return biases
+    block.hasWideAttention = names.contains(.attention(index))
+    return block
   }
+}
+
+extension QuantizedLinear {
+  fileprivate var scales: OutputScales { OutputScales(multiplier: multiplier, bias: bias, shift: shift) }
 }

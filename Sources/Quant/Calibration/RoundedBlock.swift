@@ -14,6 +14,8 @@ struct RoundedBlock: Sendable {
   var layers: BlockLayers<RoundedLinear>
   /// In real units: what cancels the rounding errors of the values' biases when added to the projection's.
   var projectionBias: [Double]
+  /// What is different where attention is wide.
+  var wideAttention: WideAttention<Double>
   var quantizers: BlockLayers<ActivationQuantizer>
   var queryQuantizers: [ActivationQuantizer]
   var keyQuantizers: [ActivationQuantizer]
@@ -42,6 +44,10 @@ struct RoundedBlock: Sendable {
       }
     }
     layers.attnQKV.projectionBias = projectionBias.map { LinearQuantizer.integer($0 / unit) }
+    layers.attnQKV.forWideAttention = WideAttention(
+      scales: wideAttention.scales, outputBound: wideAttention.outputBound,
+      projectionBias: wideAttention.projectionBias.map { LinearQuantizer.integer($0 / unit) },
+      valueShift: wideAttention.valueShift)
     return QuantizedBlock(
       ln1: norm(ln1, unit: ln1Unit), ln2: norm(ln2, unit: ln2Unit), layers: layers, quantizers: quantizers,
       queryQuantizers: queryQuantizers, keyQuantizers: keyQuantizers, scoreShift: scoreShift,

@@ -52,6 +52,31 @@ struct RoundedLinear: Sendable {
     return result
   }
 
+  /// The layer's scales with the outputs from `first` on in units of `2^-bits` times the present ones, the bound of all
+  /// outputs then, and the rounding errors of the biases.
+  ///
+  /// The weights' levels stay. Where the larger multipliers do not fit 15 bits all lose their lowest ones.
+  func finerOutputs(from first: Int, bits: Int) -> (scales: OutputScales, outputBound: Int64, biasErrors: [Double]) {
+    var scales = OutputScales(multiplier: layer.multiplier, bias: layer.bias, shift: layer.shift)
+    for output in first..<max(exactBias.count, first) { scales.multiplier[output] <<= Int32(bits) }
+    let larger = scales.multiplier
+    let largest = larger.reduce(0) { max($0, $1) }
+    let excess = largest > 32767 ? min(Int32(17 - largest.leadingZeroBitCount), scales.shift) : 0
+    scales.multiplier = larger.map { min(FixedPoint.roundHalfUp($0, shift: excess), 32767) }
+    scales.shift -= excess
+    var (bound, errors) = (Int64(0), exactBias)
+    for output in exactBias.indices {
+      let factor = output < first ? 1 : LinearQuantizer.power(bits)
+      let bias = LinearQuantizer.integer(exactBias[output] / outputUnits[output] * factor)
+      scales.bias[output] = bias
+      errors[output] -= Double(bias) * outputUnits[output] / factor
+      let scale = Double(scales.multiplier[output]) * LinearQuantizer.power(Int(excess))
+      let reach = max(reach[output], wideReach?[output] ?? 0) * factor * scale / Double(max(larger[output], 1))
+      bound = max(bound, Int64(min(reach, 1e18)) + 2 + Int64(bias.magnitude))
+    }
+    return (scales, bound, errors)
+  }
+
   /// Bias and bound, with units that are larger by this factor.
   private mutating func roundBias(units factor: Double) {
     biasErrors = exactBias

@@ -3,16 +3,17 @@ import ViTLite
 
 /// How much one layer at 8 bits makes the model's output drift while all others are wide.
 public struct LayerSensitivity: Sendable, Equatable {
+  /// A linear layer, or a block's attention.
   public var layer: LayerName
   /// Of the logits, or of the final tokens without a head, on the calibration data; against the model with all layers
-  /// wide, so that what attention itself loses does not hide the layer.
+  /// wide.
   public var sqnr: Double
 }
 
 /// What a calibration gives.
 public struct Calibration: Sendable {
   public var model: QuantizedModel
-  /// Layers with int16 weights.
+  /// Layers at int16, in the order in which they were chosen.
   public var wideLayers: [LayerName]
   /// The layer that drifts most first; empty unless asked for.
   public var sensitivities: [LayerSensitivity]
@@ -32,7 +33,7 @@ struct WidthChoice {
 
   /// The layers that the options name.
   func calibration() throws(CalibrationError) -> Calibration {
-    let names = narrow.layerNames
+    let names = narrow.widthNames
     for name in options.wideLayers where !names.contains(name) {
       throw .unknownLayer("\(name)", layers: names.map(\.description))
     }
@@ -48,9 +49,10 @@ struct WidthChoice {
   ) throws(CalibrationError) -> Calibration {
     var calibration = try calibration()
     let candidates = try CandidateModels(narrow: narrow, wide: wide)
-    let baseline = try probe.outputs(of: candidates.model(wide: narrow.layerNames))
-    for (index, name) in narrow.layerNames.enumerated() {
-      let alone = candidates.model(wide: narrow.layerNames.filter { $0 != name })
+    let names = narrow.widthNames
+    let baseline = try probe.outputs(of: candidates.model(wide: names))
+    for (index, name) in names.enumerated() {
+      let alone = candidates.model(wide: names.filter { $0 != name })
       calibration.sensitivities.append(
         LayerSensitivity(layer: name, sqnr: try probe.sqnr(of: alone, against: baseline)))
       progress(index + 1)
@@ -67,12 +69,18 @@ struct WidthChoice {
 
   /// Layers that are wide whatever the target, in order.
   private var kept: [LayerName] {
-    narrow.layerNames.filter { Self.alwaysWide.contains($0) || options.wideLayers.contains($0) }
+    narrow.widthNames.filter { Self.alwaysWide.contains($0) || options.wideLayers.contains($0) }
   }
 
   private func widening(_ names: [LayerName]) -> QuantizedModel {
     var model = narrow
-    for name in names { model[name] = wide[name] }
+    for name in names {
+      if case .attention(let index) = name {
+        model.blocks[index].hasWideAttention = true
+      } else {
+        model[name] = wide[name]
+      }
+    }
     return model
   }
 

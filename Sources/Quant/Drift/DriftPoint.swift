@@ -21,6 +21,8 @@ package struct DriftPoint: Sendable, Equatable {
   package let kind: Kind
   /// Nil for what has no weights of its own.
   package let layer: LayerName?
+  /// Of a layer's operands, 8 or 16; nil for what is no layer.
+  package fileprivate(set) var bits: Int?
 
   /// The block that a point belongs to; nil outside of the blocks.
   package var block: Int? {
@@ -69,6 +71,10 @@ package struct DriftPoints: Sendable {
     // The one that pools by attention.
     if configuration.blockCount > configuration.depth { addBlock(configuration.depth, normsHeads: false) }
     if let layer = model.outputLayerName { add(.output, layer) }
+    let wide = Set(model.wideLayerNames.map(\.description))
+    for index in all.indices where all[index].kind == .linear || all[index].kind == .attention {
+      all[index].bits = wide.contains(all[index].name) ? 16 : 8
+    }
   }
 
   private mutating func addBlock(_ index: Int, normsHeads: Bool) {
@@ -77,7 +83,7 @@ package struct DriftPoints: Sendable {
       add(.block(index, .queryNorm), ModelKey.block(index, "attn_q_norm"), .norm)
       add(.block(index, .keyNorm), ModelKey.block(index, "attn_k_norm"), .norm)
     }
-    add(.block(index, .attention), ModelKey.block(index, "attn"), .attention)
+    add(.block(index, .attention), ModelKey.block(index, ModelKey.attention), .attention)
     add(.block(index, .projection), .block(index, .attnOut))
     add(.block(index, .up), .block(index, .ffnUp))
     add(.block(index, .down), .block(index, .ffnDown))

@@ -15,7 +15,6 @@ class LayerProbe: PassProbe {
   private(set) var headInput: [Float] = []
 
   private static let int16Range: ClosedRange<Float> = -32768...32767
-  private static let valueRange: ClosedRange<Float> = -127...127
 
   init(_ model: IntegerModel, _ points: DriftPoints, _ basis: ModelBasis, _ trace: FloatTrace) {
     self.model = model
@@ -178,7 +177,7 @@ class LayerProbe: PassProbe {
     for head in 0..<configuration.heads {
       let ranges = [
         (0, model.queryRange(block: block, head: head)), (width, model.keyRange(block: block, head: head)),
-        (2 * width, Self.valueRange),
+        (2 * width, model.valueRange(block: block)),
       ]
       for (first, range) in ranges {
         guard let range else { continue }

@@ -158,7 +158,10 @@ private struct ModelEncoder {
   /// Scalars of all blocks, as arrays with one entry for each.
   private mutating func describe(_ blocks: [QuantizedBlock]) {
     set("block.score_shift", .int32s(blocks.map(\.scoreShift)))
-    set("block.value_shift", .int32s(blocks.map(\.valueShift)))
+    set("block.value_shift", .int32s(blocks.map(\.fileValueShift)))
+    if blocks.contains(where: { $0.hasWideAttention }) {
+      set(ModelKey.attentionPlanes, .int32s(blocks.map { $0.hasWideAttention ? 2 : 1 }))
+    }
     set("block.gelu_fraction_bits", .int32s(blocks.map(\.geluFractionBits)))
     set("block.query_range", blocks.flatMap(\.queryQuantizers))
     set("block.key_range", blocks.flatMap(\.keyQuantizers))
@@ -240,8 +243,7 @@ private struct ModelEncoder {
     ]
     for (name, norm) in norms { if let norm { add(ModelKey.block(index, name), norm) } }
     for layer in BlockLayer.allCases {
-      let linear = layer == .attnOut ? block.compensatedProjection : block.layers[layer]
-      add(LayerName.block(index, layer).description, linear)
+      add(LayerName.block(index, layer).description, block.fileLayer(layer))
     }
   }
 }

@@ -21,6 +21,23 @@ package struct QuantizedLinear: Sendable, Equatable {
   package var outputBound: Int64
   /// Only of `attn_qkv`: what cancels the rounding errors of the values' biases when added to the bias of `attn_out`.
   var projectionBias: [Int32] = []
+  /// Only of `attn_qkv`: what takes the place of its scales where the block's attention is wide.
+  var forWideAttention: WideAttention<Int32>?
+}
+
+/// What changes in a block whose attention is wide: the weights that give queries, keys and values stay, but the values
+/// are in units that are smaller by a power of two, so that they have 15 bits rather than 8.
+///
+/// - Bias: integers in the units of the residual stream, or real numbers before these are known.
+package struct WideAttention<Bias: Sendable & Equatable>: Sendable, Equatable {
+  /// Of `attn_qkv`.
+  var scales: OutputScales
+  /// The largest magnitude of an output of `attn_qkv` with any input.
+  var outputBound: Int64
+  /// What cancels the rounding errors of the values' biases when added to the bias of `attn_out`.
+  var projectionBias: [Bias]
+  /// Of the values' scales.
+  var valueShift: Int32
 }
 
 /// A LayerNorm as the file holds it; see `IntegerNorm`.
@@ -44,6 +61,8 @@ package struct QuantizedBlock: Sendable, Equatable {
   package var queryQuantizers: [ActivationQuantizer]
   package var keyQuantizers: [ActivationQuantizer]
   package var scoreShift: Int32
+  /// Whether queries, keys, values and probabilities have 15 bits.
+  package var hasWideAttention = false
   /// Scale of each value channel in units of the attention output, times `2^valueShift`; padded to whole panels.
   package var valueMultiplier: [Int32]
   package var valueShift: Int32
@@ -98,6 +117,7 @@ extension QuantizedModel {
     ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
       wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].low != nil } },
+      wideAttentions: blocks.count { $0.hasWideAttention },
       hasWidePatchEmbedding: patchEmbedding.low != nil, hasWideOutput: (head ?? projection ?? pooler)?.low != nil)
   }
 
@@ -107,12 +127,16 @@ extension QuantizedModel {
       blocks: blocks.count, hasOutput: head != nil, hasPooler: pooler != nil, hasProjection: projection != nil)
   }
 
+  /// The names of all that can be wide, in order.
+  package var widthNames: [LayerName] { LayerName.withAttention(layerNames) }
+
   /// A linear layer; nil where the model has none of that name, and setting such does nothing.
   package subscript(layer: LayerName) -> QuantizedLinear? {
     get {
       switch layer {
       case .patchEmbedding: patchEmbedding
       case .block(let index, let layer): blocks.indices.contains(index) ? blocks[index].layers[layer] : nil
+      case .attention: nil
       case .output: head
       case .pooler: pooler
       case .projection: projection
@@ -123,6 +147,7 @@ extension QuantizedModel {
       switch layer {
       case .patchEmbedding: patchEmbedding = newValue
       case .block(let index, let layer): blocks[index].layers[layer] = newValue
+      case .attention: break
       case .output: head = newValue
       case .pooler: pooler = newValue
       case .projection: projection = newValue
@@ -132,18 +157,42 @@ extension QuantizedModel {
 
   /// A linear layer as the file has it; nil where the model has none of that name.
   package func fileLayer(_ layer: LayerName) -> QuantizedLinear? {
-    if case .block(let index, .attnOut) = layer, blocks.indices.contains(index) {
-      return blocks[index].compensatedProjection
-    }
-    return self[layer]
+    guard case .block(let index, let name) = layer, blocks.indices.contains(index) else { return self[layer] }
+    return blocks[index].fileLayer(name)
   }
 }
 
 extension QuantizedBlock {
+  /// A layer as the file has it.
+  package func fileLayer(_ name: BlockLayer) -> QuantizedLinear {
+    switch name {
+    case .attnQKV: scaledQKV
+    case .attnOut: compensatedProjection
+    case .ffnUp, .ffnDown: layers[name]
+    }
+  }
+
+  /// What is different because attention is wide; nil where it is not.
+  private var wideAttention: WideAttention<Int32>? { hasWideAttention ? layers.attnQKV.forWideAttention : nil }
+
+  /// The shift of the values' scales as the file has it.
+  package var fileValueShift: Int32 { wideAttention?.valueShift ?? valueShift }
+
+  /// The layer that gives queries, keys and values, in the units that attention reads.
+  private var scaledQKV: QuantizedLinear {
+    guard let wideAttention else { return layers.attnQKV }
+    var layer = layers.attnQKV
+    layer.multiplier = wideAttention.scales.multiplier
+    layer.bias = wideAttention.scales.bias
+    layer.shift = wideAttention.scales.shift
+    layer.outputBound = wideAttention.outputBound
+    return layer
+  }
+
   /// The projection as the file has it: `projectionBias` is added to its bias.
   package var compensatedProjection: QuantizedLinear {
     var layer = layers.attnOut
-    let added = layers.attnQKV.projectionBias
+    let added = wideAttention?.projectionBias ?? layers.attnQKV.projectionBias
     for output in added.indices { layer.bias[output] &+= added[output] }
     layer.outputBound += added.reduce(0) { max($0, Int64($1.magnitude)) }
     return layer

@@ -108,22 +108,22 @@ struct ForwardPass<Observer: PhaseObserver> {
     let headWidth = model.configuration.headWidth
     let (head, rows) = queryBlock(unit, of: rowCount)
     let channels = head * headWidth..<(head + 1) * headWidth
-    let queries = scratch.queries.rows(0..<rows.count)
+    let queries = scratch.queries.reshaped(columns: headWidth, isWide: block.hasWideAttention).rows(0..<rows.count)
     let scores = scratch.scores.rows(0..<rows.count).columns(0..<keyCount)
     let heads = arena.qkv.rows(rows).columns(channels)
     transform(heads, block.queryNorm?.channels(channels), block.rotation, from: first + rows.lowerBound)
     kernels.quantizeQueries(heads, block.queryQuantizers[head], into: queries)
-    let keys = arena.keys(head).sized(outputs: keyCount, inputs: headWidth)
+    let keys = arena.keys(head).sized(outputs: keyCount, inputs: headWidth, isWide: block.hasWideAttention)
     kernels.multiply(queries, by: keys.matrix(shift: block.scoreShift), into: scores, noScratch)
     observer.finish(.attnScores)
     // A second plane's rows, where there are two, follow the first's: one product takes both.
-    let planeRows = 0..<model.softmaxPlanes * rows.count
+    let planeRows = 0..<(block.hasWideAttention ? 2 : model.softmaxPlanes) * rows.count
     let probabilities = scratch.probabilities.reshaped(columns: keyCount, isWide: false).rows(planeRows)
     kernels.softmax(scores, into: probabilities, sums: scratch.rowSums)
     observer.finish(.attnSoftmax)
-    let weighted = scratch.weightedSums.rows(planeRows)
-    let values = arena.values(head).sized(outputs: headWidth, inputs: keyCount)
-    kernels.sumProducts(probabilities, with: values.matrix(shift: 0), into: weighted)
+    let weighted = scratch.weightedSums.rows(0..<planeRows.count + (block.hasWideAttention ? rows.count : 0))
+    let values = arena.values(head).sized(outputs: headWidth, inputs: keyCount, isWide: block.hasWideAttention)
+    kernels.sumValues(probabilities, values, into: weighted)
     observer.finish(.attnValues)
     kernels.combine(
       weighted, sums: scratch.rowSums, valueScales.dropFirst(channels.lowerBound),
@@ -241,12 +241,12 @@ extension ForwardPass {
           let keys = channels(of: .keys, head, among: part).rows(0..<rows.count)
           let norm = block.keyNorm?.channels(head * headWidth..<(head + 1) * headWidth)
           transform(keys, norm, block.rotation, from: rows.lowerBound)
-          let packed = arena.keys(head).sized(outputs: count, inputs: headWidth)
+          let packed = arena.keys(head).sized(outputs: count, inputs: headWidth, isWide: block.hasWideAttention)
           kernels.packKeys(keys, block.keyQuantizers[head], into: packed, at: rows.lowerBound)
         }
         if part != .keys {
           let values = channels(of: .values, head, among: part).rows(0..<rows.count)
-          let packed = arena.values(head).sized(outputs: headWidth, inputs: count)
+          let packed = arena.values(head).sized(outputs: headWidth, inputs: count, isWide: block.hasWideAttention)
           kernels.packValues(values, into: packed, at: rows.lowerBound)
         }
       }

@@ -86,6 +86,7 @@
       switch name {
       case .patchEmbedding: nil
       case .block(let index, let layer): Self.range(blocks[index].quantizers[layer])
+      case .attention: nil
       case .output, .pooler, .projection: Self.range(headInputQuantizer)
       }
     }
@@ -103,10 +104,17 @@
       return Float(row.low)...Float(row.high)
     }
 
-    /// For each channel of attention's output: its units for a level of the values.
+    /// The magnitudes that a block's values can have, in the units in which they are projected.
+    package func valueRange(block index: Int) -> ClosedRange<Float> {
+      let largest = Float(blocks[index].hasWideAttention ? WideLayer.weightLimit : 127)
+      return -largest...largest
+    }
+
+    /// For each channel of attention's output: its units for a unit of the projected values.
     package func valueScales(block index: Int) -> [Double] {
-      let scales = blocks[index].valueScales
-      let unit = Double(sign: .plus, exponent: -Int(scales.shift), significand: 1)
+      let (scales, isWide) = (blocks[index].valueScales, blocks[index].hasWideAttention)
+      let exponent = -Int(scales.shift) - (isWide ? Int(WideLayer.lowBits) : 0)
+      let unit = Double(sign: .plus, exponent: exponent, significand: 1)
       return (0..<configuration.width).map { Double(scales.multiplier[$0]) * unit }
     }
 

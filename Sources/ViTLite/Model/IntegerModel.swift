@@ -11,6 +11,8 @@ struct IntegerBlock: Sendable {
   var queryQuantizers: [ActivationQuantizer]
   var keyQuantizers: [ActivationQuantizer]
   var scoreShift: Int32
+  /// Whether queries, keys, values and probabilities have 15 bits in two planes.
+  var hasWideAttention: Bool
   /// The scales of the values' channels, of all heads.
   var valueScales: ChannelScales
   /// What happens between the MLP's layers.
@@ -166,33 +168,41 @@ public final class IntegerModel: @unchecked Sendable {
     switch name {
     case .patchEmbedding: patchEmbedding
     case .block(let index, let layer): blocks.indices.contains(index) ? blocks[index].layers[layer] : nil
+    case .attention: nil
     case .output: head
     case .pooler: pooler
     case .projection: projection
     }
   }
 
-  /// This model with some linear layers of another that was made of the same float model, in the same units. Nothing is
-  /// copied but the biases: calibration tries many such candidates.
+  /// This model with some layers of another that was made of the same float model, in the same units. Nothing is copied
+  /// but scales and biases: calibration tries many such candidates.
   ///
   /// - Parameters:
-  ///   - names: layers that both models have.
-  ///   - biases: for layers that get neither model's bias; as many numbers as the layer has outputs, padded to whole
-  ///     panels.
+  ///   - names: linear layers that both models have.
+  ///   - scales: for linear layers that get neither model's.
+  ///   - attentions: blocks whose attention becomes wide, each with the shift of its values' scales.
   package func replacing(
-    _ names: [LayerName], from other: IntegerModel, biases: [LayerName: [Int32]]
+    _ names: Set<LayerName>, from other: IntegerModel, scales: [LayerName: OutputScales], attentions: [Int: Int32]
   ) -> IntegerModel {
     var bytes = bytes + other.bytes
+    func copy(_ numbers: [Int32]) -> Vector<Int32> {
+      let copy = ModelBytes(copying: LittleEndian.bytes(of: numbers))
+      bytes.append(copy)
+      return copy.int32s
+    }
     func chosen(_ name: LayerName) -> LinearLayer? {
       let layer = names.contains(name) ? other.layer(name) : self.layer(name)
-      guard let layer, let bias = biases[name] else { return layer }
-      let copy = ModelBytes(copying: LittleEndian.bytes(of: bias))
-      bytes.append(copy)
-      return layer.replacing(bias: copy.int32s)
+      guard let layer, let scales = scales[name] else { return layer }
+      return layer.replacing(multiplier: copy(scales.multiplier), bias: copy(scales.bias), shift: scales.shift)
     }
     let newBlocks = blocks.enumerated().map { index, block in
       var block = block
       block.layers = BlockLayers { layer in chosen(.block(index, layer)) ?? block.layers[layer] }
+      if let shift = attentions[index] {
+        block.hasWideAttention = true
+        block.valueScales = ChannelScales(multiplier: block.valueScales.multiplier, shift: shift)
+      }
       return block
     }
     let embedding = chosen(.patchEmbedding) ?? patchEmbedding
@@ -217,6 +227,7 @@ public final class IntegerModel: @unchecked Sendable {
     ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
       wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
+      wideAttentions: blocks.count { $0.hasWideAttention },
       hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: output?.isWide ?? false)
   }
 
@@ -231,6 +242,15 @@ public final class IntegerModel: @unchecked Sendable {
     if head != nil { return .output }
     if projection != nil { return .projection }
     return pooler == nil ? nil : .pooler
+  }
+
+  /// The layers that are kept at int16, in the order of the forward pass: linear layers, and attentions by the name
+  /// `blk.N.attn`.
+  public var wideLayerNames: [LayerName] {
+    LayerName.withAttention(layerNames).filter { name in
+      if case .attention(let index) = name { return blocks[index].hasWideAttention }
+      return layer(name)?.isWide ?? false
+    }
   }
 
   /// Whether weights can be let go and read again, as those of a mapped file can.

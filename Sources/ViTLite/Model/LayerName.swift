@@ -21,17 +21,20 @@ public enum BlockLayer: String, Sendable, CaseIterable {
   }
 }
 
-/// A linear layer of a model, by its name in the model file.
+/// A layer of a model, by its name in the model file and in reports.
 public enum LayerName: Sendable, Hashable {
   case patchEmbedding
+  /// A linear layer of a block.
   case block(Int, BlockLayer)
+  /// A block's products of queries, keys and values, with the softmax between them. It has no weights.
+  case attention(Int)
   /// The classification head.
   case output
   case pooler
   /// Of the pooled vector, in a model of image and text.
   case projection
 
-  /// All layers of a model, in the order of the forward pass.
+  /// All linear layers of a model, in the order of the forward pass.
   ///
   /// - Parameter blocks: with the one that pools by attention.
   package static func all(blocks: Int, hasOutput: Bool, hasPooler: Bool, hasProjection: Bool) -> [LayerName] {
@@ -41,6 +44,13 @@ public enum LayerName: Sendable, Hashable {
     if hasPooler { names.append(.pooler) }
     if hasProjection { names.append(.projection) }
     return names
+  }
+
+  /// A model's linear layers with the attention of each block behind the layer that gives its queries, keys and values.
+  package static func withAttention(_ linear: [LayerName]) -> [LayerName] {
+    linear.flatMap { name in
+      if case .block(let index, .attnQKV) = name { [name, .attention(index)] } else { [name] }
+    }
   }
 }
 
@@ -62,17 +72,24 @@ extension LayerName: LosslessStringConvertible {
     default:
       let parts = name.split(separator: ".")
       guard parts.count == 3, parts[0] == "blk", let index = Int(parts[1]), index >= 0,
-        let layer = BlockLayer(rawValue: String(parts[2])), name == ModelKey.block(index, layer.rawValue)
+        name == ModelKey.block(index, String(parts[2]))
       else { return nil }
-      self = .block(index, layer)
+      if parts[2] == ModelKey.attention {
+        self = .attention(index)
+      } else if let layer = BlockLayer(rawValue: String(parts[2])) {
+        self = .block(index, layer)
+      } else {
+        return nil
+      }
     }
   }
 
-  /// `patch_embd`, `blk.3.ffn_up`, `output`, `pooler`, `projection`
+  /// `patch_embd`, `blk.3.ffn_up`, `blk.3.attn`, `output`, `pooler`, `projection`
   public var description: String {
     switch self {
     case .patchEmbedding: "patch_embd"
     case .block(let index, let layer): ModelKey.block(index, layer.rawValue)
+    case .attention(let index): ModelKey.block(index, ModelKey.attention)
     case .output: "output"
     case .pooler: "pooler"
     case .projection: "projection"

@@ -26,9 +26,23 @@ package struct LinearLayer: Sendable {
   @inline(__always)
   func panels(_ outputs: Range<Int>) -> PackedMatrix { source.panels(outputs) }
 
-  /// The same weights with another bias; for candidates of calibration.
-  package func replacing(bias: Vector<Int32>) -> LinearLayer {
-    LinearLayer(name, source.panels(0..<outputs).replacing(bias: bias))
+  /// The same weights with other scales; for candidates of calibration.
+  package func replacing(multiplier: Vector<Int32>, bias: Vector<Int32>, shift: Int32) -> LinearLayer {
+    LinearLayer(name, source.panels(0..<outputs).replacing(multiplier: multiplier, bias: bias, shift: shift))
+  }
+}
+
+/// What a linear layer's sums of products become outputs with: all of it but the weights.
+package struct OutputScales: Sendable, Equatable {
+  /// One for each output, padded to whole panels.
+  package var multiplier: [Int32]
+  package var bias: [Int32]
+  package var shift: Int32
+
+  package init(multiplier: [Int32], bias: [Int32], shift: Int32) {
+    self.multiplier = multiplier
+    self.bias = bias
+    self.shift = shift
   }
 }
 

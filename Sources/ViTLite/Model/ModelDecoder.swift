@@ -404,6 +404,9 @@ extension ModelDecoder {
     let keys = try quantizers("block.key_range", count: depth * heads).map { $0.symmetric }
     let scoreShifts = try scalars("block.score_shift", in: 0...62)
     let valueShifts = try scalars("block.value_shift", in: -22...16)
+    let attentionPlanes: [Int32] =
+      file[ModelKey.metadata(ModelKey.attentionPlanes)] == nil
+      ? Array(repeating: 1, count: depth) : try scalars(ModelKey.attentionPlanes, in: 1...2)
     let geluFractionBits = try scalars("block.gelu_fraction_bits", in: 5...12)
     let gateShifts = configuration.isGated ? try scalars("block.gate_shift", in: 0...30) : []
     let activation: ActivationTable? =
@@ -429,6 +432,7 @@ extension ModelDecoder {
           quantizers: inputs.map { $0[index] },
           queryQuantizers: Array(queries[index * heads..<(index + 1) * heads]),
           keyQuantizers: Array(keys[index * heads..<(index + 1) * heads]), scoreShift: scoreShifts[index],
+          hasWideAttention: attentionPlanes[index] == 2,
           valueScales: ChannelScales(
             multiplier: try multipliers(
               ModelKey.block(index, "attn_v.multiplier"), count: WeightLayout.paddedOutputs(configuration.width)),

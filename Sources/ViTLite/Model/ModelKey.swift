@@ -5,6 +5,11 @@ package enum ModelKey {
   package static func metadata(_ name: String) -> String { "\(architecture).\(name)" }
   package static func block(_ index: Int) -> String { "blk.\(index)" }
   package static func block(_ index: Int, _ name: String) -> String { "\(block(index)).\(name)" }
+  /// A block's attention, in reports and options; it has no tensors of this name.
+  package static let attention = "attn"
+  /// Planes of 8 bits of each block's queries, keys, values and probabilities; absent where all blocks have one of each
+  /// but the probabilities.
+  package static let attentionPlanes = "block.attention_planes"
   /// The norm between the embeddings and the first block.
   package static let preNorm = "pre_norm"
   /// Of queries and keys: the cosines of all patches, then the sines.

@@ -8,11 +8,11 @@ package enum Buffer: Int, CaseIterable, Sendable {
   case activations
   /// Queries, keys and values: tokens x 3 width, int16.
   case qkv
-  /// All heads' keys, packed.
+  /// All heads' keys, packed: of each head its high plane, then the low one where some attention is wide.
   case keys
-  /// For each head and key: its scale and the sum of its levels, int32.
+  /// For each head and key: its scale and the sum of its levels in each plane, int32.
   case keyScales
-  /// All heads' values, packed.
+  /// All heads' values, packed as the keys are.
   case values
   /// The heads' results side by side: tokens x width, int16.
   case attention
@@ -44,7 +44,7 @@ package enum Buffer: Int, CaseIterable, Sendable {
   case scores
   /// Query rows x tokens for each plane, uint8.
   case probabilities
-  /// Query rows x head width for each plane, int32.
+  /// Query rows x head width for each product, int32.
   case weightedSums
   /// The sum of each query's probabilities, int32.
   case rowSums

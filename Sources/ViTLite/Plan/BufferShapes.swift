@@ -25,15 +25,18 @@ struct BufferShapes {
     let wide = outline.wideLayers.map { $0 > 0 }
     let paddedTokens = WeightLayout.paddedOutputs(tokens)
     let inputs = configuration.readout.segments * width
+    let hasWideAttention = outline.wideAttentions > 0
+    let planes = hasWideAttention ? 2 : 1
+    let softmaxPlanes = max(outline.softmaxPlanes, planes)
     let qkvWidth = splitsQKV ? width : 3 * width
     switch buffer {
     case .residual: return .int32(tokens, width)
     case .patches: return .activations(min(rows, configuration.patches), configuration.patchInputs)
     case .activations: return .activations(rows, width, isWide: wide.attnQKV || wide.attnOut || wide.ffnUp)
     case .qkv: return .int16(rows, qkvWidth)
-    case .keys: return .panels(heads, byteCount: WeightLayout.byteCount(outputs: tokens, inputs: headWidth))
-    case .keyScales: return .int32(2 * heads, paddedTokens)
-    case .values: return .panels(heads, byteCount: WeightLayout.byteCount(outputs: headWidth, inputs: tokens))
+    case .keys: return .panels(heads, byteCount: planes * WeightLayout.byteCount(outputs: tokens, inputs: headWidth))
+    case .keyScales: return .int32((1 + planes) * heads, paddedTokens)
+    case .values: return .panels(heads, byteCount: planes * WeightLayout.byteCount(outputs: headWidth, inputs: tokens))
     case .attention: return .int16(kind == .lean ? 0 : tokens, width)
     case .hidden: return .int16(rows, upOutputs)
     case .hiddenActivations: return .activations(rows, mlpWidth, isWide: wide.ffnDown)
@@ -48,10 +51,10 @@ struct BufferShapes {
       let outputs = max(3 * width, upOutputs, configuration.classes, configuration.projectionWidth)
       return .int32(1, max(paddedTokens, WeightLayout.paddedOutputs(outputs)))
     case .normalized: return .int16(Kernels.normalizedRows, width)
-    case .queries: return .activations(queryRows, headWidth)
+    case .queries: return .activations(queryRows, headWidth, isWide: hasWideAttention)
     case .scores: return .int32(queryRows, paddedTokens)
-    case .probabilities: return .activations(outline.softmaxPlanes * queryRows, paddedTokens)
-    case .weightedSums: return .int32(outline.softmaxPlanes * queryRows, headWidth)
+    case .probabilities: return .activations(softmaxPlanes * queryRows, paddedTokens)
+    case .weightedSums: return .int32((hasWideAttention ? 3 : softmaxPlanes) * queryRows, headWidth)
     case .rowSums: return .int32(1, queryRows)
     }
   }

@@ -17,6 +17,8 @@ package struct ModelOutline: Sendable {
   package var softmaxPlanes: Int
   /// For each layer of a block: in how many blocks it is wide.
   package var wideLayers: BlockLayers<Int>
+  /// Blocks whose attention is wide.
+  package var wideAttentions: Int
   package var hasWidePatchEmbedding: Bool
   package var hasWideOutput: Bool
   /// Places that were checked.
@@ -24,12 +26,14 @@ package struct ModelOutline: Sendable {
 
   package init(
     configuration: ModelConfiguration, softmaxPlanes: Int = 2,
-    wideLayers: BlockLayers<Int> = BlockLayers { _ in 0 }, hasWidePatchEmbedding: Bool = false,
+    wideLayers: BlockLayers<Int> = BlockLayers { _ in 0 }, wideAttentions: Int = 0,
+    hasWidePatchEmbedding: Bool = false,
     hasWideOutput: Bool = true
   ) {
     self.configuration = configuration
     self.softmaxPlanes = softmaxPlanes
     self.wideLayers = wideLayers
+    self.wideAttentions = wideAttentions
     self.hasWidePatchEmbedding = hasWidePatchEmbedding
     self.hasWideOutput = hasWideOutput
   }
@@ -272,10 +276,14 @@ extension ForwardPlan {
     let configuration = outline.configuration
     let tokens = Int64(configuration.tokens)
     let depth = Int64(configuration.depth)
-    let attention = 2 * depth * tokens * tokens * Int64(configuration.width)
+    let attention = 2 * tokens * tokens * Int64(configuration.width)
+    let wideAttentions = Int64(outline.wideAttentions)
     switch product {
-    case .scores: return attention
-    case .values: return attention * Int64(outline.softmaxPlanes)
+    // A wide attention takes three products of either kind.
+    case .scores: return attention * (depth + 2 * wideAttentions)
+    case .values:
+      let planes = Int64(outline.softmaxPlanes)
+      return attention * (depth * planes + wideAttentions * (3 - planes))
     case .patchEmbedding:
       // Pixels have no low plane.
       let products: Int64 = outline.hasWidePatchEmbedding ? 2 : 1

@@ -210,20 +210,34 @@ private struct Placement {
 
   func keys(head: Int, tokens: Int, headWidth: Int) -> PackedActivations {
     let (panels, scales) = (plan.shape(of: .keys), plan.shape(of: .keyScales))
-    let row = 4 * scales.columns
+    let (row, rows) = (4 * scales.columns, scales.rows / max(plan.outline.configuration.heads, 1))
+    let first = rows * head
+    var low: PackedActivations.LowPlane?
+    if plan.outline.wideAttentions > 0 {
+      let (offset, count) = (head * panels.columns + panels.columns / 2, panels.columns / 2)
+      unsafe low = PackedActivations.LowPlane(
+        panels: pointer(.keys, byteOffset: offset, count: count),
+        columnSum: pointer(.keyScales, byteOffset: (first + 2) * row, count: scales.columns))
+    }
     return unsafe PackedActivations(
       panels: pointer(.keys, byteOffset: head * panels.columns, count: panels.columns),
-      multiplier: pointer(.keyScales, byteOffset: 2 * head * row, count: scales.columns),
-      columnSum: pointer(.keyScales, byteOffset: (2 * head + 1) * row, count: scales.columns), zeros: zeros(),
+      multiplier: pointer(.keyScales, byteOffset: first * row, count: scales.columns),
+      columnSum: pointer(.keyScales, byteOffset: (first + 1) * row, count: scales.columns), low: low, zeros: zeros(),
       outputs: tokens, inputs: headWidth)
   }
 
   func values(head: Int, tokens: Int, headWidth: Int) -> PackedActivations {
     let panels = plan.shape(of: .values)
     let constant: UnsafeMutablePointer<Int32> = unsafe pointer(.zeros, count: plan.shape(of: .zeros).columns)
+    var low: PackedActivations.LowPlane?
+    if plan.outline.wideAttentions > 0 {
+      let (offset, count) = (head * panels.columns + panels.columns / 2, panels.columns / 2)
+      unsafe low = PackedActivations.LowPlane(
+        panels: pointer(.values, byteOffset: offset, count: count), columnSum: constant)
+    }
     return unsafe PackedActivations(
       panels: pointer(.values, byteOffset: head * panels.columns, count: panels.columns), multiplier: constant,
-      columnSum: constant, zeros: zeros(), outputs: headWidth, inputs: tokens)
+      columnSum: constant, low: low, zeros: zeros(), outputs: headWidth, inputs: tokens)
   }
 
   func scratch(worker: Int) -> WorkerScratch {

@@ -22,6 +22,8 @@ struct Benchmark {
   private let loadTime: Double
   private let arenaBytes: Int
   private let weightsBytes: Int
+  /// Names of the layers at int16.
+  private let wideLayers: [String]
   private let peakResidentBytes: Int?
   /// Billions of operations a second: of the matrix products alone, and of the processor at its best; nil where this
   /// instruction set has no such loop.
@@ -52,6 +54,7 @@ struct Benchmark {
     } catch { throw .limit("\(error)") }
     stages = plan.measuresStages ? try Self.phaseTimes(of: model, plan, coldFile) : nil
     weightsBytes = ModelContents(model).byteCount
+    wideLayers = model.wideLayerNames.map(\.description)
     // After the peak of memory was read: these have buffers of their own.
     let (instructionSet, threads) = (session.instructionSet, plan.execution.threads)
     let products = ThroughputProbe.products(of: model, on: instructionSet, threads: threads, plan: session.plan.kind)
@@ -160,6 +163,7 @@ struct Benchmark {
       .init(key: "gemm_peak_fraction", value: JSON(peakFraction)),
       .init(key: "disturbances", value: .array(disturbances.map { .string($0) })),
     ]
+    members.append(.init(key: "int16_layers", value: .array(wideLayers.map { .string($0) })))
     if let stages {
       let times = stages.map { JSON.Member(key: $0.name, value: .double($0.milliseconds)) }
       members.append(.init(key: "stages", value: .object(times)))
@@ -194,6 +198,7 @@ struct Benchmark {
       let share = NumberText.percent(total > 0 ? stage.milliseconds / total : 0, 1)
       table.add([stage.name, NumberText.fixed(stage.milliseconds, 3) + " ms", share])
     }
-    return "\n" + console.styled("Stages, medians on the first thread", .bold) + "\n" + table.text
+    let wide = wideLayers.isEmpty ? "" : "\nAt int16, three products each: \(wideLayers.joined(separator: " "))"
+    return "\n" + console.styled("Stages, medians on the first thread", .bold) + "\n" + table.text + wide
   }
 }

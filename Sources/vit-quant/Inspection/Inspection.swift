@@ -49,6 +49,7 @@ struct Inspection {
       ("residual_fraction_bits", .integer(model.residualFractionBits)),
       ("final_fraction_bits", .integer(model.finalFractionBits)),
       ("output_fraction_bits", .integer(model.outputFractionBits)),
+      ("int16_layers", .array(model.wideLayerNames.map { .string("\($0)") })),
     ]
     plan = ForwardPlan(model.outline, kind: planKind, workers: 1)
   }
@@ -113,7 +114,7 @@ struct Inspection {
 
   func text(_ console: Console) -> String {
     var table = TextTable([.left, .left])
-    for fact in facts + integerFacts { table.add([fact.key, fact.value.string ?? fact.value.serialized()]) }
+    for fact in facts + integerFacts { table.add([fact.key, Self.text(fact.value)]) }
     if let preprocessing {
       table.add(["mean", preprocessing.mean.map { NumberText.fixed($0, 4) }.joined(separator: " ")])
       table.add(["std", preprocessing.standardDeviation.map { NumberText.fixed($0, 4) }.joined(separator: " ")])
@@ -124,6 +125,11 @@ struct Inspection {
     if let contents { lines += [""] + Self.text(contents, console) }
     if let plan { lines += [""] + plan.phaseLines(console) + [""] + plan.memoryLines(console) }
     return lines.joined(separator: "\n")
+  }
+
+  private static func text(_ value: JSON) -> String {
+    guard case .array(let items) = value else { return value.string ?? value.serialized() }
+    return items.isEmpty ? "none" : items.compactMap(\.string).joined(separator: " ")
   }
 
   private static func text(_ contents: ModelContents, _ console: Console) -> [String] {

@@ -139,7 +139,7 @@ struct CauseFinder {
 
   /// Improvement of the output's SQNR without a layer's noise, in words.
   private func keeping(_ layer: LayerSummary) -> String {
-    guard layer.point.layer != nil, let share = layer.alone?.noiseShare, share > 0.02, share < 1 else { return "" }
+    guard layer.point.bits == 8, let share = layer.alone?.noiseShare, share > 0.02, share < 1 else { return "" }
     return "--keep \(layer.name)=int16 would take away up to \(NumberText.percent(share, 0)) of the noise"
   }
 

@@ -102,6 +102,7 @@ enum ReportFigures {
       "noise_share", "Share of the noise", shortTitle: "Noise", .share,
       explanation: "of the noise in the model's output that the layers cause one by one"
     ) { $0.alone?.noiseShare },
+    Figure("bits", "Bits", .count, explanation: "of weights and activations") { $0.point.bits.map { Double($0) } },
     Figure("cosine", "Cosine", .number(decimals: 6), prefers: .higher) { $0.meanCosine },
     Figure(
       "max_abs_error", "Largest error", shortTitle: "Max error", .number(decimals: 4), prefers: .lower
