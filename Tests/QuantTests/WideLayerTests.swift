@@ -81,7 +81,7 @@ struct WideLayerTests {
     let example = try IntegerModelCase.golden("timm-vit")
     let narrow = try Self.calibration(example) { _ in }.model
     let names = narrow.widthNames
-    let wide = try Self.calibration(example) { $0.wideLayers = names }.model
+    let wide = try Self.calibration(example) { $0.wideLayers = narrow.layerNames }.model
     let candidates = try CandidateModels(narrow: narrow, wide: wide)
     let choices: [[LayerName]] = [
       [], [.block(0, .attnQKV)], [.block(1, .attnOut), .patchEmbedding], [.attention(1)],
