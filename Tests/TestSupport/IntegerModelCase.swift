@@ -21,6 +21,11 @@ package struct IntegerModelCase: Sendable, CustomStringConvertible {
   package func pixels(_ model: IntegerModel) -> [[UInt8]] {
     (0..<samples.count).map { model.pixels(of: samples[$0]) }
   }
+
+  /// The samples as the model reads them.
+  package func inputs(_ model: IntegerModel) -> [InputPixels] {
+    (0..<samples.count).map { model.input(of: samples[$0]) }
+  }
 }
 
 extension IntegerModelCase {

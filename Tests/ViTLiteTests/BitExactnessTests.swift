@@ -26,7 +26,7 @@ private struct InferenceResult: Equatable {
 @Suite("Bit-exactness")
 struct BitExactnessTests {
   private func run(
-    _ model: IntegerModel, _ images: [[UInt8]], _ set: InstructionSet, threads: Int, _ plan: PlanKind = .fast
+    _ model: IntegerModel, _ images: [InputPixels], _ set: InstructionSet, threads: Int, _ plan: PlanKind = .fast
   ) throws(InferenceError) -> [InferenceResult] {
     let session = try InferenceSession(model: model, instructionSet: set, threads: threads, plan: plan)
     var results: [InferenceResult] = []
@@ -36,7 +36,7 @@ struct BitExactnessTests {
 
   private func expectSameBits(_ example: IntegerModelCase, _ options: CalibrationOptions) throws {
     let model = try IntegerModel(example.quantized(options).bytes)
-    let images = example.pixels(model)
+    let images = example.inputs(model)
     let expected = try run(model, images, .portable, threads: 1)
     try #require(!images.isEmpty)
     for set in InstructionSet.available {
@@ -120,7 +120,7 @@ struct BitExactnessTests {
   func sharedModel() throws {
     let example = try IntegerModelCase.golden("hf-dinov2-registers")
     let model = try IntegerModel(example.quantized().bytes)
-    let images = example.pixels(model)
+    let images = example.inputs(model)
     let expected = try run(model, images, .portable, threads: 1)
     for workers in [1, 2] {
       let found = try concurrentMap(count: 24, threads: 2) { () throws(InferenceError) in
@@ -137,7 +137,7 @@ struct BitExactnessTests {
   func independence() throws {
     let example = try IntegerModelCase.golden("timm-vit-reg-layerscale")
     let model = try IntegerModel(example.quantized().bytes)
-    let images = example.pixels(model)
+    let images = example.inputs(model)
     let forward = try run(model, images, .fastest, threads: 1)
     let backward = try run(model, images.reversed(), .fastest, threads: 1)
     #expect(forward == backward.reversed())

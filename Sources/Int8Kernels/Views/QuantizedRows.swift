@@ -59,10 +59,16 @@ package struct QuantizedRows: @unchecked Sendable {
 
   /// Sets the bytes of a row that are exact 8-bit levels, such as pixels: their scale is 1 and their zero point 0.
   ///
-  /// - Parameter column: where in the row the bytes go.
-  package func setExact(row: Int, column: Int, _ source: Vector<UInt8>) {
+  /// - Parameters:
+  ///   - column: where in the row the bytes go.
+  ///   - lowSource: of the low plane, where there is one: as many, 0 to 127 each.
+  package func setExact(row: Int, column: Int, _ source: Vector<UInt8>, low lowSource: Vector<UInt8>? = nil) {
     precondition(row >= 0 && row < rows && column >= 0 && column + source.count <= columns, "a place in the row")
     unsafe (high + row * stride + column).update(from: source.base, count: source.count)
+    precondition((lowSource?.count ?? source.count) == source.count, "a low part for each level")
+    if let low = unsafe low, let lowSource {
+      unsafe (low + row * stride + column).update(from: lowSource.base, count: source.count)
+    }
     clearTail(ofRow: row)
     unsafe multiplier[row] = 1
     unsafe zeroPoint[row] = 0

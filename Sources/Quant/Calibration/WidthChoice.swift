@@ -17,6 +17,18 @@ public struct Calibration: Sendable {
   public var wideLayers: [LayerName]
   /// The layer that drifts most first; empty unless asked for.
   public var sensitivities: [LayerSensitivity]
+  /// What was done for the floor of the options; nil where all was above it, or nothing helped.
+  public var floor: CalibrationFloor?
+}
+
+/// A model that drifted more than the options allow with all layers at 8 bits.
+public struct CalibrationFloor: Sendable, Equatable {
+  /// In dB, of the options.
+  public var floor: Double
+  /// The SQNR of the logits, or of the final tokens without a head, on calibration images, before and after layers were
+  /// widened.
+  public var before: Double
+  public var after: Double
 }
 
 /// Chooses, layer by layer, between 8 bits and the wide form.
@@ -43,7 +55,8 @@ struct WidthChoice {
     return Calibration(model: model, wideLayers: kept, sensitivities: [])
   }
 
-  /// With the layers ranked, and with the fewest wide that reach the target.
+  /// With the layers ranked, and with those wide that reach the target in the least time, as far as each layer alone
+  /// tells it.
   func calibration(
     measuredBy probe: DriftProbe, progress: (Int) -> Void
   ) throws(CalibrationError) -> Calibration {
@@ -59,12 +72,39 @@ struct WidthChoice {
     }
     calibration.sensitivities.sort { ($0.sqnr, $0.layer.description) < ($1.sqnr, $1.layer.description) }
     guard let target = options.targetSQNR else { return calibration }
-    let ranked = calibration.sensitivities.map(\.layer).filter { !kept.contains($0) }
+    let ranked = byGainForTime(calibration.sensitivities).filter { !kept.contains($0) }
     let count = try fewest(of: ranked, reaching: target, among: candidates, measuredBy: probe)
     calibration.wideLayers = kept + ranked.prefix(count)
     calibration.model = widening(calibration.wideLayers)
     try calibration.model.checkBounds()
     return calibration
+  }
+
+  /// The layers by what widening each gains for the time that it takes, the best first: the noise that the layer alone
+  /// causes, over the multiplications that are added.
+  func byGainForTime(_ sensitivities: [LayerSensitivity]) -> [LayerName] {
+    let decibels = 10 / 10.0.logarithm
+    let costs = sensitivities.map { $0.sqnr + decibels * max(addedProducts($0.layer), 1).logarithm }
+    return sensitivities.indices.sorted { (costs[$0], $0) < (costs[$1], $1) }.map { sensitivities[$0].layer }
+  }
+
+  /// Multiplications that a layer takes more at int16, for one image: two products beside the first.
+  func addedProducts(_ name: LayerName) -> Double {
+    let configuration = narrow.configuration
+    let (tokens, width) = (Double(configuration.tokens), Double(configuration.width))
+    // The block that pools by attention has one query.
+    func rows(_ block: Int) -> Double { block < configuration.depth ? tokens : 1 }
+    switch name {
+    case .attention(let block):
+      return rows(block) * tokens * width * (2 + Double(3 - narrow.softmaxPlanes))
+    case .block(let block, let layer):
+      let (outputs, inputs) = layer.shape(in: configuration)
+      return 2 * (layer == .attnQKV ? tokens : rows(block)) * Double(outputs) * Double(inputs)
+    case .patchEmbedding:
+      return 2 * Double(configuration.patches) * Double(configuration.patchInputs) * width
+    case .output, .pooler, .projection:
+      return 2 * Double(narrow[name]?.outputs ?? 0) * Double(narrow[name]?.inputs ?? 0)
+    }
   }
 
   /// Layers that are wide whatever the target, in order.
@@ -93,11 +133,12 @@ struct WidthChoice {
     }
     if try sqnr(0) >= target { return 0 }
     let best = try sqnr(ranked.count)
-    guard best >= target else { throw .unreachable(target: target, best: best) }
+    guard best >= target || options.isForFloor else { throw .unreachable(target: target, best: best) }
+    let reachable = best >= target ? target : best - 0.5
     var (low, high) = (0, ranked.count)
     while high - low > 1 {
       let middle = (low + high) / 2
-      if try sqnr(middle) >= target { high = middle } else { low = middle }
+      if try sqnr(middle) >= reachable { high = middle } else { low = middle }
     }
     return high
   }

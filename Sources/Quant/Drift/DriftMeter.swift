@@ -54,7 +54,7 @@ package final class DriftMeter: Sendable {
     let trace = FloatTrace(reference, values: values, workspace: worker.workspace)
     if let what = trace.output.firstNotFinite { throw .notFinite(what: what) }
     let probe = LayerProbe(model, layout, basis, trace)
-    let output = try worker.session.run(model.pixels(of: sample), probe: probe)
+    let output = try worker.session.run(model.input(of: sample), probe: probe)
     probe.finished(output)
     var drift = ImageDrift(
       layers: probe.measurements,
@@ -98,7 +98,7 @@ package final class DriftMeter: Sendable {
     if let what = trace.output.firstNotFinite { throw .notFinite(what: what) }
     let probe = AloneProbe(
       model, layout, basis, trace, measuresOutput ? reference : nil, workspace: worker.workspace)
-    let output = try worker.session.run(model.pixels(of: sample), probe: probe)
+    let output = try worker.session.run(model.input(of: sample), probe: probe)
     probe.finished(output)
     return AloneImage(layers: probe.layers, shifts: probe.shifts)
   }

@@ -16,6 +16,8 @@ package struct CalibrationRecord: Sendable, Equatable {
   package var correlation: Double?
   /// One for each image; see `SampleDigest`.
   package var digests: [UInt64]
+  /// The SQNR in dB for which layers are at int16, because all at 8 bits were under it; nil otherwise.
+  package var floor: Double?
 
   package init(_ samples: SampleSet, preprocessing: Preprocessing?, options: CalibrationOptions) {
     observer = options.observer
@@ -41,6 +43,7 @@ package struct CalibrationRecord: Sendable, Equatable {
     static let rounding = ModelKey.metadata("calibration.rounding")
     static let seed = ModelKey.metadata("calibration.seed")
     static let statistics = ModelKey.metadata("calibration.image_statistics")
+    static let floor = ModelKey.metadata("calibration.floor_db")
     static let digests = ModelKey.metadata("calibration.image_digests")
   }
 
@@ -48,7 +51,8 @@ package struct CalibrationRecord: Sendable, Equatable {
   var metadata: [(key: String, value: GGUFValue)] {
     var statistics = [mean, deviation]
     if let correlation { statistics.append(correlation) }
-    return [
+    let floors = floor.map { [(key: Key.floor, value: GGUFValue.float64($0))] } ?? []
+    return floors + [
       (Key.images, .uint32(UInt32(truncatingIfNeeded: images))),
       (Key.observer, .string(observer?.rawValue ?? "search")), (Key.smoothing, .bool(smoothing)),
       (Key.rounding, .string(rounding.rawValue)), (Key.seed, .string("\(seed)")),
@@ -78,6 +82,7 @@ package struct CalibrationRecord: Sendable, Equatable {
     mean = statistics[0]
     deviation = statistics[1]
     correlation = statistics.count > 2 ? statistics[2] : nil
+    floor = try? file.float(Key.floor)
     digests = stride(from: 0, to: halves.count, by: 2).map {
       UInt64(UInt32(truncatingIfNeeded: halves[$0])) | UInt64(UInt32(truncatingIfNeeded: halves[$0 + 1])) << 32
     }

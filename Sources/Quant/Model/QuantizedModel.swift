@@ -26,7 +26,7 @@ package struct QuantizedLinear: Sendable, Equatable {
 }
 
 /// What changes in a block whose attention is wide: the weights that give queries, keys and values stay, but the values
-/// are in units that are smaller by a power of two, so that they have 15 bits rather than 8.
+/// are in units that are smaller by a power of two.
 ///
 /// - Bias: integers in the units of the residual stream, or real numbers before these are known.
 package struct WideAttention<Bias: Sendable & Equatable>: Sendable, Equatable {

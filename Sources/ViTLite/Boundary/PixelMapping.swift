@@ -44,7 +44,7 @@ extension IntegerModel {
   }
 
   /// The values of preprocessed pixels for a model whose own pixels mean something else; nil where they mean the same.
-  private func foreignValues(of pixels: [UInt8]) -> [Float]? {
+  func foreignValues(of pixels: [UInt8]) -> [Float]? {
     guard let preprocessing else { return nil }
     let normalization = PixelNormalization(preprocessing, channels: configuration.channels)
     return normalization.mapping == pixelMapping ? nil : normalization.values(of: pixels)

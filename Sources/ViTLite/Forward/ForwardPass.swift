@@ -16,10 +16,11 @@ struct ForwardPass<Observer: PhaseObserver> {
 
   /// - Parameters:
   ///   - pixels: channels x height x width.
+  ///   - fractions: as many, what values have beyond their pixels, in 128ths; nil for none.
   ///   - states: receives the residual stream around every block and all final tokens; nil when not wanted.
-  func run(pixels: Vector<UInt8>, states: HiddenStates?) {
+  func run(pixels: Vector<UInt8>, fractions: Vector<UInt8>?, states: HiddenStates?) {
     let configuration = model.configuration
-    embed(pixels)
+    embed(pixels, fractions)
     for (index, block) in model.blocks.prefix(configuration.depth).enumerated() {
       keepResidual(index, states)
       attention(block, to: 0..<configuration.tokens, queries: configuration.tokens)
@@ -31,15 +32,17 @@ struct ForwardPass<Observer: PhaseObserver> {
 
   /// residual (tokens x width) = positions with prefix tokens, plus patches (patches x inputs) times the embedding; then
   /// the norm before the blocks.
-  private func embed(_ pixels: Vector<UInt8>) {
+  private func embed(_ pixels: Vector<UInt8>, _ fractions: Vector<UInt8>?) {
     phase(.positions, rows: model.configuration.tokens) { tokens in
       withRows(of: model.positions, tokens) { positions, tokens in
         arena.residual.rows(tokens).copyRows(0..<tokens.count, from: positions)
       }
     }
     plan.forEachRows(of: model.configuration.patches) { rows in
-      phase(.patches, rows: rows.count) { patches in gather(patches, from: rows.lowerBound, of: pixels) }
-      let input = arena.patches.rows(0..<rows.count)
+      let input = arena.patches(rows.count, isWide: fractions != nil)
+      phase(.patches, rows: rows.count) { patches in
+        gather(patches, from: rows.lowerBound, of: pixels, fractions, into: input)
+      }
       product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
     phase(.preNorm, rows: model.configuration.tokens) { tokens in
@@ -333,7 +336,7 @@ extension ForwardPass {
   /// All linear layers that see every token, in order, on whatever the buffers hold; for measurements.
   func runProducts() {
     plan.forEachRows(of: model.configuration.patches) { rows in
-      let input = arena.patches.rows(0..<rows.count)
+      let input = arena.patches(rows.count, isWide: false)
       product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
     for block in model.blocks.prefix(model.configuration.depth) {
@@ -402,7 +405,9 @@ extension ForwardPass {
   /// Copies patches' pixels, channel by channel and row by row; pixels are exact, so every row's scale is 1.
   ///
   /// - Parameter first: the patch that the first row of the buffer is.
-  private func gather(_ rows: Range<Int>, from first: Int, of pixels: Vector<UInt8>) {
+  private func gather(
+    _ rows: Range<Int>, from first: Int, of pixels: Vector<UInt8>, _ fractions: Vector<UInt8>?, into out: QuantizedRows
+  ) {
     let configuration = model.configuration
     let size = configuration.patchSize
     for index in rows {
@@ -412,8 +417,9 @@ extension ForwardPass {
       for channel in 0..<configuration.channels {
         for row in 0..<size {
           let line = (channel * configuration.imageHeight + top + row) * configuration.imageWidth + left
-          arena.patches.setExact(
-            row: index, column: (channel * size + row) * size, pixels.extracting(line..<line + size))
+          out.setExact(
+            row: index, column: (channel * size + row) * size, pixels.extracting(line..<line + size),
+            low: fractions?.extracting(line..<line + size))
         }
       }
     }

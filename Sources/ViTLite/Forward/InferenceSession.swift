@@ -161,14 +161,30 @@ public final class InferenceSession {
   /// One inference on pixels that are read in place, wherever they lie.
   /// - Parameter pixels: as above.
   public func run(_ pixels: Span<UInt8>, keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
+    try run(pixels, fractions: nil, keepingHiddenStates: keepingHiddenStates)
+  }
+
+  /// One inference on an image whose values may lie between pixels; what lies between is used where the model's patch
+  /// embedding is at int16.
+  public func run(_ input: InputPixels, keepingHiddenStates: Bool = false) throws(InferenceError) -> IntegerOutput {
+    try run(input.levels.span, fractions: input.fractions, keepingHiddenStates: keepingHiddenStates)
+  }
+
+  private func run(
+    _ pixels: Span<UInt8>, fractions: [UInt8]?, keepingHiddenStates: Bool
+  ) throws(InferenceError) -> IntegerOutput {
     let configuration = model.configuration
     var states = [Int32](repeating: 0, count: keepingHiddenStates ? HiddenStates.count(configuration) : 0)
+    // An empty array where there are none, which is not read.
+    let used = model.patchEmbedding.isWide ? fractions ?? [] : []
     try unsafe pixels.withUnsafeBufferPointer { (pixels) throws(InferenceError) in
-      try unsafe states.withUnsafeMutableBufferPointer { (states) throws(InferenceError) in
-        let kept = unsafe states.baseAddress.flatMap { base in
-          keepingHiddenStates ? unsafe HiddenStates(base: base, configuration) : nil
+      try unsafe used.withUnsafeBufferPointer { (used) throws(InferenceError) in
+        try unsafe states.withUnsafeMutableBufferPointer { (states) throws(InferenceError) in
+          let kept = unsafe states.baseAddress.flatMap { base in
+            keepingHiddenStates ? unsafe HiddenStates(base: base, configuration) : nil
+          }
+          try unsafe run(inPlace: pixels, fractions: used, states: kept)
         }
-        try unsafe run(inPlace: pixels, states: kept)
       }
     }
     return IntegerOutput(result, hiddenStates: states)
@@ -177,11 +193,11 @@ public final class InferenceSession {
   #if !hasFeature(Embedded)
     /// One inference under a probe's eyes, with all final tokens.
     /// - Precondition: the session has one thread and the fast plan.
-    package func run(_ pixels: [UInt8], probe: any PassProbe) throws(InferenceError) -> IntegerOutput {
+    package func run(_ input: InputPixels, probe: any PassProbe) throws(InferenceError) -> IntegerOutput {
       precondition(threads == 1 && plan.kind == .fast, "one worker, which sees all tokens")
       task.probe = probe
       defer { task.probe = nil }
-      return try run(pixels, keepingHiddenStates: true)
+      return try run(input, keepingHiddenStates: true)
     }
   #endif
 
@@ -190,16 +206,23 @@ public final class InferenceSession {
   /// - Parameter pixels: 8 bits each, `channels x height x width` of the model's configuration.
   @unsafe
   package func run(inPlace pixels: UnsafeBufferPointer<UInt8>) throws(InferenceError) {
-    try unsafe run(inPlace: pixels, states: nil)
+    try unsafe run(inPlace: pixels, fractions: UnsafeBufferPointer(start: nil, count: 0), states: nil)
   }
 
-  private func run(inPlace pixels: UnsafeBufferPointer<UInt8>, states: HiddenStates?) throws(InferenceError) {
+  /// - Parameter fractions: empty, or as many as pixels.
+  private func run(
+    inPlace pixels: UnsafeBufferPointer<UInt8>, fractions: UnsafeBufferPointer<UInt8>, states: HiddenStates?
+  ) throws(InferenceError) {
     let expected = model.configuration.imageElements
     guard let base = pixels.baseAddress, pixels.count == expected else {
       throw .pixelCount(found: pixels.count, expected: expected)
     }
+    guard fractions.isEmpty || fractions.count == expected else {
+      throw .pixelCount(found: fractions.count, expected: expected)
+    }
+    let parts = unsafe fractions.isEmpty ? nil : fractions.baseAddress.map { unsafe Vector(base: $0, count: expected) }
     for window in task.windows { window.start() }
-    unsafe pool.run(InferenceInput(pixels: Vector(base: base, count: pixels.count), states: states))
+    unsafe pool.run(InferenceInput(pixels: Vector(base: base, count: pixels.count), fractions: parts, states: states))
     guard !task.windows.contains(where: { $0.hasFailed }) else { throw .weightsUnreadable }
     guard !model.isShortened else { throw .modelShortened }
   }
@@ -211,6 +234,8 @@ public final class InferenceSession {
 /// What one inference reads and, where it is asked to, writes beside the arena.
 private struct InferenceInput: Sendable {
   let pixels: Vector<UInt8>
+  /// What values have beyond their pixels, for a wide patch embedding.
+  let fractions: Vector<UInt8>?
   let states: HiddenStates?
 }
 
@@ -255,6 +280,6 @@ private final class InferenceTask: @unchecked Sendable {
   private func run(_ worker: Worker, _ input: InferenceInput, _ observer: some PhaseObserver) {
     let window = windows.isEmpty ? nil : windows[worker.index]
     ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, window: window, observer: observer)
-      .run(pixels: input.pixels, states: input.states)
+      .run(pixels: input.pixels, fractions: input.fractions, states: input.states)
   }
 }

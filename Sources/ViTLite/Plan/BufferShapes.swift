@@ -31,7 +31,9 @@ struct BufferShapes {
     let qkvWidth = splitsQKV ? width : 3 * width
     switch buffer {
     case .residual: return .int32(tokens, width)
-    case .patches: return .activations(min(rows, configuration.patches), configuration.patchInputs)
+    case .patches:
+      return .activations(
+        min(rows, configuration.patches), configuration.patchInputs, isWide: outline.hasWidePatchEmbedding)
     case .activations: return .activations(rows, width, isWide: wide.attnQKV || wide.attnOut || wide.ffnUp)
     case .qkv: return .int16(rows, qkvWidth)
     case .keys: return .panels(heads, byteCount: planes * WeightLayout.byteCount(outputs: tokens, inputs: headWidth))

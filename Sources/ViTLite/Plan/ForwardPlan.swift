@@ -285,7 +285,7 @@ extension ForwardPlan {
       let planes = Int64(outline.softmaxPlanes)
       return attention * (depth * planes + wideAttentions * (3 - planes))
     case .patchEmbedding:
-      // Pixels have no low plane.
+      // Pixels have no low plane; values that lie between pixels take a third product.
       let products: Int64 = outline.hasWidePatchEmbedding ? 2 : 1
       return 2 * products * Int64(configuration.patches) * Int64(configuration.patchInputs) * Int64(configuration.width)
     case .layer(let layer):

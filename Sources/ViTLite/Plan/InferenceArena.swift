@@ -13,7 +13,7 @@ final class InferenceArena: @unchecked Sendable {
   /// The rows of the residual stream that belong to patches: patches x width.
   let patchTokens: Matrix<Int32>
   /// Rows x (channels, patch rows, patch columns).
-  let patches: QuantizedRows
+  private let patches: QuantizedRows
   /// Rows x 3 width, or rows x width where queries, keys and values take turns. Rows are the plan's, all tokens or
   /// some.
   let qkv: Matrix<Int16>
@@ -102,6 +102,13 @@ final class InferenceArena: @unchecked Sendable {
     #else
       unsafe MemoryCapacity.deallocate(memory)
     #endif
+  }
+
+  /// Where some rows of patches go.
+  ///
+  /// - Parameter isWide: whether their values lie between pixels, which a wide patch embedding reads.
+  func patches(_ count: Int, isWide: Bool) -> QuantizedRows {
+    patches.reshaped(columns: patches.columns, isWide: isWide).rows(0..<count)
   }
 
   /// Where the input of a layer of a block goes, in the precision that the layer reads.

@@ -7,6 +7,8 @@ enum CalibrateCommand {
   /// Images to calibrate on by default; more change the model little and take longer.
   private static let defaultSamples = 512
   private static let randomSamples = 4
+  /// Decibels under which a model is not left with all layers at 8 bits.
+  private static let floor = 25.0
 
   private static let output = Option<String>.path(
     "--output", .output, "OUT.gguf", help: "where the int8 model goes")
@@ -23,15 +25,15 @@ enum CalibrateCommand {
   private static let softmaxPlanes = Option<Int>.integer(
     "--softmax-planes", in: 1...2, help: "bytes for each of the softmax's outputs; 2 by default")
   private static let keep = Option<LayerName>(
-    "--keep", "LAYER=int16", help: "keep a layer at 16 bits, such as blk.0.ffn_down; repeatable",
-    valid: "LAYER=int16, with a layer such as blk.0.ffn_down, output or patch_embd", isRepeatable: true
+    "--keep", "LAYER=int16", help: "keep a layer at 16 bits, such as blk.0.ffn_down or blk.0.attn; repeatable",
+    valid: "LAYER=int16, with a layer such as blk.0.ffn_down, blk.0.attn, output or patch_embd", isRepeatable: true
   ) { text in
     text.hasSuffix("=int16") ? LayerName(String(text.dropLast(6))) : nil
   }
   private static let sensitivity = Flag(
     "--sensitivity", help: "rank the layers by the drift that each alone causes")
   private static let target = Option<Double>(
-    "--target-sqnr", "DB", help: "widen the fewest layers that reach this on the calibration data",
+    "--target-sqnr", "DB", help: "widen layers until mirrored calibration images reach this, in the least time",
     valid: "a number of decibels from 0 to 200"
   ) { text in
     Double(text).flatMap { (0...200).contains($0) ? $0 : nil }
@@ -118,6 +120,8 @@ enum CalibrateCommand {
     options.wideLayers = arguments.all(keep)
     options.ranksLayers = arguments[sensitivity]
     options.targetSQNR = arguments[target]
+    // Random images say nothing of what a model is for.
+    if arguments[preset] == nil { options.floorSQNR = floor }
     return options
   }
 

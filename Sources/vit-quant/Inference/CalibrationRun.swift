@@ -16,6 +16,18 @@ struct CalibrationRun {
       console.note(
         "only \(samples.count) sample\(samples.count == 1 ? "" : "s") to calibrate on; ranges may come out too narrow")
     }
+    let calibration = try calibrated(samples)
+    if let floor = calibration.floor {
+      let names = calibration.wideLayers.map(\.description).joined(separator: ", ")
+      console.note(
+        "\(NumberText.fixed(floor.before, 1)) dB on calibration images with all layers at 8 bits, which is under "
+          + "\(NumberText.fixed(floor.floor, 0)) dB; \(NumberText.fixed(floor.after, 1)) dB with these at int16: \(names)"
+      )
+    }
+    return calibration
+  }
+
+  private func calibrated(_ samples: SampleSet) throws(CommandError) -> Calibration {
     var progress = Progress("calibrating", console: console)
     defer { progress.finish() }
     do {

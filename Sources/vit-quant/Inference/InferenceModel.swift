@@ -106,7 +106,7 @@ struct InferenceWorker {
         poolerOutput: output.logits == nil && output.imageEmbedding == nil ? output.poolerOutput : nil,
         imageEmbedding: output.imageEmbedding, checksum: nil, seconds: seconds)
     case .integer(let session, let model):
-      let pixels = model.pixels(of: sample)
+      let pixels = model.input(of: sample)
       // What decoded the image is not needed while it runs.
       if holdsLittle { ResidentMemory.releaseCode() }
       let start = Clock.seconds
