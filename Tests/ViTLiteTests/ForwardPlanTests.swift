@@ -95,7 +95,7 @@ struct ForwardPlanTests {
     pixels.withUnsafeBufferPointer { pixels in
       guard let base = pixels.baseAddress else { return }
       ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: observer)
-        .run(pixels: unsafe Vector(base: base, count: pixels.count), states: nil)
+        .run(pixels: unsafe Vector(base: base, count: pixels.count), fractions: nil, states: nil)
     }
     return (observer.phases, IntegerOutput(ResultView(model, arena), hiddenStates: []))
   }
