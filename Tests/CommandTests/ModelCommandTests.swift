@@ -87,7 +87,7 @@ struct VerifyTests {
   @Test("A file that cannot be read is bad input")
   func unreadableFile() throws {
     try Program.expectRefusal(["verify", "/nowhere.gguf"], status: 3, naming: ["/nowhere.gguf"])
-    try Program.expectRefusal(["verify", "/"], status: 3, naming: ["directory"])
+    try Program.expectRefusal(["verify", "/"], status: 3, naming: ["a folder, /", "an int8 model"])
   }
 }
 

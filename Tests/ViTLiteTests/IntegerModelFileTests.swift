@@ -79,14 +79,12 @@ struct IntegerModelFileTests {
     expectSame(block.attentionNorm, expected.attentionNorm)
     expectSame(block.hidden.norm, expected.hiddenNorm)
     #expect(block.hidden.gateShift ?? 0 == expected.gateShift)
-    for layer in BlockLayer.allCases {
-      expectSame(block.layers[layer], layer == .attnOut ? expected.compensatedProjection : expected.layers[layer])
-    }
+    for layer in BlockLayer.allCases { expectSame(block.layers[layer], expected.fileLayer(layer)) }
     #expect(block.quantizers == expected.quantizers)
     #expect(block.queryQuantizers == expected.queryQuantizers)
     #expect(block.keyQuantizers == expected.keyQuantizers.map(\.symmetric))
     #expect(block.scoreShift == expected.scoreShift)
-    #expect(block.valueScales.shift == expected.valueShift)
+    #expect(block.valueScales.shift == expected.fileValueShift)
     #expect(block.hidden.fractionBits == expected.geluFractionBits)
     #expect(elements(block.valueScales.multiplier) == expected.valueMultiplier)
   }
