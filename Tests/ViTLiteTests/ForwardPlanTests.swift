@@ -87,7 +87,8 @@ struct ForwardPlanTests {
   private static func sabotagedRun(
     _ model: IntegerModel, _ pixels: [UInt8], _ kind: PlanKind
   ) throws -> (phases: [Phase], output: IntegerOutput) {
-    let arena = try InferenceArena(ForwardPlan(model.outline, kind: kind, workers: 1))
+    let plan = ForwardPlan(model.outline, kind: kind, workers: 1)
+    let arena = try InferenceArena(plan, InferenceArena.allocate(plan), isOwned: true)
     arena.overwriteUnused(inStages: [0], with: 0xA5)
     let observer = Saboteur(arena)
     let kernels = try #require(InstructionSet.portable.kernels)

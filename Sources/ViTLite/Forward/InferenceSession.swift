@@ -111,9 +111,9 @@ public final class InferenceSession {
     let plan = ForwardPlan(model.outline, kind: plan, workers: workers)
     let arena: InferenceArena
     if let memory = unsafe memory {
-      arena = try unsafe InferenceArena(plan, borrowing: memory)
+      arena = try unsafe InferenceArena(plan, InferenceArena.part(of: memory, for: plan), isOwned: false)
     } else {
-      arena = try InferenceArena(plan)
+      arena = try unsafe InferenceArena(plan, InferenceArena.allocate(plan), isOwned: true)
     }
     var windows: [WeightWindow] = []
     if let weightBytes, weightBytes < model.byteCount, let source = model.weightSource {

@@ -24,7 +24,8 @@ package final class ThroughputProbe {
   ) -> ThroughputProbe? {
     guard let kernels = instructionSet.kernels else { return nil }
     let plan = ForwardPlan(model.outline, kind: kind, workers: ForwardPlan.workers(forThreads: threads))
-    guard let arena = try? InferenceArena(plan) else { return nil }
+    guard let memory = try? unsafe InferenceArena.allocate(plan) else { return nil }
+    let arena = unsafe InferenceArena(plan, memory, isOwned: true)
     let pool = WorkerPool<Void>(count: plan.workers) { worker, _ in
       ForwardPass(model: model, arena: arena, kernels: kernels, worker: worker, observer: NoObserver()).runProducts()
     }

@@ -39,35 +39,44 @@ final class InferenceArena: @unchecked Sendable {
   private let keys: [PackedActivations]
   private let values: [PackedActivations]
 
-  /// An arena in memory of its own.
+  // What can fail is no part of the initializer: where one of a class throws, Swift 6.3 in Embedded mode, compiling for size,
+  // gives no object on RISC-V.
+
+  /// Memory for an arena of its own.
   ///
   /// - Throws: when the process cannot have so much memory; none has been taken then.
-  convenience init(_ plan: ForwardPlan) throws(InferenceError) {
+  @unsafe
+  static func allocate(_ plan: ForwardPlan) throws(InferenceError) -> UnsafeMutableRawBufferPointer {
     let size = plan.memory.byteCount
     #if hasFeature(Embedded)
-      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: MemoryPlan.alignment)
+      return .allocate(byteCount: size, alignment: MemoryPlan.alignment)
     #else
       try plan.checkMemory()
       let allocated = unsafe MemoryCapacity.allocate(byteCount: size, alignment: MemoryPlan.alignment)
       guard let memory = unsafe allocated else { throw .memory(needed: size, available: MemoryCapacity.bytes) }
+      return unsafe memory
     #endif
-    unsafe self.init(plan, memory, isOwned: true)
   }
 
-  /// An arena in memory that the caller lends for as long as this object lives.
+  /// The part of a caller's memory that an arena takes.
   @unsafe
-  convenience init(_ plan: ForwardPlan, borrowing memory: UnsafeMutableRawBufferPointer) throws(InferenceError) {
+  static func part(
+    of memory: UnsafeMutableRawBufferPointer, for plan: ForwardPlan
+  ) throws(InferenceError) -> UnsafeMutableRawBufferPointer {
     let size = plan.memory.byteCount
     guard memory.count >= size else {
       throw .arenaBytes(found: memory.count, expected: size)
     }
     let remainder = Int(UInt(bitPattern: memory.baseAddress) % UInt(MemoryPlan.alignment))
     guard remainder == 0 else { throw .arenaAlignment(found: remainder, expected: MemoryPlan.alignment) }
-    unsafe self.init(plan, UnsafeMutableRawBufferPointer(rebasing: memory[..<size]), isOwned: false)
+    return unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<size])
   }
 
-  /// - Parameter memory: of the plan's size and alignment.
-  private init(_ plan: ForwardPlan, _ memory: UnsafeMutableRawBufferPointer, isOwned: Bool) {
+  /// - Parameters:
+  ///   - memory: of the plan's size and alignment.
+  ///   - isOwned: whether it goes with this object. Otherwise the caller lends it for as long as this object lives.
+  @unsafe
+  init(_ plan: ForwardPlan, _ memory: UnsafeMutableRawBufferPointer, isOwned: Bool) {
     self.plan = plan
     self.isOwned = isOwned
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
