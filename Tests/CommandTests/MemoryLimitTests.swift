@@ -43,6 +43,21 @@ import Testing
       }
     }
 
+    @Test("Of a file of images that are read one by one, little is in memory at a time")
+    func inputFile() throws {
+      let scratch = try Scratch()
+      let shape = [24, 1, 1024, 1024]
+      let images = [UInt8](repeating: 100, count: shape.reduce(1, *))
+      let path = scratch.path("images.safetensors")
+      try TestModels.write(images: images, shape: shape, to: path)
+      let tensors = try SampleTensors(path: path)
+      for index in 0..<tensors.count { _ = try tensors.sample(index) }
+      let maps = RunningProgram.contents(ofFile: "/proc/self/smaps")
+      let mapping = try #require(maps.range(of: path)).upperBound
+      let resident = try #require(maps[mapping...].firstMatch(of: /Rss: +(\d+) kB/)?.1)
+      #expect(try #require(Int(resident)) < 8_192)
+    }
+
     @Test("A limit that cannot be met is exit 4 with the smallest that can, and that one is met")
     func tooSmall() throws {
       let refused = try bench("--memory-limit", "1M", "--threads", "1")

@@ -32,9 +32,12 @@
       Issue.record("the program never came so far")
     }
 
-    /// All of a file of `/proc` about the process, of which a read gives at most a page.
-    func contents(of name: String) -> String {
-      guard let file = fopen("/proc/\(process.processIdentifier)/\(name)", "r") else { return "" }
+    /// All of a file of `/proc` about the process.
+    func contents(of name: String) -> String { Self.contents(ofFile: "/proc/\(process.processIdentifier)/\(name)") }
+
+    /// All of a file of `/proc`, of which a read gives at most a page; empty where there is none.
+    static func contents(ofFile path: String) -> String {
+      guard let file = fopen(path, "r") else { return "" }
       defer { fclose(file) }
       var bytes: [UInt8] = []
       while case let byte = fgetc(file), byte != EOF { bytes.append(UInt8(truncatingIfNeeded: byte)) }

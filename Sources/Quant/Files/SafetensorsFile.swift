@@ -29,6 +29,12 @@ package final class SafetensorsFile: Sendable {
     }
   }
 
+  /// Takes what was read out of memory when a part ends in another megabyte than it begins in: a file that is read part by
+  /// part then has little more than a megabyte in memory.
+  package func releasePages(behind part: Range<Int>) {
+    if part.lowerBound >> 20 != part.upperBound >> 20 { file.releasePages() }
+  }
+
   /// A tensor of F64, F32, F16 or BF16 as floats, in the order of storage (row-major).
   package func floats(_ name: String) throws(SafetensorsError) -> [Float] {
     try withBytes(name) { (entry, bytes) throws(SafetensorsError) in

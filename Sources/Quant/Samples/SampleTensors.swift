@@ -50,6 +50,8 @@ package struct SampleTensors: Sendable {
   package func sample(_ index: Int) throws(SampleError) -> Sample {
     precondition(index >= 0 && index < count, "a sample of the file")
     let elements = channels * height * width
+    let bytes = elements * (kind == .pixels ? 1 : 4)
+    defer { file.releasePages(behind: index * bytes..<(index + 1) * bytes) }
     do {
       switch kind {
       case .pixels:

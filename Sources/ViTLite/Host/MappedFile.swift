@@ -114,7 +114,7 @@
     }
 
     /// Takes all pages of the mapping out of this process's memory; they are mapped again when they are touched.
-    func releasePages() {
+    package func releasePages() {
       guard let base = unsafe buffer.baseAddress else { return }
       unsafe madvise(UnsafeMutableRawPointer(mutating: base), count, Int32(MADV_DONTNEED))
     }
