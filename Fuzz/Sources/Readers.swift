@@ -61,8 +61,8 @@ enum Readers {
   static func preprocessing(_ input: [UInt8]) {
     guard let file = file(input) else { return }
     for preprocessing in [
-      try? PreprocessingParser.huggingFace(file, family: .viT),
-      (try? PreprocessingParser.timm(file, channels: 3)) ?? nil,
+      (try? PreprocessingParser.huggingFace(file, family: .viT))?.preprocessing,
+      ((try? PreprocessingParser.timm(file, channels: 3)) ?? nil)?.preprocessing,
     ] {
       guard let preprocessing else { continue }
       for (width, height, channels) in [(5, 3, 3), (1, 9, 1)] {
