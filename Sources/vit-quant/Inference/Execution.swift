@@ -14,6 +14,9 @@ struct Execution: Sendable {
 
   /// What is left free of a limit, for images, results and the stacks of threads.
   private static let reserve = 3 << 19
+  /// By how much the memory that starting and loading leave behind differs from run to run, generously: the smallest limit
+  /// that an error names is that much more than this run needs, so that the next run meets it too.
+  private static let spread = 1 << 19
 
   /// A session of a model, with as much of its weights in memory as the limit leaves.
   ///
@@ -53,7 +56,7 @@ struct Execution: Sendable {
     let plan = plan ?? (fits ? .fast : .lean)
     let smallest = max(held + arena(plan) + least, ResidentMemory.peak ?? 0)
     guard smallest <= memoryLimit else {
-      let needed = (smallest + 999_999) / 1_000_000
+      let needed = (smallest + Self.spread + 999_999) / 1_000_000
       throw .limit(
         "--memory-limit of \(memoryLimit) bytes, with the \(plan) plan and \(threads) thread\(threads == 1 ? "" : "s"), "
           + "expected at least \(needed)M")
