@@ -117,6 +117,17 @@ struct WideLayerTests {
     #expect(same.floor == nil && same.model.bytes == plain.model.bytes)
   }
 
+  @Test("The final tokens count for the floor where the logits of a model with a head are above it")
+  func floorOfTokens() throws {
+    let example = try IntegerModelCase.golden("seed-vit")
+    let plain = try Self.calibration(example) { _ in }
+    let logits = DriftProbe(example.model, preprocessing: nil, samples: example.samples, threads: 1)
+    #expect(try logits.sqnr(of: IntegerModel(plain.model.bytes)) > 42)
+    let raised = try Self.calibration(example) { $0.floorSQNR = 40 }
+    let floor = try #require(raised.floor)
+    #expect(floor.before < 40 && floor.after > 40)
+  }
+
   @Test("A floor beyond reach is approached as far as that helps")
   func unreachableFloor() throws {
     let example = try IntegerModelCase.golden("timm-vit")

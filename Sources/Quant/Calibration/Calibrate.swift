@@ -30,7 +30,8 @@ public func calibrate(
     return try calibration.raised(to: floor, model, preprocessing, samples, options, progress)
   }
   let probe = DriftProbe(
-    model, preprocessing: preprocessing, samples: samples, areMirrored: !options.isForFloor, threads: options.threads)
+    model, preprocessing: preprocessing, samples: samples, areMirrored: !options.isForFloor,
+    comparesTokens: options.isForFloor, threads: options.threads)
   return try choice.calibration(measuredBy: probe) {
     let part = Double($0) / Double(narrow.widthNames.count)
     progress(blockCalibration.work.progress(.ranking, blocks: configuration.depth, part: part))
@@ -51,7 +52,8 @@ extension Calibration {
     _ options: CalibrationOptions, _ progress: (CalibrationProgress) -> Void
   ) throws(CalibrationError) -> Calibration {
     let probe = DriftProbe(
-      model, preprocessing: preprocessing, samples: samples, limit: Self.floorSamples, threads: options.threads)
+      model, preprocessing: preprocessing, samples: samples, comparesTokens: true, limit: Self.floorSamples,
+      threads: options.threads)
     let before = try probe.sqnr(of: self.model)
     guard before < floor else { return self }
     var options = options

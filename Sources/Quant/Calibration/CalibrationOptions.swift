@@ -27,8 +27,8 @@ public struct CalibrationOptions: Sendable, Equatable {
   /// The SQNR to reach, in dB, on mirrored copies of the calibration images, which weights were not fitted to: layers are
   /// widened until it is, those first that gain most for the time that they take.
   public var targetSQNR: Double?
-  /// The SQNR, in dB, under which the calibration images must not be: where they are with all layers at 8 bits, layers
-  /// are widened as for a target, and as far as that helps. Nil to leave them.
+  /// The SQNR, in dB, under which the calibration images must not be, neither in the logits nor in the final tokens: where
+  /// they are with all layers at 8 bits, layers are widened as for a target, and as far as that helps. Nil to leave them.
   public var floorSQNR: Double?
   /// Whether a target beyond reach is lowered, rather than refused; also, whether the images are taken as they are.
   var isForFloor = false

@@ -9,13 +9,17 @@ struct DriftProbe {
   static let sampleLimit = 8
 
   private let samples: [Sample]
-  private let references: [[Float]]
+  private let comparesTokens: Bool
+  /// Of each sample, what is compared.
+  private let references: [[[Float]]]
   private let threads: Int
 
+  /// - Parameter comparesTokens: whether the final tokens of a model with a head count too, beside its logits.
   init(
     _ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, areMirrored: Bool = false,
-    limit: Int = Self.sampleLimit, threads: Int
+    comparesTokens: Bool = false, limit: Int = Self.sampleLimit, threads: Int
   ) {
+    self.comparesTokens = comparesTokens
     let count = min(limit, samples.count)
     self.samples = (0..<count).map { index in
       let sample = samples[index * samples.count / count]
@@ -30,32 +34,37 @@ struct DriftProbe {
       let values = chosen[index].values(preprocessing: preprocessing, channels: model.configuration.channels)
       var tap = NoTap()
       let output = reference.run(values.span, workspace: workspace, tap: &tap)
-      return output.logits ?? output.lastHiddenState
+      guard let logits = output.logits else { return [output.lastHiddenState] }
+      return comparesTokens ? [logits, output.lastHiddenState] : [logits]
     }
   }
 
-  /// Mean over the samples, in dB.
+  /// Mean over the samples, in dB: that of the logits or of the tokens, whichever is less, where both are compared.
   /// - Parameter outputs: what to compare with, for each sample; nil for those of the float model.
-  func sqnr(of candidate: IntegerModel, against outputs: [[Float]]? = nil) throws(CalibrationError) -> Double {
-    var total = 0.0
-    for (expected, got) in zip(outputs ?? references, try self.outputs(of: candidate)) {
-      var comparison = Comparison()
-      comparison.add(reference: expected.span, got: got.span)
-      total += comparison.sqnr
+  func sqnr(of candidate: IntegerModel, against outputs: [[[Float]]]? = nil) throws(CalibrationError) -> Double {
+    let references = outputs ?? references
+    var totals = [Double](repeating: 0, count: references.first?.count ?? 0)
+    for (expected, got) in zip(references, try self.outputs(of: candidate)) {
+      for (index, pair) in zip(expected, got).enumerated() {
+        var comparison = Comparison()
+        comparison.add(reference: pair.0.span, got: pair.1.span)
+        totals[index] += comparison.sqnr
+      }
     }
-    return total / Double(max(samples.count, 1))
+    return (totals.min() ?? 0) / Double(max(samples.count, 1))
   }
 
   /// What an int8 model gives for each sample.
-  func outputs(of model: IntegerModel) throws(CalibrationError) -> [[Float]] {
-    let samples = samples
+  func outputs(of model: IntegerModel) throws(CalibrationError) -> [[[Float]]] {
+    let (samples, comparesTokens) = (samples, comparesTokens)
     do throws(InferenceError) {
       return try concurrentMap(count: samples.count, threads: threads) {
         () throws(InferenceError) -> InferenceSession in
         try InferenceSession(model: model)
-      } body: { (session: inout InferenceSession, index) throws(InferenceError) -> [Float] in
-        let output = try session.run(model.input(of: samples[index]))
-        return output.dequantizedLogits ?? output.dequantizedFinalTokens
+      } body: { (session: inout InferenceSession, index) throws(InferenceError) -> [[Float]] in
+        let output = try session.run(model.input(of: samples[index]), keepingHiddenStates: comparesTokens)
+        guard let logits = output.dequantizedLogits else { return [output.dequantizedFinalTokens] }
+        return comparesTokens ? [logits, output.dequantizedFinalTokens] : [logits]
       }
     } catch { throw .candidate("\(error)") }
   }

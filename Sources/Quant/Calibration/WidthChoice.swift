@@ -25,8 +25,8 @@ public struct Calibration: Sendable {
 public struct CalibrationFloor: Sendable, Equatable {
   /// In dB, of the options.
   public var floor: Double
-  /// The SQNR of the logits, or of the final tokens without a head, on calibration images, before and after layers were
-  /// widened.
+  /// The SQNR of the logits or of the final tokens, whichever is less, on calibration images, before and after layers
+  /// were widened.
   public var before: Double
   public var after: Double
 }
