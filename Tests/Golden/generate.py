@@ -91,6 +91,17 @@ def siglip_classification():
         lambda model: model.vision_model.encoder.layers, lambda model, pixels: {"logits": model(pixels).logits})
 
 
+def metaclip2():
+    def outputs(model, pixels):
+        output = model(pixels)
+        return {"last_hidden_state": output.last_hidden_state, "image_embeds": output.image_embeds}
+
+    configuration = transformers.MetaClip2VisionConfig(**SMALL, projection_dim=40)
+    transformer(
+        "hf-metaclip2", "MetaClip2VisionModelWithProjection", configuration,
+        lambda model: model.vision_model.encoder.layers, outputs)
+
+
 def dinov3():
     def outputs(model, pixels):
         output = model(pixels)
@@ -115,7 +126,7 @@ def timm_eva():
 
 CASES = {
     "hf-vit-msn": vit_msn, "hf-vit-mae": vit_mae, "hf-siglip-classification": siglip_classification,
-    "hf-dinov3": dinov3, "timm-eva": timm_eva,
+    "hf-metaclip2": metaclip2, "hf-dinov3": dinov3, "timm-eva": timm_eva,
 }
 
 for case in sys.argv[1:] or CASES:

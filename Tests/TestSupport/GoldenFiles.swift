@@ -9,7 +9,7 @@ package enum GoldenFiles {
   /// The same of families with other positions, norms, MLPs and readouts.
   package static let families = [
     "hf-clip-vision", "hf-siglip-vision", "hf-siglip-classification", "hf-dinov3", "hf-dinov3-gated",
-    "hf-dinov2-swiglu", "hf-vit-msn", "hf-vit-mae", "timm-vit-qk-norm", "timm-vit-map", "timm-eva",
+    "hf-dinov2-swiglu", "hf-vit-msn", "hf-vit-mae", "hf-metaclip2", "timm-vit-qk-norm", "timm-vit-map", "timm-eva",
   ]
 
   package static func path(_ name: String) -> String { Repository.path("Tests/Golden/\(name)") }

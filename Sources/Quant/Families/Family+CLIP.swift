@@ -10,6 +10,16 @@ extension Family {
     name: "clip", title: "the image half of a whole CLIP", defaults: .nested(.clip), tensors: .clip,
     normBeforeBlocks: true, readout: .always(.classTokenThenNorm), preprocessing: .processor(.clip))
 
+  /// `MetaClip2VisionModel` and `MetaClip2VisionModelWithProjection`: CLIP, trained on texts of all languages.
+  package static let metaCLIP2Vision = Family(
+    name: "metaclip_2_vision_model", title: "MetaCLIP 2's image half, with its projection or not", defaults: .clip,
+    tensors: .clip, normBeforeBlocks: true, readout: .always(.classTokenThenNorm), preprocessing: .processor(.clip))
+
+  /// The image half of `MetaClip2Model`.
+  package static let metaCLIP2 = Family(
+    name: "metaclip_2", title: "the image half of a whole MetaCLIP 2", defaults: .nested(.clip), tensors: .clip,
+    normBeforeBlocks: true, readout: .always(.classTokenThenNorm), preprocessing: .processor(.clip))
+
   /// `SiglipVisionModel`: no class token, and a head in which a learned query attends to the patches.
   package static let sigLIPVision = Family(
     name: "siglip_vision_model", title: "SigLIP's image half, and SigLIP 2's of one size", defaults: .sigLIP,

@@ -25,8 +25,8 @@ package struct Family: Sendable {
 extension Family {
   /// All that this package reads, in the order of its messages.
   package static let all: [Family] = [
-    .viT, .deiT, .viTMSN, .viTMAE, .iJEPA, .dinoV2, .dinoV2WithRegisters, .dinoV3, .clipVision, .clip, .sigLIPVision,
-    .sigLIP, .timmViT, .timmEva, .seedViT,
+    .viT, .deiT, .viTMSN, .viTMAE, .iJEPA, .dinoV2, .dinoV2WithRegisters, .dinoV3, .clipVision, .clip,
+    .metaCLIP2Vision, .metaCLIP2, .sigLIPVision, .sigLIP, .timmViT, .timmEva, .seedViT,
   ]
 
   /// The row of a `model_type`; nil for one that this package does not read.
