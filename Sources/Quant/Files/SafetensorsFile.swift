@@ -29,11 +29,19 @@ package final class SafetensorsFile: Sendable {
     }
   }
 
-  /// Takes what was read out of memory when a part ends in another megabyte than it begins in: a file that is read part by
-  /// part then has little more than a megabyte in memory.
-  package func releasePages(behind part: Range<Int>) {
-    if part.lowerBound >> 20 != part.upperBound >> 20 { file.releasePages() }
+  /// A copy of a part of a tensor's stored bytes. It is read from the file: through the mapping, large pieces of the file
+  /// would come into memory, and stay.
+  ///
+  /// - Precondition: `part` is within the tensor's bytes.
+  package func bytes(_ name: String, _ part: Range<Int>) throws(SafetensorsError) -> [UInt8] {
+    guard let entry = header[name] else { throw .missingTensor(name: name) }
+    precondition(part.lowerBound >= 0 && part.upperBound <= entry.range.count, "a part of the tensor")
+    let start = entry.range.lowerBound
+    do { return try file.bytes(in: start + part.lowerBound..<start + part.upperBound) } catch { throw .file(error) }
   }
+
+  /// Takes what was read of the file out of memory; it is read again where it is needed.
+  package func releasePages() { file.releasePages() }
 
   /// A tensor of F64, F32, F16 or BF16 as floats, in the order of storage (row-major).
   package func floats(_ name: String) throws(SafetensorsError) -> [Float] {

@@ -30,12 +30,14 @@ package struct SampleTensors: Sendable {
     (count, channels, height, width) = (entry.shape[0], entry.shape[1], entry.shape[2], entry.shape[3])
     guard let labelEntry = file["labels"] else {
       labels = nil
+      file.releasePages()
       return
     }
     guard labelEntry.shape == [count] else {
       throw .shape(tensor: "labels", found: labelEntry.shape, expected: "[\(count)], one for each image", path: path)
     }
     do { labels = try file.integers("labels") } catch { throw .file(error, path: path) }
+    file.releasePages()
   }
 
   package var path: String { file.path }
@@ -50,24 +52,18 @@ package struct SampleTensors: Sendable {
   package func sample(_ index: Int) throws(SampleError) -> Sample {
     precondition(index >= 0 && index < count, "a sample of the file")
     let elements = channels * height * width
-    let bytes = elements * (kind == .pixels ? 1 : 4)
-    defer { file.releasePages(behind: index * bytes..<(index + 1) * bytes) }
-    do {
+    do throws(SafetensorsError) {
       switch kind {
       case .pixels:
-        return try file.withBytes("images") { (_, bytes) throws(SafetensorsError) in
-          .pixels(bytes.extracting(index * elements..<(index + 1) * elements).copied())
-        }
+        return .pixels(try file.bytes("images", index * elements..<(index + 1) * elements))
       case .values:
-        return try file.withBytes("pixel_values") { (_, bytes) throws(SafetensorsError) in
-          let row = bytes.extracting(index * elements * 4..<(index + 1) * elements * 4)
-          guard let values = FloatConversion.floats(row, type: .float32) else { return .values([]) }
-          if let element = FloatConversion.firstNotFinite(values) {
-            throw .notFinite(
-              name: "pixel_values", element: index * elements + element, value: values[element])
-          }
-          return .values(values)
+        let row = try file.bytes("pixel_values", index * elements * 4..<(index + 1) * elements * 4)
+        guard let values = unsafe FloatConversion.floats(row.span.bytes, type: .float32) else { return .values([]) }
+        if let element = FloatConversion.firstNotFinite(values) {
+          throw SafetensorsError.notFinite(
+            name: "pixel_values", element: index * elements + element, value: values[element])
         }
+        return .values(values)
       }
     } catch { throw .file(error, path: path) }
   }

@@ -95,6 +95,26 @@
       return true
     }
 
+    /// A copy of a part of the file as it is now, likewise.
+    ///
+    /// - Throws: where the file is shorter now, or its disk fails.
+    /// - Precondition: `range` is within the file's bytes.
+    package func bytes(in range: Range<Int>) throws(FileError) -> [UInt8] {
+      precondition(range.lowerBound >= 0 && range.upperBound <= count, "a part of the file")
+      let part = unsafe UnsafeRawBufferPointer(rebasing: buffer[range])
+      var isWhole = range.isEmpty
+      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { target, filled in
+        if let base = target.baseAddress { isWhole = unsafe isWhole || copy(part, to: base) }
+        filled = isWhole ? range.count : 0
+      }
+      guard isWhole else {
+        throw FileError(
+          message: "cannot read bytes \(range.lowerBound) to \(range.upperBound)", path: path,
+          expected: "a file that stays as long as it was")
+      }
+      return bytes
+    }
+
     /// Asks the system to read a part of the file soon, without waiting for it.
     ///
     /// - Parameter part: may go beyond the file.
