@@ -27,9 +27,9 @@ struct BlockCalibration {
   private let samples: SampleSet
   private var observing: CalibrationPass
   private var measuring: CalibrationPass
-  let work: CalibrationWork
+  private let work: CalibrationWork
 
-  init(_ model: FloatModel, samples: SampleSet, options: CalibrationOptions) {
+  private init(_ model: FloatModel, samples: SampleSet, options: CalibrationOptions) {
     self.model = model
     self.samples = samples
     self.options = options
@@ -55,7 +55,16 @@ struct BlockCalibration {
     options.activations == .static && options.observer == nil && samples.count > 1
   }
 
-  mutating func run(
+  /// Calibrates all blocks. The residual streams are gone when this returns.
+  static func run(
+    _ model: FloatModel, samples: SampleSet, preprocessing: Preprocessing?, options: CalibrationOptions,
+    progress: (CalibrationProgress) -> Void
+  ) throws(CalibrationError) -> (CalibratedBlocks, CalibrationWork) {
+    var calibration = BlockCalibration(model, samples: samples, options: options)
+    return (try calibration.run(preprocessing: preprocessing, progress: progress), calibration.work)
+  }
+
+  private mutating func run(
     preprocessing: Preprocessing?, progress: (CalibrationProgress) -> Void
   ) throws(CalibrationError) -> CalibratedBlocks {
     let (work, count) = (work, Double(samples.count))

@@ -15,8 +15,8 @@ public func calibrate(
   let found = [samples.channels, samples.height, samples.width]
   guard found == expected else { throw .sampleShape(found: found, expected: expected) }
 
-  var blockCalibration = BlockCalibration(model, samples: samples, options: options)
-  let blocks = try blockCalibration.run(preprocessing: preprocessing, progress: progress)
+  let (blocks, work) = try BlockCalibration.run(
+    model, samples: samples, preprocessing: preprocessing, options: options, progress: progress)
   let mapping = samples.pixelMapping(given: preprocessing)
   var (narrow, wide) = try ModelQuantizer(
     model: model, seen: blocks, options: options, preprocessing: preprocessing, mapping: mapping
@@ -34,7 +34,7 @@ public func calibrate(
     comparesTokens: options.isForFloor, threads: options.threads)
   return try choice.calibration(measuredBy: probe) {
     let part = Double($0) / Double(narrow.widthNames.count)
-    progress(blockCalibration.work.progress(.ranking, blocks: configuration.depth, part: part))
+    progress(work.progress(.ranking, blocks: configuration.depth, part: part))
   }
 }
 
