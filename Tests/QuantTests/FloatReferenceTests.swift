@@ -26,6 +26,25 @@ struct FloatReferenceTests {
     .enabled(if: Repository.hasFamilies, Comment(rawValue: Repository.needsFamilies)), arguments: Repository.families)
   func otherFamilies(_ path: String) throws { try compare(path, with: [.fastest]) }
 
+  @Test("Images taken through block by block give what each gives alone, to the bit", arguments: GoldenFiles.families)
+  func blockByBlock(_ name: String) throws {
+    let io = try SafetensorsFile(path: "\(GoldenFiles.path(name))/io.safetensors")
+    let shape = try #require(io["pixel_values"]?.shape)
+    let model = try Checkpoint.load(path: GoldenFiles.path(name), imageSize: (shape[2], shape[3])).model
+    let size = model.configuration.imageElements
+    var generator = SplitMix64(seed: 1)
+    let images = (0..<3).map { _ in (0..<size).map { _ in Float(generator.next() % 256) / 128 - 1 } }
+    let together = model.outputs(count: images.count, threads: 2) { images[$0] }
+    let reference = FloatReference(model)
+    for (index, image) in images.enumerated() {
+      let alone = try reference.run(image)
+      #expect(together[index].lastHiddenState == alone.lastHiddenState, "image \(index)")
+      #expect(together[index].poolerOutput == alone.poolerOutput, "image \(index)")
+      #expect(together[index].logits == alone.logits, "image \(index)")
+      #expect(together[index].imageEmbedding == alone.imageEmbedding, "image \(index)")
+    }
+  }
+
   private func compare(_ folder: String, with kernels: [SGEMM]) throws {
     let io = try SafetensorsFile(path: "\(folder)/io.safetensors")
     let pixels = try io.floats("pixel_values")

@@ -26,51 +26,11 @@ struct DriftProbe {
       return areMirrored ? sample.mirrored(width: samples.width) : sample
     }
     self.threads = threads
-    references = Self.outputs(
-      of: model, samples: self.samples, preprocessing: preprocessing, comparesTokens: comparesTokens, threads: threads)
-  }
-
-  /// What the float model gives for each sample. All samples go through a block before the next one is packed, so that
-  /// memory holds one packed block rather than all.
-  private static func outputs(
-    of model: FloatModel, samples: [Sample], preprocessing: Preprocessing?, comparesTokens: Bool, threads: Int
-  ) -> [[[Float]]] {
-    let configuration = model.configuration
-    var frameModel = model
-    frameModel.blocks = []
-    let frame = FloatReference(frameModel)
-    var residuals: [FloatBuffer] = []
-    forEachInOrder(count: samples.count, threads: threads) { () throws(Never) in
-      FloatWorkspace(configuration)
-    } body: { (workspace, index) throws(Never) in
-      let values = samples[index].values(preprocessing: preprocessing, channels: configuration.channels)
-      workspace.residual = FloatBuffer(count: configuration.tokens * configuration.width)
-      var tap = NoTap()
-      frame.embed(values.span, workspace, &tap)
-      return workspace.residual
-    } consume: { (_, residual) throws(Never) in
-      residuals.append(residual)
-      return true
+    let chosen = self.samples
+    let outputs = model.outputs(count: count, threads: threads) {
+      chosen[$0].values(preprocessing: preprocessing, channels: model.configuration.channels)
     }
-    let streams = residuals
-    for index in 0..<configuration.depth {
-      let reference = frame.having(PackedBlock(model.blocks[index]))
-      _ = concurrentMap(count: streams.count, threads: threads) { () throws(Never) in
-        FloatWorkspace(configuration)
-      } body: { (workspace, sample) throws(Never) in
-        workspace.residual = streams[sample]
-        var tap = NoTap()
-        reference.runBlock(index, workspace, &tap)
-      }
-    }
-    let end =
-      model.blocks.count > configuration.depth ? frame.having(PackedBlock(model.blocks[configuration.depth])) : frame
-    return concurrentMap(count: streams.count, threads: threads) { () throws(Never) in
-      FloatWorkspace(configuration)
-    } body: { (workspace, sample) throws(Never) in
-      workspace.residual = streams[sample]
-      var tap = NoTap()
-      let output = end.readOut(workspace, [], &tap)
+    references = outputs.map { output in
       guard let logits = output.logits else { return [output.lastHiddenState] }
       return comparesTokens ? [logits, output.lastHiddenState] : [logits]
     }
