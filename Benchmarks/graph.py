@@ -35,7 +35,7 @@ class Graph:
         graph = helper.make_graph(
             self.nodes, "vit",
             [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, [1, 3, shape.image, shape.image])],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [1, shape.classes])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape.output)],
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()])
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
 
@@ -48,6 +48,10 @@ def onnx_model(shape: Shape, tensors: Weights) -> onnx.ModelProto:
     def reshape(x: str, extents: list[int]) -> str:
         name = "extents_" + "_".join(str(extent) for extent in extents)
         return graph.add("Reshape", x, graph.constant(name, np.array(extents, np.int64)))
+
+    def scaled(x: str, name: str) -> str:
+        """LayerScale, where the model has it: a product of its own, as exporters leave it."""
+        return graph.add("Mul", x, graph.constant(name, tensors[name])) if name in tensors else x
 
     patches = graph.add(
         "Conv", "pixel_values", graph.constant("patch.weight", tensors["patch_embed.proj.weight"]),
@@ -66,8 +70,11 @@ def onnx_model(shape: Shape, tensors: Weights) -> onnx.ModelProto:
         scores = graph.add("MatMul", graph.add("Mul", query, scale), graph.add("Transpose", key, perm=[0, 1, 3, 2]))
         mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), value)
         merged = reshape(graph.add("Transpose", mixed, perm=[0, 2, 1, 3]), [1, tokens, width])
-        x = graph.add("Add", x, graph.linear(merged, f"{block}.attn.proj", tensors))
+        x = graph.add("Add", x, scaled(graph.linear(merged, f"{block}.attn.proj", tensors), f"{block}.ls1.gamma"))
         hidden = graph.linear(graph.norm(x, f"{block}.norm2", tensors), f"{block}.mlp.fc1", tensors)
-        x = graph.add("Add", x, graph.linear(graph.add("Gelu", hidden), f"{block}.mlp.fc2", tensors))
-    token = graph.add("Gather", graph.norm(x, "norm", tensors), indices[0], axis=1)
-    return graph.model(shape, graph.linear(token, "head", tensors))
+        down = graph.linear(graph.add("Gelu", hidden), f"{block}.mlp.fc2", tensors)
+        x = graph.add("Add", x, scaled(down, f"{block}.ls2.gamma"))
+    tokens_out = graph.norm(x, "norm", tensors)
+    if not shape.classes:
+        return graph.model(shape, tokens_out)
+    return graph.model(shape, graph.linear(graph.add("Gather", tokens_out, indices[0], axis=1), "head", tensors))

@@ -1,4 +1,5 @@
-"""Times one peer on one model in a process of its own, and prints JSON: peer.py RUNTIME MODEL SHAPE THREADS SECONDS"""
+"""Times one peer on one model in a process of its own, and prints JSON: peer.py RUNTIME MODEL IMAGES THREADS SECONDS
+With a sixth argument it runs all images instead, and writes what the model gives for them: a .npy like IMAGES."""
 
 import json
 import math
@@ -7,7 +8,7 @@ import statistics
 import sys
 import time
 
-from vit import SHAPES, images
+import numpy as np
 
 
 def onnxruntime(path: str, threads: int):
@@ -30,17 +31,68 @@ def openvino(path: str, threads: int, precision: str | None = None):
     return lambda image: request.infer([image])[0]
 
 
+def litert(path: str, threads: int):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=path, num_threads=threads)
+    interpreter.allocate_tensors()
+    source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def run(image: np.ndarray) -> np.ndarray:
+        """A static int8 model reads and gives int8, with a scale and a zero point each."""
+        if source["dtype"] == np.int8:
+            scale, zero = source["quantization"]
+            image = np.clip(np.rint(image / scale + zero), -128, 127).astype(np.int8)
+        interpreter.set_tensor(source["index"], image)
+        interpreter.invoke()
+        found = interpreter.get_tensor(result["index"])
+        if result["dtype"] == np.int8:
+            scale, zero = result["quantization"]
+            found = (found.astype(np.float32) - zero) * np.float32(scale)
+        return found
+
+    return run
+
+
+def ncnn(path: str, threads: int):
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    net.load_param(path.removesuffix(".bin") + ".param")
+    net.load_model(path)
+
+    def run(image: np.ndarray) -> np.ndarray:
+        extractor = net.create_extractor()
+        extractor.input("in0", ncnn.Mat(image[0]))
+        return np.array(extractor.extract("out0")[1])[None]
+
+    return run
+
+
 def nothing(_path: str, _threads: int):
     """What the interpreter and NumPy need by themselves."""
     return lambda image: image[:, 0, 0]
 
 
+def pytorch(path: str, threads: int, kind: str):
+    from torch_vit import runner
+
+    return runner(path, threads, kind)
+
+
 RUNTIMES = {
     "nothing": nothing,
     "onnxruntime": onnxruntime,
+    "litert": litert,
+    "ncnn": ncnn,
     "openvino": openvino,
     "openvino-f32": lambda path, threads: openvino(path, threads, "f32"),
     "openvino-bf16": lambda path, threads: openvino(path, threads, "bf16"),
+    "torch-fp32": lambda path, threads: pytorch(path, threads, "fp32"),
+    "torch-bf16": lambda path, threads: pytorch(path, threads, "bf16"),
+    "torch-autocast": lambda path, threads: pytorch(path, threads, "autocast"),
+    "torch-int8": lambda path, threads: pytorch(path, threads, "int8"),
 }
 
 
@@ -48,23 +100,36 @@ RUNTIMES = {
 MOST_RUNS = 1000
 
 
+def outputs(run, batch: np.ndarray) -> np.ndarray:
+    return np.concatenate([run(np.array(image[None])) for image in batch])
+
+
+def latencies(run, image: np.ndarray, seconds: float) -> list[float]:
+    """In milliseconds, after three runs that do not count."""
+    for _ in range(3):
+        run(image)
+    found = []
+    end = time.perf_counter() + seconds
+    while len(found) < 5 or (time.perf_counter() < end and len(found) < MOST_RUNS):
+        start = time.perf_counter()
+        run(image)
+        found.append((time.perf_counter() - start) * 1000)
+    return found
+
+
 def main() -> None:
-    runtime, path, name, threads, seconds = sys.argv[1:]
-    image = images(SHAPES[name], 1)
+    runtime, path, images, threads, seconds, *product = sys.argv[1:]
+    batch = np.load(images, mmap_mode="r")
     start = time.perf_counter()
     run = RUNTIMES[runtime](path, int(threads))
     load = time.perf_counter() - start
-    for _ in range(3):
-        run(image)
-    latencies = []
-    end = time.perf_counter() + float(seconds)
-    while len(latencies) < 5 or (time.perf_counter() < end and len(latencies) < MOST_RUNS):
-        start = time.perf_counter()
-        run(image)
-        latencies.append((time.perf_counter() - start) * 1000)
+    if product:
+        np.save(product[0], outputs(run, batch))
+        return
+    found = latencies(run, np.array(batch[:1]), float(seconds))
     print(json.dumps({
-        "median": statistics.median(latencies), "min": min(latencies),
-        "p95": sorted(latencies)[math.ceil(0.95 * (len(latencies) - 1))], "load_ms": load * 1000,
+        "median": statistics.median(found), "min": min(found),
+        "p95": sorted(found)[math.ceil(0.95 * (len(found) - 1))], "load_ms": load * 1000,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }))
 

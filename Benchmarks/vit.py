@@ -16,11 +16,16 @@ class Shape:
     depth: int = 12
     image: int = 224
     patch: int = 16
+    # 0 for a model without a head, which gives all tokens after the final norm.
     classes: int = 1000
 
     @property
     def tokens(self) -> int:
         return (self.image // self.patch) ** 2 + 1
+
+    @property
+    def output(self) -> list[int]:
+        return [1, self.classes] if self.classes else [1, self.tokens, self.width]
 
 
 SHAPES = {"tiny": Shape(192, 3), "small": Shape(384, 6), "base": Shape(768, 12)}
