@@ -64,7 +64,8 @@ package struct LayerReach: Sendable, Equatable {
           for input in 0..<4 {
             let weight = (lanes &<< Int32(truncatingIfNeeded: 24 &- 8 &* input)) &>> 24
             sum &+= weight
-            magnitude &+= weight.replacing(with: 0 &- weight, where: weight .< 0)
+            let sign = weight &>> 31
+            magnitude &+= (weight ^ sign) &- sign
           }
         }
         for lane in 0..<WeightLayout.panelColumns {

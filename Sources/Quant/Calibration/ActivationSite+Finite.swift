@@ -10,7 +10,7 @@ extension ActivationSite {
     return observer.isFinite ? nil : name(inBlock: block)
   }
 
-  private func name(inBlock block: Int) -> String {
+  func name(inBlock block: Int) -> String {
     switch self {
     case .patches: "the patches"
     case .preNormInput: "the input of \(ModelKey.preNorm)"

@@ -40,13 +40,13 @@ struct BlockCalibration {
     observing = CalibrationPass(
       reference, samples: samples,
       scope: ObservationScope(
-        ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0,
+        isBeforeSmoothing: true, ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0,
         sampledLayers: FloatBlock.smoothedLayers(model.configuration)),
       options: options)
     measuring = CalibrationPass(
       reference, samples: samples,
       scope: ObservationScope(
-        ranges: options.activations == .static ? options.observer ?? .minmax : nil,
+        isBeforeSmoothing: false, ranges: options.activations == .static ? options.observer ?? .minmax : nil,
         sampledRows: options.rounding == .calibrated || searchesClipping ? RowSampler.roundingRows : 0),
       options: options)
   }

@@ -55,6 +55,9 @@ struct BlockStatistics: Sendable {
 
 /// How much of the activations is observed.
 struct ObservationScope: Sendable {
+  /// Whether smoothing and centering are chosen from it, which need the means of queries, keys and values; otherwise
+  /// units and ranges are.
+  var isBeforeSmoothing: Bool
   /// How static ranges will be chosen; nil where they are not.
   var ranges: ObserverKind?
   /// Rows of each layer's input to keep, were all samples taken.
@@ -112,18 +115,21 @@ struct BlockObservation: Sendable, ActivationTap {
   }
 
   mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
-    if notFinite == nil { notFinite = site.nameUnlessFinite(values, block: block) }
+    var magnitude = MagnitudeObserver()
+    magnitude.observe(values)
+    if notFinite == nil, !magnitude.isFinite { notFinite = site.name(inBlock: block) }
     switch site {
-    case .residual, .residualMiddle: residual.observe(values)
+    case .residual, .residualMiddle: residual.merge(magnitude)
     case .input(let layer): observeInput(layer, values, rows: rows, columns: columns)
     case .output(.attnQKV) where configuration.transformsQueriesAndKeys && block < configuration.depth:
       if configuration.normsQueriesAndKeys { observeProjected(values, rows: rows) }
     case .output(.attnQKV), .queriesKeysValues:
-      seen.qkv.observe(values)
+      seen.qkv.observe(values, summing: scope.isBeforeSmoothing)
       if scope.ranges != nil { observeHeads(values, rows: rows) }
+    case .output(.ffnUp) where scope.isBeforeSmoothing: break
     case .output(.ffnUp) where configuration.isGated: observeGate(values, rows: rows)
     case .output(.ffnUp): seen.mlpInput.observe(values, counting: false)
-    case .gated: seen.gated.observe(values)
+    case .gated: seen.gated.merge(magnitude)
     case .output(.attnOut), .output(.ffnDown), .patches, .preNormInput, .attentionNormInput, .finalNormInput,
       .finalNormOutput, .headInput, .logits:
       break
@@ -135,7 +141,7 @@ struct BlockObservation: Sendable, ActivationTap {
   }
 
   private mutating func observeInput(_ layer: BlockLayer, _ values: Span<Float>, rows: Int, columns: Int) {
-    seen.inputs[layer].observe(values)
+    seen.inputs[layer].observe(values, summing: false)
     if layer == .ffnDown, configuration.normsHidden { seen.hidden.observe(values) }
     if let kind = scope.ranges { seen.ranges[layer].observe(values, counting: kind.readsCounts) }
     let chosen = sampler.choose(of: rows)

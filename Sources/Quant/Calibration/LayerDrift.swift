@@ -37,20 +37,25 @@ struct LayerDrift {
   /// them multiplied and rounded.
   func error(factors: [Float], activations: ActivationMode) -> Double {
     let inputCount = layer.inputs
-    let smoothed = FloatBuffer(factors)
-    let weights = unsafe PackedFloatLinear(layer) { row in
-      for input in 0..<inputCount { unsafe row[input] *= smoothed.base[input] }
-      unsafe Self.roundWeights(row, count: inputCount)
-    }
-    let inputs = FloatBuffer(copying: rows)
-    for row in 0..<count {
-      let values = unsafe inputs.base + row * inputCount
-      for input in 0..<inputCount { unsafe values[input] /= smoothed.base[input] }
-    }
+    let factors = FloatBuffer(factors)
+    let inputs = FloatBuffer(count: rows.count)
+    unsafe FloatRows.fastest.divide(rows.base, factors.base, count, inputCount, inputs.base)
     let rounding: ActivationRounding =
-      activations == .dynamic ? .dynamic : unsafe .fixed(FloatRows.range(inputs.base, count: inputs.count))
+      activations == .dynamic ? .dynamic : unsafe .fixed(ValueRange(of: inputs.base, count: inputs.count))
     unsafe rounding.round(inputs.base, rows: count, columns: inputCount)
-    return errors(of: weights, on: inputs).reduce(0) { $0 + $1.mean }
+    let weights = FloatBuffer(count: SGEMM.panelColumns * inputCount)
+    let panel = FloatBuffer(count: weights.count)
+    return errors(on: inputs) { outputs -> FloatBuffer? in
+      unsafe layer.weight.withUnsafeBufferPointer { source in
+        guard let start = source.baseAddress else { return }
+        unsafe FloatRows.fastest.multiply(
+          start + outputs.lowerBound * inputCount, factors.base, outputs.count, inputCount, weights.base)
+      }
+      for row in 0..<outputs.count { unsafe Self.roundWeights(weights.base + row * inputCount, count: inputCount) }
+      unsafe SGEMM.pack(
+        weights.base, rowStride: 1, columnStride: inputCount, k: inputCount, n: outputs.count, into: panel.base)
+      return panel
+    }.reduce(0) { $0 + $1.mean }
   }
 
   /// The fourth-power mean of the tokens' errors, which the worst tokens decide, with the inputs clipped and rounded to a
@@ -58,52 +63,45 @@ struct LayerDrift {
   func worstError(range: ValueRange) -> Double {
     let inputs = FloatBuffer(copying: rows)
     unsafe ActivationRounding.fixed(range).round(inputs.base, rows: count, columns: layer.inputs)
-    return errors(of: packed, on: inputs).reduce(0) { $0 + $1.worst }
+    return errors(on: inputs) { _ in nil }.reduce(0) { $0 + $1.worst }
   }
 
   /// Rounds one output's weights to 127 steps of their largest.
   @unsafe private static func roundWeights(_ row: UnsafeMutablePointer<Float>, count: Int) {
-    let range = unsafe FloatRows.range(row, count: count)
+    let range = unsafe ValueRange(of: row, count: count)
     let largest = max(range.high, -range.low)
     guard largest > 0 else { return }
-    let step = largest / 127
-    for input in 0..<count { unsafe row[input] = FloatRows.rounded(row[input] / step) * step }
+    unsafe FloatRows.fastest.round(row, count, -.infinity, .infinity, largest / 127)
   }
 
   /// Of each group, the squared error relative to the output: its mean over the rows, and the root of the mean of its
-  /// square.
-  private func errors(of candidate: PackedFloatLinear, on inputs: FloatBuffer) -> [(mean: Double, worst: Double)] {
-    let result = FloatBuffer(count: exact.count)
-    candidate.apply(inputs, rows: count, into: result, with: .fastest)
-    return groups.map { group in
-      guard group.signal > 0 else { return (0, 0) }
-      var noise = 0.0
-      var squaredNoise = 0.0
-      for row in stride(from: 0, to: count, by: 4) {
-        let sums = rowNoise(result, row, group.outputs)
-        for lane in 0..<min(4, count - row) {
-          noise += sums[lane]
-          squaredNoise += sums[lane] * sums[lane]
+  /// square. One panel of outputs after another, so that what is compared stays in the processor's caches.
+  ///
+  /// - Parameter weights: those of a panel's outputs, packed; nil for those of the layer.
+  private func errors(
+    on inputs: FloatBuffer, weights: (Range<Int>) -> FloatBuffer?
+  ) -> [(mean: Double, worst: Double)] {
+    let width = SGEMM.panelColumns
+    let result = FloatBuffer(count: count * width)
+    var noise = groups.map { _ in [Double](repeating: 0, count: count) }
+    for first in stride(from: 0, to: layer.outputs, by: width) {
+      let outputs = first..<min(first + width, layer.outputs)
+      packed.applyPanel(
+        from: first, changed: weights(outputs), to: inputs, rows: count, into: result, with: .fastest)
+      for (index, group) in groups.enumerated() {
+        let range = group.outputs.clamped(to: outputs)
+        unsafe noise[index].withUnsafeMutableBufferPointer { sums in
+          guard let sums = sums.baseAddress else { return }
+          unsafe FloatRows.fastest.squared_errors(
+            exact.base + range.lowerBound, layer.outputs, result.base + range.lowerBound - first, width, count,
+            range.count, sums)
         }
       }
-      return (noise / group.signal, (squaredNoise * Double(count)).squareRoot() / group.signal)
     }
-  }
-
-  /// The squared errors of four rows, side by side because the additions of one row wait for each other. Rows beyond the
-  /// last repeat it.
-  private func rowNoise(_ result: FloatBuffer, _ row: Int, _ outputs: Range<Int>) -> SIMD4<Double> {
-    let width = layer.outputs
-    var offsets = SIMD4<Int>()
-    for lane in 0..<4 { offsets[lane] = min(row + lane, count - 1) * width }
-    var sums = SIMD4<Double>()
-    for output in outputs {
-      for lane in 0..<4 {
-        let index = offsets[lane] + output
-        let difference = unsafe Double(exact.base[index] - result.base[index])
-        sums[lane] += difference * difference
-      }
+    return zip(groups, noise).map { group, noise in
+      guard group.signal > 0 else { return (0, 0) }
+      let squares = noise.reduce(0) { $0 + $1 * $1 }
+      return (noise.reduce(0, +) / group.signal, (squares * Double(count)).squareRoot() / group.signal)
     }
-    return sums
   }
 }

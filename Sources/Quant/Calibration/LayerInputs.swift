@@ -23,14 +23,11 @@ enum ActivationRounding: Sendable {
       let range: ValueRange
       switch self {
       case .fixed(let fixed): range = fixed
-      case .dynamic: unsafe range = FloatRows.range(values, count: columns)
+      case .dynamic: unsafe range = ValueRange(of: values, count: columns)
       }
       let step = (range.high - range.low) / 255
       guard step > 0 else { continue }
-      for index in 0..<columns {
-        let clamped = unsafe min(max(values[index], range.low), range.high)
-        unsafe values[index] = FloatRows.rounded(clamped / step) * step
-      }
+      unsafe FloatRows.fastest.round(values, columns, range.low, range.high, step)
     }
   }
 }
@@ -52,14 +49,13 @@ struct LayerInputs: Sendable {
 
   private static func mean(_ rows: [Float], inputs: Int) -> [Float] {
     var sums = [Double](repeating: 0, count: inputs)
+    let count = rows.count / max(inputs, 1)
     unsafe rows.withUnsafeBufferPointer { rows in
       unsafe sums.withUnsafeMutableBufferPointer { sums in
-        for start in stride(from: 0, to: rows.count, by: max(inputs, 1)) {
-          for input in 0..<inputs { unsafe sums[input] += Double(rows[start + input]) }
-        }
+        guard let rows = rows.baseAddress, let sums = sums.baseAddress else { return }
+        unsafe FloatRows.fastest.column_sums(rows, count, inputs, sums)
       }
     }
-    let count = max(Double(rows.count / max(inputs, 1)), 1)
-    return sums.map { Float($0 / count) }
+    return sums.map { Float($0 / max(Double(count), 1)) }
   }
 }

@@ -4,7 +4,6 @@ import ViTLite
 /// Rounds the weights of a few outputs, in panels of 32 that lie side by side for each input: the same steps for all
 /// outputs of a panel at once, each on its own numbers.
 struct PanelRounding {
-  private typealias Vector = SIMD16<Float>
   private static let width = SGEMM.panelColumns
   private static let block = WeightRounding.block
 
@@ -58,10 +57,7 @@ struct PanelRounding {
     for first in stride(from: 0, to: inputs, by: Self.block) {
       let range = first..<min(first + Self.block, inputs)
       takeBlock(range, of: active, panelSteps)
-      for panel in active {
-        roundBlock(range, panel)
-        addLosses(range, panel, panelSteps, &losses)
-      }
+      for panel in active { roundBlock(range, panel, panelSteps, &losses) }
       if candidate > 0 { active.removeAll { !canImprove($0, losses) } }
       if active.isEmpty { return }
     }
@@ -97,10 +93,9 @@ struct PanelRounding {
     for panel in active {
       let source = unsafe weights.base + (panel * inputs + range.lowerBound) * width
       let target = unsafe current.base + panel * Self.block * width
-      for row in 0..<range.count {
-        for lane in 0..<width {
-          unsafe target[row * width + lane] = source[row * width + lane] / steps[panel * width + lane]
-        }
+      unsafe steps.withUnsafeBufferPointer { steps in
+        guard let steps = steps.baseAddress else { return }
+        unsafe FloatRows.fastest.divide(source, steps + panel * width, range.count, width, target)
       }
     }
     for previous in stride(from: 0, to: range.lowerBound, by: Self.block) {
@@ -110,46 +105,24 @@ struct PanelRounding {
           factors, lda: inputs, errors.base + (panel * inputs + previous) * width, bias: nil, into: change.base,
           ldc: width, m: range.count, n: width, k: Self.block)
         let target = unsafe current.base + panel * Self.block * width
-        for index in 0..<range.count * width { unsafe target[index] -= change.base[index] }
+        unsafe FloatRows.fastest.subtract(target, change.base, range.count * width)
       }
     }
   }
 
-  /// Rounds the inputs one after another, each less what the errors before it in the block change.
-  private func roundBlock(_ range: Range<Int>, _ panel: Int) {
+  /// Rounds the inputs one after another, each less what the errors before it in the block change, and adds the errors'
+  /// squares to the losses.
+  private func roundBlock(_ range: Range<Int>, _ panel: Int, _ steps: [Float], _ losses: inout [Float]) {
     let (inputs, width) = (rounding.inputs, Self.width)
-    let values = unsafe current.base + panel * Self.block * width
-    let errors = unsafe errors.base + (panel * inputs + range.lowerBound) * width
-    let levels = unsafe levels.base + (panel * inputs + range.lowerBound) * width
-    for row in 0..<range.count {
-      let factors = unsafe rounding.factors.base + (range.lowerBound + row) * inputs + range.lowerBound
-      for part in stride(from: 0, to: width, by: 16) {
-        var value = unsafe Self.load(values + row * width + part)
-        for previous in 0..<row { unsafe value -= Self.load(errors + previous * width + part) * factors[previous] }
-        unsafe UnsafeMutableRawPointer(values + row * width + part).storeBytes(of: value, as: Vector.self)
-      }
-      let scale = unsafe factors[row]
-      for lane in row * width..<(row + 1) * width {
-        let level = unsafe min(max(FloatRows.rounded(values[lane]), -limit), limit)
-        unsafe levels[lane] = level
-        unsafe errors[lane] = (values[lane] - level) / scale
+    let offset = (panel * inputs + range.lowerBound) * width
+    unsafe steps.withUnsafeBufferPointer { steps in
+      unsafe losses.withUnsafeMutableBufferPointer { losses in
+        guard let steps = steps.baseAddress, let losses = losses.baseAddress else { return }
+        unsafe FloatRows.fastest.round_panel(
+          current.base + panel * Self.block * width, errors.base + offset, levels.base + offset,
+          rounding.factors.base + range.lowerBound * inputs + range.lowerBound, inputs, range.count, limit,
+          steps + panel * width, losses + panel * width)
       }
     }
-  }
-
-  private func addLosses(_ range: Range<Int>, _ panel: Int, _ steps: [Float], _ losses: inout [Float]) {
-    let width = Self.width
-    let errors = unsafe errors.base + (panel * rounding.inputs + range.lowerBound) * width
-    for row in 0..<range.count {
-      for lane in 0..<width {
-        let error = unsafe errors[row * width + lane] * steps[panel * width + lane]
-        losses[panel * width + lane] += error * error
-      }
-    }
-  }
-
-  @unsafe @inline(__always)
-  private static func load(_ x: UnsafePointer<Float>) -> Vector {
-    unsafe UnsafeRawPointer(x).loadUnaligned(as: Vector.self)
   }
 }

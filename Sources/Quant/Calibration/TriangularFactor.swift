@@ -72,15 +72,8 @@ struct TriangularFactor {
     }
     _ = concurrentMap(count: pieces, threads: threads) { piece in
       let first = range.upperBound + piece * Self.pieceRows
-      for row in first..<min(first + Self.pieceRows, n) {
-        let values = unsafe a.base + row * n + range.lowerBound
-        for column in 0..<count {
-          let factors = unsafe square.base + column * count
-          let value = unsafe values[column] / factors[column]
-          unsafe values[column] = value
-          for later in column + 1..<max(count, column + 1) { unsafe values[later] -= value * factors[later] }
-        }
-      }
+      unsafe FloatRows.fastest.solve(
+        a.base + first * n + range.lowerBound, n, min(Self.pieceRows, n - first), square.base, count)
     }
   }
 

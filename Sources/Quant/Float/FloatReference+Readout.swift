@@ -98,7 +98,8 @@ extension FloatReference {
   /// The same from the hidden layer on.
   func contractPooled<Tap: ActivationTap>(_ workspace: FloatWorkspace, _ tap: inout Tap) {
     let (width, depth) = (configuration.width, configuration.depth)
-    unsafe FloatRows.activate(workspace.hidden.base, configuration.activation, count: configuration.mlpWidth)
+    unsafe FloatRows.fastest.activate(
+      workspace.hidden.base, configuration.mlpWidth, configuration.activation.rowCode)
     apply(.ffnDown, of: blocks[depth], depth, to: workspace.hidden, rows: 1, into: workspace.branch, &tap)
     unsafe FloatRows.add(workspace.branch.base, scale: nil, to: workspace.pooled.base, count: width)
     observe(.residual, depth, workspace.pooled, 1, width, &tap)

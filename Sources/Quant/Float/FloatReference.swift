@@ -149,7 +149,8 @@ import ViTLite
       unsafe FloatRows.gate(workspace.hidden.base, configuration.activation, rows: tokens, columns: mlpWidth)
       observe(.gated, index, workspace.hidden, tokens, mlpWidth, &tap)
     } else {
-      unsafe FloatRows.activate(workspace.hidden.base, configuration.activation, count: tokens * mlpWidth)
+      unsafe FloatRows.fastest.activate(
+        workspace.hidden.base, tokens * mlpWidth, configuration.activation.rowCode)
     }
     if let norm = block.hiddenNorm { normalize(workspace.hidden, norm, rows: tokens, into: workspace.hidden) }
     apply(.ffnDown, of: block, index, to: workspace.hidden, rows: tokens, into: workspace.branch, &tap)
@@ -176,10 +177,9 @@ import ViTLite
           let channel = head * headWidth
           let row = unsafe workspace.qkv.base + (3 * token + part) * width + channel
           if let norm {
-            unsafe FloatRows.normalize(
-              row, gain: norm.gain.base + channel, bias: norm.bias.base + channel,
-              epsilon: Float(configuration.layerNormEpsilon), count: headWidth,
-              subtractsMean: configuration.norm == .layerNorm, into: row)
+            unsafe FloatRows.fastest.normalize(
+              row, norm.gain.base + channel, norm.bias.base + channel, Float(configuration.layerNormEpsilon),
+              headWidth, configuration.norm == .layerNorm ? 1 : 0, row)
           }
           if let rotation = frame.rotation, token >= prefix {
             let angle = (token - prefix) * headWidth / 2
@@ -209,11 +209,7 @@ import ViTLite
         unsafe gemm.multiply(
           query + first * 3 * width, lda: 3 * width, keys, bias: nil, into: scores, ldc: tokens, m: rows, n: tokens,
           k: headWidth)
-        for row in 0..<rows {
-          unsafe FloatRows.softmax(
-            scores + row * tokens, count: tokens, scoreScale: frame.scoreScale, probabilityScale: frame.probabilityScale
-          )
-        }
+        unsafe FloatRows.fastest.softmax(scores, rows, tokens, frame.scoreScale, frame.probabilityScale)
         unsafe gemm.multiply(
           scores, lda: tokens, values, bias: nil, into: workspace.attention.base + first * width + head * headWidth,
           ldc: width, m: rows, n: headWidth, k: tokens)
@@ -260,10 +256,9 @@ extension FloatReference {
   ) {
     let width = norm.gain.count
     for row in 0..<rows {
-      unsafe FloatRows.normalize(
-        x.base + (first + row) * width, gain: norm.gain.base, bias: norm.bias.base,
-        epsilon: Float(configuration.layerNormEpsilon), count: width,
-        subtractsMean: configuration.norm == .layerNorm, into: y.base + row * width)
+      unsafe FloatRows.fastest.normalize(
+        x.base + (first + row) * width, norm.gain.base, norm.bias.base, Float(configuration.layerNormEpsilon), width,
+        configuration.norm == .layerNorm ? 1 : 0, y.base + row * width)
     }
   }
 

@@ -45,6 +45,13 @@ import ViTLite
     _ source: UnsafePointer<Float>, rowStride: Int, columnStride: Int, k: Int, n: Int,
     into packed: UnsafeMutablePointer<Float>
   ) {
+    unsafe FloatRows.fastest.pack(source, rowStride, columnStride, k, n, packed)
+  }
+
+  @unsafe static func packPortably(
+    _ source: UnsafePointer<Float>, rowStride: Int, columnStride: Int, k: Int, n: Int,
+    into packed: UnsafeMutablePointer<Float>
+  ) {
     for panel in 0..<(n + panelColumns - 1) / panelColumns {
       let columns = min(panelColumns, n - panel * panelColumns)
       let target = unsafe packed + panel * panelColumns * k
@@ -143,31 +150,28 @@ import ViTLite
     }
   }
 
-  /// The layer with the weights of each output changed.
-  /// - Parameter change: gets the weights of one output, `inputs` of them.
-  @unsafe init(_ linear: FloatLinear, changing change: (UnsafeMutablePointer<Float>) -> Void) {
-    inputs = linear.inputs
-    outputs = linear.outputs
-    weights = FloatBuffer(count: SGEMM.packedCount(k: inputs, n: outputs))
-    bias = FloatBuffer(count: SGEMM.packedCount(k: 1, n: outputs))
-    bias.copy(from: linear.bias)
-    let rows = FloatBuffer(count: SGEMM.panelColumns * inputs)
-    unsafe linear.weight.withUnsafeBufferPointer { source in
-      guard let start = source.baseAddress else { return }
-      for first in stride(from: 0, to: outputs, by: SGEMM.panelColumns) {
-        let count = min(SGEMM.panelColumns, outputs - first)
-        unsafe rows.base.update(from: start + first * inputs, count: count * inputs)
-        for row in 0..<count { unsafe change(rows.base + row * inputs) }
-        unsafe SGEMM.pack(
-          rows.base, rowStride: 1, columnStride: inputs, k: inputs, n: count, into: weights.base + first * inputs)
-      }
-    }
-  }
-
   /// `rows x inputs` to `rows x outputs`.
   func apply(_ x: FloatBuffer, rows: Int, into y: FloatBuffer, with gemm: SGEMM) {
     precondition(x.count >= rows * inputs && y.count >= rows * outputs, "buffers must hold all rows")
     unsafe gemm.multiply(
       x.base, lda: inputs, weights.base, bias: bias.base, into: y.base, ldc: outputs, m: rows, n: outputs, k: inputs)
+  }
+
+  /// The same for the outputs of one panel: `rows x 32`.
+  ///
+  /// - Parameters:
+  ///   - first: the panel's first output, a multiple of 32.
+  ///   - changed: its weights, packed; nil for those of the layer.
+  func applyPanel(
+    from first: Int, changed: FloatBuffer? = nil, to x: FloatBuffer, rows: Int, into y: FloatBuffer, with gemm: SGEMM
+  ) {
+    let width = SGEMM.panelColumns
+    precondition(x.count >= rows * inputs && y.count >= rows * width, "buffers must hold all rows")
+    precondition(first >= 0 && first < outputs && first % width == 0, "a panel of the layer")
+    precondition(changed.map { $0.count >= width * inputs } ?? true, "a panel's weights")
+    let panel = unsafe changed?.base ?? weights.base + first * inputs
+    unsafe gemm.multiply(
+      x.base, lda: inputs, panel, bias: bias.base + first, into: y.base, ldc: width, m: rows,
+      n: min(width, outputs - first), k: inputs)
   }
 }

@@ -59,11 +59,9 @@ package struct HistogramObserver: Sendable, Equatable {
   private mutating func observeExtremes(_ values: Span<Float>) {
     var low = FloatRows.ordered(minimum)
     var high = FloatRows.ordered(maximum)
-    for index in values.indices {
-      let ordered = FloatRows.ordered(values[index])
-      let isFinite = values[index].bitPattern & 0x7F80_0000 != 0x7F80_0000
-      low = min(low, isFinite ? ordered : Int32.max)
-      high = max(high, isFinite ? ordered : Int32.min)
+    unsafe values.withUnsafeBufferPointer { values in
+      guard let start = values.baseAddress else { return }
+      unsafe FloatRows.fastest.extremes(start, values.count, &low, &high)
     }
     minimum = FloatRows.float(ordered: low)
     maximum = FloatRows.float(ordered: high)

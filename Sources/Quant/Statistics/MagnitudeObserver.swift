@@ -10,9 +10,10 @@ struct MagnitudeObserver: Sendable, Equatable {
   var isFinite: Bool { magnitude.isFinite }
 
   mutating func observe(_ values: Span<Float>) {
-    var largest = largest
-    for index in values.indices { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }
-    self.largest = largest
+    unsafe values.withUnsafeBufferPointer { values in
+      guard let start = values.baseAddress else { return }
+      largest = unsafe max(largest, FloatRows.fastest.magnitude(start, values.count))
+    }
   }
 
   mutating func merge(_ other: MagnitudeObserver) { largest = max(largest, other.largest) }

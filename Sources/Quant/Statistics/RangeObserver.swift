@@ -11,6 +11,12 @@ package struct ValueRange: Sendable, Equatable {
     self.high = high
   }
 
+  /// The range of values, 0 included.
+  @unsafe init(of values: UnsafePointer<Float>, count: Int) {
+    (low, high) = (0, 0)
+    unsafe FloatRows.fastest.range(values, count, &low, &high)
+  }
+
   /// The range with each end times its factor.
   package func scaled(low lowFactor: Float, high highFactor: Float) -> ValueRange {
     ValueRange(low: low * lowFactor, high: high * highFactor)
@@ -25,6 +31,7 @@ package struct ChannelObserver: Sendable, Equatable {
   package private(set) var maximum: [Float]
   /// Sum of each channel's values.
   package private(set) var sum: [Double]
+  /// Rows in the sums.
   package private(set) var rows = 0
 
   package init(channels: Int) {
@@ -34,27 +41,27 @@ package struct ChannelObserver: Sendable, Equatable {
   }
 
   /// Takes rows of `channels` values in, row-major.
-  package mutating func observe(_ values: Span<Float>) {
+  ///
+  /// - Parameter summing: false where only the extremes are needed: sums and means then leave these rows out.
+  package mutating func observe(_ values: Span<Float>, summing: Bool = true) {
     let channels = minimum.count
     guard channels > 0 else { return }
     let count = values.count / channels
     unsafe values.withUnsafeBufferPointer { values in
+      guard let start = values.baseAddress else { return }
       unsafe minimum.withUnsafeMutableBufferPointer { minimum in
         unsafe maximum.withUnsafeMutableBufferPointer { maximum in
-          unsafe sum.withUnsafeMutableBufferPointer { sum in
-            for start in stride(from: 0, to: count * channels, by: channels) {
-              for channel in 0..<channels {
-                let value = unsafe values[start + channel]
-                unsafe minimum[channel] = min(minimum[channel], value)
-                unsafe maximum[channel] = max(maximum[channel], value)
-                unsafe sum[channel] += Double(value)
-              }
-            }
-          }
+          guard let least = minimum.baseAddress, let largest = maximum.baseAddress else { return }
+          unsafe FloatRows.fastest.column_range(start, count, channels, least, largest)
         }
       }
+      guard summing else { return }
+      unsafe sum.withUnsafeMutableBufferPointer { sum in
+        guard let sums = sum.baseAddress else { return }
+        unsafe FloatRows.fastest.column_sums(start, count, channels, sums)
+      }
     }
-    rows += count
+    if summing { rows += count }
   }
 
   package mutating func merge(_ other: ChannelObserver) {
