@@ -27,6 +27,7 @@ public func calibrate(
   guard options.ranksLayers || options.targetSQNR != nil else {
     let calibration = try choice.calibration()
     guard let floor = options.floorSQNR else { return calibration }
+    progress(work.progress(.checking, blocks: configuration.depth, part: 0))
     return try calibration.raised(to: floor, model, preprocessing, samples, options, progress)
   }
   let probe = DriftProbe(
@@ -40,7 +41,7 @@ public func calibrate(
 
 extension Calibration {
   /// Images on which a calibration is compared with the floor.
-  private static let floorSamples = 4
+  static let floorSamples = 4
   /// Decibels above the floor that are aimed at; and decibels that must be gained for wide layers to be worth their time.
   private static let floorMargin = 1.0
 

@@ -15,10 +15,12 @@ public struct CalibrationProgress: Sendable, Equatable {
     case quantizing
     /// The drift of each layer alone is measured.
     case ranking
+    /// The int8 model is compared with the float model on a few images, where there is a floor.
+    case checking
   }
 
   public var phase: Phase
-  /// Blocks that are finished, and of how many; all of them while layers are ranked.
+  /// Blocks that are finished, and of how many; all of them while layers are ranked and the model is checked.
   public var blocks: Int
   public var depth: Int
   /// Share of the whole work that is done, 0 to 1: the phases count by the multiplications that they need.
@@ -51,7 +53,8 @@ struct CalibrationWork: Sendable {
       return sum + Double(shape.outputs) * Double(shape.inputs)
     }
     // Beside the products there are norms, the softmax and GELU, and each value is looked at.
-    let pass = Double(samples) * (tokens * weights + 2 * tokens * tokens * width) * 1.3
+    let image = (tokens * weights + 2 * tokens * tokens * width) * 1.3
+    let pass = Double(samples) * image
     let rows = Double(min(RowSampler.roundingRows, samples * configuration.tokens))
     costs[.embedding] = Double(samples) * tokens * width * Double(configuration.patchInputs)
     costs[.observing] = pass
@@ -73,6 +76,9 @@ struct CalibrationWork: Sendable {
     if options.ranksLayers || options.targetSQNR != nil {
       let images = Double(min(DriftProbe.sampleLimit, samples))
       costs[.ranking] = Double(depth * (layers.count + 1) + 2) * images * Double(depth) * tokens * weights * 0.5
+    } else if options.floorSQNR != nil {
+      // The float and the int8 model on a few images, and a look at each weight now and then.
+      costs[.checking] = Double(depth) * (Double(Calibration.floorSamples) * image + 300 * weights)
     }
   }
 
@@ -81,11 +87,11 @@ struct CalibrationWork: Sendable {
   ///   - part: of this phase in this block, or of what happens once, 0 to 1.
   func progress(_ phase: CalibrationProgress.Phase, blocks: Int, part: Double) -> CalibrationProgress {
     let block = Self.blockPhases.reduce(0) { $0 + cost($1) }
-    let total = cost(.embedding) + Double(depth) * block + cost(.ranking)
+    let total = cost(.embedding) + Double(depth) * block + cost(.ranking) + cost(.checking)
     var done = cost(phase) * part
     if phase != .embedding { done += cost(.embedding) + Double(blocks) * block }
-    for earlier in Self.blockPhases.prefix(while: { $0 != phase }) where phase != .embedding && phase != .ranking {
-      done += cost(earlier)
+    if let index = Self.blockPhases.firstIndex(of: phase) {
+      for earlier in Self.blockPhases[..<index] { done += cost(earlier) }
     }
     return CalibrationProgress(
       phase: phase, blocks: blocks, depth: depth, fraction: total > 0 ? min(done / total, 1) : 0)

@@ -35,7 +35,8 @@ struct CalibrationRun {
         checkpoint.model, preprocessing: checkpoint.preprocessing, samples: samples, options: options
       ) { step in
         let block = min(step.blocks + 1, step.depth)
-        let stage = step.phase == .embedding || step.phase == .ranking ? "" : " block \(block) of \(step.depth)"
+        let isOfBlock = ![.embedding, .ranking, .checking].contains(step.phase)
+        let stage = isOfBlock ? " block \(block) of \(step.depth)" : ""
         progress.update(stage: step.phase.rawValue + stage, fraction: step.fraction)
       }
     } catch {
