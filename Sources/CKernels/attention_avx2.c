@@ -11,6 +11,23 @@ VQ_INSTRUCTIONS("avx2")
 
 static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
 
+// Sums of 32-bit lanes with the levels in their two halves.
+static inline __m256i add_levels(__m256i sums, __m256i levels) {
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(levels, _mm256_set1_epi16(1)));
+}
+
+// 16 numbers as bytes.
+static inline __m128i bytes_of(__m256i numbers) {
+  return _mm_packs_epi16(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
+}
+
+// 16 levels of a key as bytes of its column.
+static inline void store_column(__m256i levels, int8_t *panel_column) {
+  int8_t bytes[16];
+  _mm_storeu_si128((__m128i *)bytes, bytes_of(levels));
+  for (int j = 0; j < 4; ++j) memcpy(panel_column + 64 * j, bytes + 4 * j, 4);
+}
+
 int32_t vq_pack_key_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column) {
   const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
   __m256i sums = _mm256_setzero_si256();
@@ -18,11 +35,8 @@ int32_t vq_pack_key_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *qu
   for (; n - i >= 16; i += 16, panel_column += 256) {
     __m256i level = vq_quantize256(load(x + i), levels);
     level = _mm256_max_epi16(_mm256_min_epi16(level, _mm256_set1_epi16(127)), _mm256_set1_epi16(-127));
-    sums = _mm256_add_epi32(sums, _mm256_madd_epi16(level, _mm256_set1_epi16(1)));
-    int8_t bytes[16];
-    const __m128i low = _mm256_castsi256_si128(level), high = _mm256_extracti128_si256(level, 1);
-    _mm_storeu_si128((__m128i *)bytes, _mm_packs_epi16(low, high));
-    for (int j = 0; j < 4; ++j) memcpy(panel_column + 64 * j, bytes + 4 * j, 4);
+    sums = add_levels(sums, level);
+    store_column(level, panel_column);
   }
   int32_t sum = vq_sum256(sums);
   for (; i < n; i += 4, panel_column += 64) {
@@ -35,31 +49,77 @@ int32_t vq_pack_key_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *qu
   return sum;
 }
 
-// One token's channels as 16 bytes, saturated to +-127.
-static inline __m128i saturate_values(const int16_t *x, int32_t channels) {
-  int16_t buffer[16] = {0};
-  if (channels < 16) {
-    memcpy(buffer, x, (size_t)channels * sizeof *x);
-    x = buffer;
+static inline __m256i saturate_wide(__m256i levels) {
+  return _mm256_max_epi16(
+      _mm256_min_epi16(levels, _mm256_set1_epi16(VQ_WIDE_LIMIT)), _mm256_set1_epi16(-VQ_WIDE_LIMIT));
+}
+
+void vq_pack_key_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *high, int8_t *low,
+                           int32_t *high_sum, int32_t *low_sum) {
+  const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
+  __m256i high_sums = _mm256_setzero_si256(), low_sums = high_sums;
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16, high += 256, low += 256) {
+    const __m256i level = saturate_wide(vq_wide_distance256(load(x + i), levels));
+    const __m256i upper = vq_high_plane256(level), lower = vq_low_plane256(level, upper);
+    high_sums = add_levels(high_sums, upper);
+    low_sums = add_levels(low_sums, lower);
+    store_column(upper, high);
+    store_column(lower, low);
   }
-  const __m256i values = _mm256_max_epi16(load(x), _mm256_set1_epi16(-127));
-  return _mm_packs_epi16(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+  *high_sum = vq_sum256(high_sums);
+  *low_sum = vq_sum256(low_sums);
+  for (; i < n; i += 4, high += 64, low += 64) {
+    vq_pack_wide_group(x + i, n - i, quantizer, high, low, high_sum, low_sum);
+  }
+}
+
+// Up to 16 channels of one token, the rest 0.
+static inline __m256i load_channels(const int16_t *x, int32_t channels) {
+  int16_t buffer[16] = {0};
+  if (channels >= 16) return load(x);
+  memcpy(buffer, x, (size_t)channels * sizeof *x);
+  return load(buffer);
+}
+
+// One plane of 4 tokens. Interleaves the bytes of tokens 0 and 1 and of tokens 2 and 3, then both results: a channel's
+// four tokens are then side by side.
+static inline void store_tokens(const __m128i *row, int8_t *panel) {
+  const __m128i early_low = _mm_unpacklo_epi8(row[0], row[1]), early_high = _mm_unpackhi_epi8(row[0], row[1]);
+  const __m128i late_low = _mm_unpacklo_epi8(row[2], row[3]), late_high = _mm_unpackhi_epi8(row[2], row[3]);
+  _mm_storeu_si128((__m128i *)panel, _mm_unpacklo_epi16(early_low, late_low));
+  _mm_storeu_si128((__m128i *)(panel + 16), _mm_unpackhi_epi16(early_low, late_low));
+  _mm_storeu_si128((__m128i *)(panel + 32), _mm_unpacklo_epi16(early_high, late_high));
+  _mm_storeu_si128((__m128i *)(panel + 48), _mm_unpackhi_epi16(early_high, late_high));
 }
 
 void vq_pack_values_avx2(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel) {
   for (int32_t token = 0; token < tokens; token += 4, panel += 64) {
     __m128i row[4];
     for (int32_t i = 0; i < 4; ++i) {
-      row[i] = token + i < tokens ? saturate_values(x + (token + i) * x_stride, channels) : _mm_setzero_si128();
+      row[i] = _mm_setzero_si128();
+      if (token + i >= tokens) continue;
+      const __m256i values = load_channels(x + (token + i) * x_stride, channels);
+      row[i] = bytes_of(_mm256_max_epi16(values, _mm256_set1_epi16(-127)));
     }
-    // Interleaves the bytes of tokens 0 and 1 and of tokens 2 and 3, then both results: a channel's four tokens are
-    // then side by side.
-    const __m128i early_low = _mm_unpacklo_epi8(row[0], row[1]), early_high = _mm_unpackhi_epi8(row[0], row[1]);
-    const __m128i late_low = _mm_unpacklo_epi8(row[2], row[3]), late_high = _mm_unpackhi_epi8(row[2], row[3]);
-    _mm_storeu_si128((__m128i *)panel, _mm_unpacklo_epi16(early_low, late_low));
-    _mm_storeu_si128((__m128i *)(panel + 16), _mm_unpackhi_epi16(early_low, late_low));
-    _mm_storeu_si128((__m128i *)(panel + 32), _mm_unpacklo_epi16(early_high, late_high));
-    _mm_storeu_si128((__m128i *)(panel + 48), _mm_unpackhi_epi16(early_high, late_high));
+    store_tokens(row, panel);
+  }
+}
+
+void vq_pack_values_wide_avx2(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *high,
+                              int8_t *low) {
+  for (int32_t token = 0; token < tokens; token += 4, high += 64, low += 64) {
+    __m128i upper[4], lower[4];
+    for (int32_t i = 0; i < 4; ++i) {
+      upper[i] = lower[i] = _mm_setzero_si128();
+      if (token + i >= tokens) continue;
+      const __m256i level = saturate_wide(load_channels(x + (token + i) * x_stride, channels));
+      const __m256i plane = vq_high_plane256(level);
+      upper[i] = bytes_of(plane);
+      lower[i] = bytes_of(vq_low_plane256(level, plane));
+    }
+    store_tokens(upper, high);
+    store_tokens(lower, low);
   }
 }
 

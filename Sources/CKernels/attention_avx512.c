@@ -8,6 +8,18 @@
 
 VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
 
+// Sums of 32-bit lanes with the levels in their two halves.
+static inline __m512i add_levels(__m512i sums, __m512i levels) {
+  return _mm512_add_epi32(sums, _mm512_madd_epi16(levels, _mm512_set1_epi16(1)));
+}
+
+// Up to 32 levels, those that are left of a key, as bytes of its column.
+static inline void store_column(__m512i levels, int32_t left, int8_t *panel_column) {
+  int8_t bytes[32];
+  _mm256_storeu_si256((__m256i *)bytes, _mm512_cvtepi16_epi8(levels));
+  for (int32_t j = 0; j < 32 && j < left; j += 4) memcpy(panel_column + j * 16, bytes + j, 4);
+}
+
 int32_t vq_pack_key_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column) {
   const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
   __m512i sum = _mm512_setzero_si512();
@@ -16,14 +28,41 @@ int32_t vq_pack_key_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *
     __m512i level = vq_quantize512(_mm512_maskz_loadu_epi16(lanes, x + i), levels);
     level = _mm512_max_epi16(_mm512_min_epi16(level, _mm512_set1_epi16(127)), _mm512_set1_epi16(-127));
     level = _mm512_maskz_mov_epi16(lanes, level);
-    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(level, _mm512_set1_epi16(1)));
-    int8_t bytes[32];
-    _mm256_storeu_si256((__m256i *)bytes, _mm512_cvtepi16_epi8(level));
-    for (int32_t j = 0; j < 32 && i + j < n; j += 4) {
-      memcpy(panel_column + (ptrdiff_t)(i + j) * 16, bytes + j, 4);
-    }
+    sum = add_levels(sum, level);
+    store_column(level, n - i, panel_column + (ptrdiff_t)i * 16);
   }
   return _mm512_reduce_add_epi32(sum);
+}
+
+void vq_pack_key_wide_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *high, int8_t *low,
+                             int32_t *high_sum, int32_t *low_sum) {
+  const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
+  const __m512i limit = _mm512_set1_epi16(VQ_WIDE_LIMIT), negative_limit = _mm512_set1_epi16(-VQ_WIDE_LIMIT);
+  __m512i high_sums = _mm512_setzero_si512(), low_sums = high_sums;
+  for (int32_t i = 0; i < n; i += 32) {
+    const __mmask32 lanes = vq_lanes32((ptrdiff_t)n - i);
+    __m512i level = vq_wide_distance512(_mm512_maskz_loadu_epi16(lanes, x + i), levels);
+    level = _mm512_maskz_mov_epi16(lanes, _mm512_max_epi16(_mm512_min_epi16(level, limit), negative_limit));
+    const __m512i upper = _mm512_srai_epi16(_mm512_add_epi16(level, _mm512_set1_epi16(64)), 7);
+    const __m512i lower = _mm512_sub_epi16(level, _mm512_slli_epi16(upper, 7));
+    high_sums = add_levels(high_sums, upper);
+    low_sums = add_levels(low_sums, lower);
+    store_column(upper, n - i, high + (ptrdiff_t)i * 16);
+    store_column(lower, n - i, low + (ptrdiff_t)i * 16);
+  }
+  *high_sum = _mm512_reduce_add_epi32(high_sums);
+  *low_sum = _mm512_reduce_add_epi32(low_sums);
+}
+
+// One plane of 4 tokens. Interleaves the bytes of tokens 0 and 1 and of tokens 2 and 3, then both results: a channel's
+// four tokens are then side by side.
+static inline void store_tokens(const __m128i *row, int8_t *panel) {
+  const __m128i early_low = _mm_unpacklo_epi8(row[0], row[1]), early_high = _mm_unpackhi_epi8(row[0], row[1]);
+  const __m128i late_low = _mm_unpacklo_epi8(row[2], row[3]), late_high = _mm_unpackhi_epi8(row[2], row[3]);
+  _mm_storeu_si128((__m128i *)panel, _mm_unpacklo_epi16(early_low, late_low));
+  _mm_storeu_si128((__m128i *)(panel + 16), _mm_unpackhi_epi16(early_low, late_low));
+  _mm_storeu_si128((__m128i *)(panel + 32), _mm_unpacklo_epi16(early_high, late_high));
+  _mm_storeu_si128((__m128i *)(panel + 48), _mm_unpackhi_epi16(early_high, late_high));
 }
 
 void vq_pack_values_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel) {
@@ -36,14 +75,27 @@ void vq_pack_values_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t tokens,
       const __m256i values = _mm256_maskz_loadu_epi16(inside, source);
       row[i] = _mm256_cvtsepi16_epi8(_mm256_max_epi16(values, _mm256_set1_epi16(-127)));
     }
-    // Interleaves the bytes of tokens 0 and 1 and of tokens 2 and 3, then both results: a channel's four tokens are
-    // then side by side.
-    const __m128i early_low = _mm_unpacklo_epi8(row[0], row[1]), early_high = _mm_unpackhi_epi8(row[0], row[1]);
-    const __m128i late_low = _mm_unpacklo_epi8(row[2], row[3]), late_high = _mm_unpackhi_epi8(row[2], row[3]);
-    _mm_storeu_si128((__m128i *)panel, _mm_unpacklo_epi16(early_low, late_low));
-    _mm_storeu_si128((__m128i *)(panel + 16), _mm_unpackhi_epi16(early_low, late_low));
-    _mm_storeu_si128((__m128i *)(panel + 32), _mm_unpacklo_epi16(early_high, late_high));
-    _mm_storeu_si128((__m128i *)(panel + 48), _mm_unpackhi_epi16(early_high, late_high));
+    store_tokens(row, panel);
+  }
+}
+
+void vq_pack_values_wide_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *high,
+                                int8_t *low) {
+  const __mmask16 lanes = vq_lanes16(channels);
+  const __m256i limit = _mm256_set1_epi16(VQ_WIDE_LIMIT), negative_limit = _mm256_set1_epi16(-VQ_WIDE_LIMIT);
+  for (int32_t token = 0; token < tokens; token += 4, high += 64, low += 64) {
+    __m128i upper[4], lower[4];
+    for (int32_t i = 0; i < 4; ++i) {
+      const __mmask16 inside = token + i < tokens ? lanes : 0;
+      const int16_t *const source = inside ? x + (token + i) * x_stride : x;
+      const __m256i values = _mm256_maskz_loadu_epi16(inside, source);
+      const __m256i level = _mm256_max_epi16(_mm256_min_epi16(values, limit), negative_limit);
+      const __m256i high_level = _mm256_srai_epi16(_mm256_add_epi16(level, _mm256_set1_epi16(64)), 7);
+      upper[i] = _mm256_cvtsepi16_epi8(high_level);
+      lower[i] = _mm256_cvtsepi16_epi8(_mm256_sub_epi16(level, _mm256_slli_epi16(high_level, 7)));
+    }
+    store_tokens(upper, high);
+    store_tokens(lower, low);
   }
 }
 

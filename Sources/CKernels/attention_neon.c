@@ -7,6 +7,14 @@
 #include "neon.h"
 #include "scalar.h"
 
+// 8 levels of a key as bytes of its column.
+static inline void store_column(int8x8_t levels, int8_t *panel_column) {
+  int8_t bytes[8];
+  vst1_s8(bytes, levels);
+  memcpy(panel_column, bytes, 4);
+  memcpy(panel_column + 64, bytes + 4, 4);
+}
+
 int32_t vq_pack_key_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column) {
   const vq_quantizer_neon levels = vq_make_quantizer_neon(quantizer);
   int32x4_t sums = vdupq_n_s32(0);
@@ -15,10 +23,7 @@ int32_t vq_pack_key_neon(const int16_t *x, int32_t n, const vq_row_quantizer *qu
     int16x8_t level = vq_quantize_neon(vld1q_s16(x + i), levels);
     level = vmaxq_s16(vminq_s16(level, vdupq_n_s16(127)), vdupq_n_s16(-127));
     sums = vpadalq_s16(sums, level);
-    int8_t bytes[8];
-    vst1_s8(bytes, vmovn_s16(level));
-    memcpy(panel_column, bytes, 4);
-    memcpy(panel_column + 64, bytes + 4, 4);
+    store_column(vmovn_s16(level), panel_column);
   }
   int32_t sum = vaddvq_s32(sums);
   for (; i < n; i += 4, panel_column += 64) {
@@ -31,15 +36,51 @@ int32_t vq_pack_key_neon(const int16_t *x, int32_t n, const vq_row_quantizer *qu
   return sum;
 }
 
-// One token's channels as 16 bytes, saturated to +-127.
-static inline int8x16_t saturate_values(const int16_t *x, int32_t channels) {
+static inline int16x8_t saturate_wide(int16x8_t levels) {
+  return vmaxq_s16(vminq_s16(levels, vdupq_n_s16(VQ_WIDE_LIMIT)), vdupq_n_s16(-VQ_WIDE_LIMIT));
+}
+
+// The high plane of 8 levels: (level + 64) >> 7; and the low one, the rest.
+static inline int8x8_t high_plane(int16x8_t levels) { return vrshrn_n_s16(levels, 7); }
+static inline int8x8_t low_plane(int16x8_t levels, int8x8_t high) {
+  return vmovn_s16(vsubq_s16(levels, vshlq_n_s16(vmovl_s8(high), 7)));
+}
+
+void vq_pack_key_wide_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *high, int8_t *low,
+                           int32_t *high_sum, int32_t *low_sum) {
+  const vq_quantizer_neon levels = vq_make_quantizer_neon(quantizer);
+  int32x4_t high_sums = vdupq_n_s32(0), low_sums = high_sums;
+  int32_t i = 0;
+  for (; n - i >= 8; i += 8, high += 128, low += 128) {
+    const int16x8_t level = saturate_wide(vq_wide_distance_neon(vld1q_s16(x + i), levels));
+    const int8x8_t upper = high_plane(level), lower = low_plane(level, upper);
+    high_sums = vpadalq_s16(high_sums, vmovl_s8(upper));
+    low_sums = vpadalq_s16(low_sums, vmovl_s8(lower));
+    store_column(upper, high);
+    store_column(lower, low);
+  }
+  *high_sum = vaddvq_s32(high_sums);
+  *low_sum = vaddvq_s32(low_sums);
+  for (; i < n; i += 4, high += 64, low += 64) {
+    vq_pack_wide_group(x + i, n - i, quantizer, high, low, high_sum, low_sum);
+  }
+}
+
+// Up to 16 channels of one token, the rest 0.
+static inline int16x8x2_t load_channels(const int16_t *x, int32_t channels) {
   int16_t buffer[16] = {0};
   if (channels < 16) {
     memcpy(buffer, x, (size_t)channels * sizeof *x);
     x = buffer;
   }
+  return (int16x8x2_t){{vld1q_s16(x), vld1q_s16(x + 8)}};
+}
+
+// One token's channels as 16 bytes, saturated to +-127.
+static inline int8x16_t saturate_values(const int16_t *x, int32_t channels) {
+  const int16x8x2_t values = load_channels(x, channels);
   const int16x8_t least = vdupq_n_s16(-127);
-  return vqmovn_high_s16(vqmovn_s16(vmaxq_s16(vld1q_s16(x), least)), vmaxq_s16(vld1q_s16(x + 8), least));
+  return vqmovn_high_s16(vqmovn_s16(vmaxq_s16(values.val[0], least)), vmaxq_s16(values.val[1], least));
 }
 
 void vq_pack_values_neon(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel) {
@@ -49,6 +90,24 @@ void vq_pack_values_neon(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, i
       rows.val[i] = token + i < tokens ? saturate_values(x + (token + i) * x_stride, channels) : vdupq_n_s8(0);
     }
     vst4q_s8(panel, rows);
+  }
+}
+
+void vq_pack_values_wide_neon(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *high,
+                              int8_t *low) {
+  for (int32_t token = 0; token < tokens; token += 4, high += 64, low += 64) {
+    int8x16x4_t upper, lower;
+    for (int32_t i = 0; i < 4; ++i) {
+      upper.val[i] = lower.val[i] = vdupq_n_s8(0);
+      if (token + i >= tokens) continue;
+      const int16x8x2_t values = load_channels(x + (token + i) * x_stride, channels);
+      const int16x8_t first = saturate_wide(values.val[0]), second = saturate_wide(values.val[1]);
+      const int8x8_t first_high = high_plane(first), second_high = high_plane(second);
+      upper.val[i] = vcombine_s8(first_high, second_high);
+      lower.val[i] = vcombine_s8(low_plane(first, first_high), low_plane(second, second_high));
+    }
+    vst4q_s8(high, upper);
+    vst4q_s8(low, lower);
   }
 }
 

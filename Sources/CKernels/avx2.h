@@ -88,12 +88,33 @@ static inline vq_quantizer256 vq_make_quantizer256(const vq_row_quantizer *_Nonn
       .right = _mm_cvtsi32_si128(quantizer->exponent < 0 ? 1 : 0)};
 }
 
+// 16 values clamped to the row's range and shifted to 14 bits.
+static inline __m256i vq_scale256(__m256i x, vq_quantizer256 quantizer) {
+  const __m256i clamped = _mm256_min_epi16(_mm256_max_epi16(x, quantizer.low), quantizer.high);
+  return _mm256_sll_epi16(_mm256_sra_epi16(clamped, quantizer.right), quantizer.left);
+}
+
 // The levels of 16 values. A Q15 product with 512 is floor(x / 2^6 + 1/2).
 static inline __m256i vq_quantize256(__m256i x, vq_quantizer256 quantizer) {
-  const __m256i clamped = _mm256_min_epi16(_mm256_max_epi16(x, quantizer.low), quantizer.high);
-  const __m256i scaled = _mm256_sll_epi16(_mm256_sra_epi16(clamped, quantizer.right), quantizer.left);
-  const __m256i product = _mm256_mulhrs_epi16(scaled, quantizer.inverse);
+  const __m256i product = _mm256_mulhrs_epi16(vq_scale256(x, quantizer), quantizer.inverse);
   return _mm256_add_epi16(_mm256_mulhrs_epi16(product, _mm256_set1_epi16(512)), quantizer.zero_point);
+}
+
+// How far 16 values are from 0 in levels of 7 more bits: floor(product / 2^14 + 1/2), low 16 bits. Of the product's
+// lower half that is ((lower >> 13) + 1) >> 1, an average with 0.
+static inline __m256i vq_wide_distance256(__m256i x, vq_quantizer256 quantizer) {
+  const __m256i scaled = vq_scale256(x, quantizer);
+  const __m256i upper = _mm256_mulhi_epi16(scaled, quantizer.inverse);
+  const __m256i lower = _mm256_srli_epi16(_mm256_mullo_epi16(scaled, quantizer.inverse), 13);
+  return _mm256_add_epi16(_mm256_slli_epi16(upper, 2), _mm256_avg_epu16(lower, _mm256_setzero_si256()));
+}
+
+// The high plane of 16 levels within +-VQ_WIDE_LIMIT, and the low one.
+static inline __m256i vq_high_plane256(__m256i level) {
+  return _mm256_srai_epi16(_mm256_add_epi16(level, _mm256_set1_epi16(64)), 7);
+}
+static inline __m256i vq_low_plane256(__m256i level, __m256i high) {
+  return _mm256_sub_epi16(level, _mm256_slli_epi16(high, 7));
 }
 
 VQ_INSTRUCTIONS_END
@@ -118,6 +139,10 @@ void vq_row_rotate_avx2(int16_t *, int32_t, const int16_t *, const int16_t *);
 void vq_row_quantize_u8_avx2(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_avx2(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
+void vq_row_quantize_wide_avx2(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *, uint8_t *);
+void vq_pack_key_wide_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *, int8_t *, int32_t *,
+                                int32_t *);
+void vq_pack_values_wide_avx2(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *, int8_t *);
 int32_t vq_row_maximum_i32_avx2(const int32_t *, int32_t);
 int32_t vq_row_exp2_avx2(const int32_t *, int32_t, int32_t, uint8_t *, uint8_t *_Nullable);
 void vq_row_combine_i16_avx2(const int32_t *, const int32_t *_Nullable, int32_t, int32_t, const int32_t *, int32_t,
@@ -139,6 +164,9 @@ void vq_row_combine_i16_avx2(const int32_t *, const int32_t *_Nullable, int32_t,
   .row_quantize_u8 = vq_row_quantize_u8_avx2,      \
   .pack_key = vq_pack_key_avx2,                    \
   .pack_values = vq_pack_values_avx2,              \
+  .row_quantize_wide = vq_row_quantize_wide_avx2,  \
+  .pack_key_wide = vq_pack_key_wide_avx2,          \
+  .pack_values_wide = vq_pack_values_wide_avx2,    \
   .row_maximum_i32 = vq_row_maximum_i32_avx2,      \
   .row_exp2 = vq_row_exp2_avx2,                    \
   .row_combine_i16 = vq_row_combine_i16_avx2

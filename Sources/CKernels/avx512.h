@@ -56,12 +56,25 @@ static inline vq_quantizer512 vq_make_quantizer512(const vq_row_quantizer *_Nonn
       .right = _mm_cvtsi32_si128(quantizer->exponent < 0 ? 1 : 0)};
 }
 
+// 32 values clamped to the row's range and shifted to 14 bits.
+static inline __m512i vq_scale512(__m512i x, vq_quantizer512 quantizer) {
+  const __m512i clamped = _mm512_min_epi16(_mm512_max_epi16(x, quantizer.low), quantizer.high);
+  return _mm512_sll_epi16(_mm512_sra_epi16(clamped, quantizer.right), quantizer.left);
+}
+
 // The levels of 32 values. A Q15 product with 512 is floor(x / 2^6 + 1/2).
 static inline __m512i vq_quantize512(__m512i x, vq_quantizer512 quantizer) {
-  const __m512i clamped = _mm512_min_epi16(_mm512_max_epi16(x, quantizer.low), quantizer.high);
-  const __m512i scaled = _mm512_sll_epi16(_mm512_sra_epi16(clamped, quantizer.right), quantizer.left);
-  const __m512i product = _mm512_mulhrs_epi16(scaled, quantizer.inverse);
+  const __m512i product = _mm512_mulhrs_epi16(vq_scale512(x, quantizer), quantizer.inverse);
   return _mm512_add_epi16(_mm512_mulhrs_epi16(product, _mm512_set1_epi16(512)), quantizer.zero_point);
+}
+
+// How far 32 values are from 0 in levels of 7 more bits: floor(product / 2^14 + 1/2), low 16 bits. Of the product's
+// lower half that is ((lower >> 13) + 1) >> 1, an average with 0.
+static inline __m512i vq_wide_distance512(__m512i x, vq_quantizer512 quantizer) {
+  const __m512i scaled = vq_scale512(x, quantizer);
+  const __m512i upper = _mm512_mulhi_epi16(scaled, quantizer.inverse);
+  const __m512i lower = _mm512_srli_epi16(_mm512_mullo_epi16(scaled, quantizer.inverse), 13);
+  return _mm512_add_epi16(_mm512_slli_epi16(upper, 2), _mm512_avg_epu16(lower, _mm512_setzero_si512()));
 }
 
 VQ_INSTRUCTIONS_END
@@ -87,6 +100,10 @@ void vq_row_rotate_avx512(int16_t *, int32_t, const int16_t *, const int16_t *);
 void vq_row_quantize_u8_avx512(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
+void vq_row_quantize_wide_avx512(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *, uint8_t *);
+void vq_pack_key_wide_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *, int8_t *, int32_t *,
+                                  int32_t *);
+void vq_pack_values_wide_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *, int8_t *);
 int32_t vq_row_maximum_i32_avx512(const int32_t *, int32_t);
 int32_t vq_row_exp2_avx512(const int32_t *, int32_t, int32_t, uint8_t *, uint8_t *_Nullable);
 void vq_row_combine_i16_avx512(const int32_t *, const int32_t *_Nullable, int32_t, int32_t, const int32_t *, int32_t,
@@ -108,6 +125,9 @@ void vq_row_combine_i16_avx512(const int32_t *, const int32_t *_Nullable, int32_
   .row_quantize_u8 = vq_row_quantize_u8_avx512,      \
   .pack_key = vq_pack_key_avx512,                    \
   .pack_values = vq_pack_values_avx512,              \
+  .row_quantize_wide = vq_row_quantize_wide_avx512,  \
+  .pack_key_wide = vq_pack_key_wide_avx512,          \
+  .pack_values_wide = vq_pack_values_wide_avx512,    \
   .row_maximum_i32 = vq_row_maximum_i32_avx512,      \
   .row_exp2 = vq_row_exp2_avx512,                    \
   .row_combine_i16 = vq_row_combine_i16_avx512

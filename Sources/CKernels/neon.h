@@ -49,11 +49,22 @@ static inline vq_quantizer_neon vq_make_quantizer_neon(const vq_row_quantizer *_
       .zero_point = vdupq_n_s16((int16_t)quantizer->zero_point)};
 }
 
-// The levels of 8 values. A shift by -1 is one to the right.
+// 8 values clamped to the row's range and shifted to 14 bits. A shift by -1 is one to the right.
+static inline int16x8_t vq_scale_neon(int16x8_t x, vq_quantizer_neon quantizer) {
+  return vshlq_s16(vminq_s16(vmaxq_s16(x, quantizer.low), quantizer.high), quantizer.exponent);
+}
+
+// The levels of 8 values.
 static inline int16x8_t vq_quantize_neon(int16x8_t x, vq_quantizer_neon quantizer) {
-  const int16x8_t clamped = vminq_s16(vmaxq_s16(x, quantizer.low), quantizer.high);
-  const int16x8_t product = vqrdmulhq_s16(vshlq_s16(clamped, quantizer.exponent), quantizer.inverse);
+  const int16x8_t product = vqrdmulhq_s16(vq_scale_neon(x, quantizer), quantizer.inverse);
   return vaddq_s16(vrshrq_n_s16(product, 6), quantizer.zero_point);
+}
+
+// How far 8 values are from 0 in levels of 7 more bits: floor(product / 2^14 + 1/2), low 16 bits.
+static inline int16x8_t vq_wide_distance_neon(int16x8_t x, vq_quantizer_neon quantizer) {
+  const int16x8_t scaled = vq_scale_neon(x, quantizer);
+  const int32x4_t low = vmull_s16(vget_low_s16(scaled), vget_low_s16(quantizer.inverse));
+  return vrshrn_high_n_s32(vrshrn_n_s32(low, 14), vmull_high_s16(scaled, quantizer.inverse), 14);
 }
 
 #pragma clang assume_nonnull begin
@@ -76,6 +87,10 @@ void vq_row_rotate_neon(int16_t *, int32_t, const int16_t *, const int16_t *);
 void vq_row_quantize_u8_neon(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_neon(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_neon(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
+void vq_row_quantize_wide_neon(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *, uint8_t *);
+void vq_pack_key_wide_neon(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *, int8_t *, int32_t *,
+                                int32_t *);
+void vq_pack_values_wide_neon(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *, int8_t *);
 int32_t vq_row_maximum_i32_neon(const int32_t *, int32_t);
 int32_t vq_row_exp2_neon(const int32_t *, int32_t, int32_t, uint8_t *, uint8_t *_Nullable);
 void vq_row_combine_i16_neon(const int32_t *, const int32_t *_Nullable, int32_t, int32_t, const int32_t *, int32_t,
@@ -97,6 +112,9 @@ void vq_row_combine_i16_neon(const int32_t *, const int32_t *_Nullable, int32_t,
   .row_quantize_u8 = vq_row_quantize_u8_neon,      \
   .pack_key = vq_pack_key_neon,                    \
   .pack_values = vq_pack_values_neon,              \
+  .row_quantize_wide = vq_row_quantize_wide_neon,  \
+  .pack_key_wide = vq_pack_key_wide_neon,          \
+  .pack_values_wide = vq_pack_values_wide_neon,    \
   .row_maximum_i32 = vq_row_maximum_i32_neon,      \
   .row_exp2 = vq_row_exp2_neon,                    \
   .row_combine_i16 = vq_row_combine_i16_neon

@@ -221,6 +221,19 @@ void vq_row_quantize_u8_avx512(const int16_t *x, int32_t n, const vq_row_quantiz
   }
 }
 
+void vq_row_quantize_wide_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *high,
+                                 uint8_t *low) {
+  const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
+  const __m512i zero = _mm512_slli_epi16(levels.zero_point, 7), low_bits = _mm512_set1_epi16(127);
+  for (int32_t i = 0; i < n; i += 32) {
+    const __mmask32 lanes = vq_lanes32((ptrdiff_t)n - i);
+    const __m512i distance = vq_wide_distance512(_mm512_maskz_loadu_epi16(lanes, x + i), levels);
+    const __m512i level = _mm512_max_epi16(_mm512_adds_epi16(distance, zero), _mm512_setzero_si512());
+    _mm256_mask_storeu_epi8(high + i, lanes, _mm512_cvtepi16_epi8(_mm512_srli_epi16(level, 7)));
+    _mm256_mask_storeu_epi8(low + i, lanes, _mm512_cvtepi16_epi8(_mm512_and_si512(level, low_bits)));
+  }
+}
+
 #undef STEP
 
 VQ_INSTRUCTIONS_END

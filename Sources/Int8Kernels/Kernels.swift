@@ -24,6 +24,9 @@ package struct Kernels: @unchecked Sendable {
       row_quantize_u8: { unsafe Portable.rowQuantize($0, $1, $2, $3) },
       pack_key: { unsafe Portable.packKey($0, $1, $2, $3) },
       pack_values: { unsafe Portable.packValues($0, $1, $2, $3, $4) },
+      row_quantize_wide: { unsafe Portable.rowQuantizeWide($0, $1, $2, $3, $4) },
+      pack_key_wide: { unsafe Portable.packKeyWide($0, $1, $2, $3, $4, $5, $6) },
+      pack_values_wide: { unsafe Portable.packValuesWide($0, $1, $2, $3, $4, $5) },
       row_maximum_i32: { unsafe Portable.rowMaximum($0, $1) },
       row_exp2: { unsafe Portable.rowExp2($0, $1, $2, $3, $4) },
       row_combine_i16: { unsafe Portable.rowCombine($0, $1, $2, $3, $4, $5, $6) }))

@@ -48,31 +48,40 @@ package struct RowQuantizer: Sendable, Equatable {
     zeroPoint = 0
   }
 
+  /// A value clamped to the row's range and shifted to 14 bits.
+  @inline(__always)
+  private static func scale(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int16 {
+    let clamped = min(max(Int32(x), quantizer.low), quantizer.high)
+    return Int16(truncatingIfNeeded: quantizer.exponent < 0 ? clamped &>> 1 : clamped &<< quantizer.exponent)
+  }
+
   /// The level of one value; the definition of `row_quantize_u8` and `pack_key`.
   @inline(__always)
   static func level(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
-    let clamped = min(max(Int32(x), quantizer.low), quantizer.high)
-    let scaled = quantizer.exponent < 0 ? clamped &>> 1 : clamped &<< quantizer.exponent
-    let product = FixedPoint.multiplyQ15(
-      Int16(truncatingIfNeeded: scaled), Int16(truncatingIfNeeded: quantizer.inverse))
+    let product = FixedPoint.multiplyQ15(scale(x, quantizer), Int16(truncatingIfNeeded: quantizer.inverse))
     return (Int32(product) &+ 32) &>> 6 &+ quantizer.zero_point
   }
 
-  /// The level of one value with 7 more bits, 0 to 32767; `zeroPoint * 2^7` stands for 0.
-  func wideLevel(_ x: Int16) -> Int32 {
-    let clamped = min(max(Int32(x), low), high)
-    let scaled = exponent < 0 ? clamped &>> 1 : clamped &<< exponent
-    let level = FixedPoint.roundHalfUp(scaled &* inverse, shift: 14) &+ zeroPoint &<< WideLayer.lowBits
-    return min(max(level, 0), 32767)
+  /// How far one value is from 0, in levels of 7 more bits. A value within the range that the quantizer was made for is at
+  /// most 32641 from it: `2 multiplier` values are 255 levels.
+  @inline(__always)
+  private static func wideDistance(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
+    let product = Int32(scale(x, quantizer)) &* quantizer.inverse
+    return Int32(Int16(truncatingIfNeeded: FixedPoint.roundHalfUp(product, shift: 14)))
   }
 
-  /// The level of one value of a symmetric scale with 7 more bits, -16319 to 16319: what `pack_key` gives, more exactly.
+  /// The level of one value with 7 more bits, 0 to 32767, where `zero_point * 2^7` stands for 0; the definition of
+  /// `row_quantize_wide`.
   @inline(__always)
-  func wideSymmetricLevel(_ x: Int16) -> Int32 {
-    let clamped = min(max(Int32(x), low), high)
-    let scaled = exponent < 0 ? clamped &>> 1 : clamped &<< exponent
+  static func wideLevel(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
+    min(max(wideDistance(x, quantizer) &+ quantizer.zero_point &<< WideLayer.lowBits, 0), 32767)
+  }
+
+  /// The level of one value of a symmetric scale with 7 more bits, -16319 to 16319; the definition of `pack_key_wide`.
+  @inline(__always)
+  static func wideSymmetricLevel(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
     let limit = Int32(WideLayer.weightLimit)
-    return min(max(FixedPoint.roundHalfUp(scaled &* inverse, shift: 14), 0 &- limit), limit)
+    return min(max(wideDistance(x, quantizer), 0 &- limit), limit)
   }
 
   var cValue: vq_row_quantizer {

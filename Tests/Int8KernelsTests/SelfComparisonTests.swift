@@ -23,7 +23,7 @@ struct SelfComparisonTests {
     var testDescription: String { "\(kernel.rawValue) \(defect)" }
   }
 
-  @Test("A table with a wrong kernel differs, in that kernel", arguments: products + rows + attention)
+  @Test("A table with a wrong kernel differs, in that kernel", arguments: products + rows + attention + wide)
   func wrongKernelIsNamed(broken: BrokenTable) {
     #expect(InstructionSet.verdict(on: broken.table) == .differs(kernel: broken.kernel))
     for kernel in Kernel.allCases where kernel != broken.kernel {
@@ -35,7 +35,7 @@ struct SelfComparisonTests {
 
   @Test("Every kernel is broken once at least")
   func everyKernelIsBroken() {
-    #expect(Set((Self.products + Self.rows + Self.attention).map(\.kernel)) == Set(Kernel.allCases))
+    #expect(Set((Self.products + Self.rows + Self.attention + Self.wide).map(\.kernel)) == Set(Kernel.allCases))
   }
 
   @Test("Random numbers are those of the published generator, and cover their range")
@@ -269,6 +269,54 @@ struct SelfComparisonTests {
       table.row_combine_i16 = { high, low, count, multiplier, columns, shift, out in
         Portable.rowCombine(high, low, count, multiplier, columns, shift, out)
         if low == nil { out[Int(count) - 1] ^= 1 }
+      }
+    },
+  ]
+
+  static let wide = [
+    BrokenTable(.rowQuantizeWide, "rounds down") { table in
+      table.row_quantize_wide = { x, count, quantizer, high, low in
+        Portable.rowQuantizeWide(x, count, quantizer, high, low)
+        let quantizer = quantizer.pointee
+        for index in 0..<Int(count) where quantizer.exponent >= 0 {
+          let scaled = min(max(Int32(x[index]), quantizer.low), quantizer.high) << quantizer.exponent
+          let level = min(max((scaled * quantizer.inverse) >> 14 + quantizer.zero_point << 7, 0), 32767)
+          (high[index], low[index]) = (UInt8(level >> 7), UInt8(level & 127))
+        }
+      }
+    },
+    BrokenTable(.rowQuantizeWide, "leaves out a tail of five") { table in
+      table.row_quantize_wide = { x, count, quantizer, high, low in
+        Portable.rowQuantizeWide(x, count > 8 && count % 8 == 5 ? count - 1 : count, quantizer, high, low)
+      }
+    },
+    BrokenTable(.packKeyWide, "has a low plane of 0 to 127") { table in
+      table.pack_key_wide = { x, count, quantizer, high, low, highSum, lowSum in
+        Portable.packKeyWide(x, count, quantizer, high, low, highSum, lowSum)
+        guard low[0] < 0 else { return }
+        high[0] -= 1
+        low[0] &+= 127
+        low[0] &+= 1
+      }
+    },
+    BrokenTable(.packKeyWide, "gives the sum of the high plane twice") { table in
+      table.pack_key_wide = { x, count, quantizer, high, low, highSum, lowSum in
+        Portable.packKeyWide(x, count, quantizer, high, low, highSum, lowSum)
+        lowSum.pointee = highSum.pointee
+      }
+    },
+    BrokenTable(.packValuesWide, "reaches -16320") { table in
+      table.pack_values_wide = { x, stride, tokens, channels, high, low in
+        Portable.packValuesWide(x, stride, tokens, channels, high, low)
+        if high[0] == -127 && low[0] == -63 { low[0] = -64 }
+      }
+    },
+    BrokenTable(.packValuesWide, "leaves the low plane's padding as it is") { table in
+      table.pack_values_wide = { x, stride, tokens, channels, high, low in
+        let index = Int(tokens) / 4 * 64 + 3
+        let old = tokens % 4 == 0 ? low[0] : low[index]
+        Portable.packValuesWide(x, stride, tokens, channels, high, low)
+        if tokens % 4 != 0 { low[index] = old }
       }
     },
   ]

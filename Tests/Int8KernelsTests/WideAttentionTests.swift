@@ -10,16 +10,21 @@ struct WideAttentionTests {
     (-32768, 0), (-20000, 9000),
   ]
 
-  @Test("Rows as vectors get the levels that single values get", arguments: ranges)
+  @Test("A row's level of 15 bits is within a step of the value, and its planes are bytes", arguments: ranges)
   func rowLevels(minimum: Int32, maximum: Int32) {
     let quantizer = RowQuantizer(minimum: minimum, maximum: maximum)
-    // Every value, values beyond a static range too, and a tail of 7.
-    let row = (Int16.min...Int16.max).map { $0 } + [Int16](repeating: 3, count: 7)
-    var (high, low) = ([UInt8](repeating: 99, count: row.count), [UInt8](repeating: 99, count: row.count))
-    quantizer.quantizeWide(row, count: row.count, high: &high, low: &low)
-    let wrong = row.indices.first { 128 * Int32(high[$0]) + Int32(low[$0]) != quantizer.wideLevel(row[$0]) }
-    #expect(wrong == nil)
-    #expect(low.allSatisfy { $0 < 128 })
+    let step = 2 * Double(quantizer.multiplier) / (255 * 128)
+    for x in stride(from: minimum, through: maximum, by: max(1, Int(maximum - minimum) / 1000)) {
+      let level = RowQuantizer.wideLevel(Int16(x), quantizer.cValue)
+      #expect((0...32767).contains(level))
+      // Half a step, what the 15 bits of the inverse add, and one bit of the value where its range has 16.
+      #expect(abs(Double(level - 128 * quantizer.zeroPoint) - Double(x) / step) <= 2.6, "\(x)")
+    }
+    // Beyond a static range, values get the levels of its ends.
+    for (x, end) in [(Int16.min, quantizer.low), (.max, quantizer.high)] {
+      let expected = RowQuantizer.wideLevel(Int16(end), quantizer.cValue)
+      #expect(RowQuantizer.wideLevel(x, quantizer.cValue) == expected)
+    }
   }
 
   @Test(
@@ -29,7 +34,7 @@ struct WideAttentionTests {
     let quantizer = RowQuantizer(magnitude: magnitude)
     let step = Double(magnitude) / (127 * 128)
     for x in stride(from: -magnitude, through: magnitude, by: max(1, Int(magnitude) / 300)) {
-      let level = quantizer.wideSymmetricLevel(Int16(x))
+      let level = RowQuantizer.wideSymmetricLevel(Int16(x), quantizer.cValue)
       // Half a step, what the 15 bits of the inverse add, and one bit of the value where its range has 16.
       #expect(abs(Double(level) - Double(x) / step) <= 1.6, "\(x)")
     }
@@ -46,7 +51,7 @@ struct WideAttentionTests {
         let row = (0..<width).map { keys.matrix[token, $0] }
         var rowQuantizer = RowQuantizer(magnitude: row.reduce(0) { max($0, Int32($1.magnitude)) })
         if case .fixed(let fixed) = quantizer { rowQuantizer = fixed }
-        let expected = row.map { rowQuantizer.wideSymmetricLevel($0) }
+        let expected = row.map { RowQuantizer.wideSymmetricLevel($0, rowQuantizer.cValue) }
         #expect((0..<width).map { packed.level(15 + token, $0) } == expected)
         #expect(packed.sum(15 + token) == expected.reduce(0, +))
         #expect(packed.multiplier[15 + token] == rowQuantizer.multiplier)
@@ -86,7 +91,7 @@ struct WideAttentionTests {
     }
     let sums = Numbers(rows: 3, columns: 1, [Int32](repeating: 0, count: 3))
     Kernels.portable.sumValues(probabilities.view, packed.view, into: sums.matrix)
-    let planes = WidePlanes.split(Int32(level))
+    let planes = WidePlanes(Int32(level))
     let (high, low) = (Int64(planes.high), Int64(planes.low))
     #expect(sums.matrix.array().map { Int64($0) } == [255 * high, 127 * high, 255 * low].map { $0 * Int64(tokens) })
 

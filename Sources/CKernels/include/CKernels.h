@@ -74,6 +74,17 @@ typedef struct vq_kernels {
   // values: 16 channels x `tokens` tokens, saturated to +-127, as one panel [tokens/4][16][4]; row stride of x in
   // elements; `channels` (1 to 16) are read, the rest and the tokens up to a multiple of 4 are zero.
   void (*_Nonnull pack_values)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel);
+  // The same with 7 more bits. With x clamped and shifted as its quantizer says, and as int16
+  // d = roundHalfUp(x * inverse / 2^14), a row's levels are d + 2^7 * zero_point, held within 0 to 32767:
+  // high = level >> 7, low = level & 127.
+  void (*_Nonnull row_quantize_wide)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *high,
+                            uint8_t *low);
+  // Keys' levels are d, values' levels the values, within +-16319: level = 2^7 * high + low, low from -64 to 63. Each
+  // plane is written as `pack_key` and `pack_values` write theirs; the sums are those of each plane.
+  void (*_Nonnull pack_key_wide)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *high,
+                        int8_t *low, int32_t *high_sum, int32_t *low_sum);
+  void (*_Nonnull pack_values_wide)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels,
+                           int8_t *high, int8_t *low);
   int32_t (*_Nonnull row_maximum_i32)(const int32_t *x, int32_t n);
   // Unnormalised softmax: p = 2^-((maximum - x) / 2^10), as 15 bits (32640 is 1).
   // Two planes: high = p >> 7, low = p & 127, returns the sum of p. One plane (low is NULL): high = (p + 64) >> 7,

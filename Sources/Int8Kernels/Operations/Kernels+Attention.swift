@@ -48,13 +48,16 @@ extension Kernels {
       }
       let output = first + token
       unsafe packed.multiplier[output] = rowQuantizer.multiplier
-      if packed.isWide {
-        unsafe packed.setWideKey(output, key, rowQuantizer)
-        continue
-      }
       var cValue = rowQuantizer.cValue
-      let column = unsafe packed.panels + WeightLayout.index(output: output, input: 0, inputs: keys.columns)
-      unsafe packed.columnSum[output] = table.pack_key(key, Int32(truncatingIfNeeded: keys.columns), &cValue, column)
+      let count = Int32(truncatingIfNeeded: keys.columns)
+      let place = WeightLayout.index(output: output, input: 0, inputs: keys.columns)
+      if let low = unsafe packed.low {
+        unsafe table.pack_key_wide(
+          key, count, &cValue, packed.panels + place, low.panels + place, packed.columnSum + output,
+          low.columnSum + output)
+      } else {
+        unsafe packed.columnSum[output] = table.pack_key(key, count, &cValue, packed.panels + place)
+      }
     }
   }
 
@@ -66,13 +69,17 @@ extension Kernels {
     precondition(
       packed.outputs == values.columns && firstToken >= 0 && firstToken.isMultiple(of: 4)
         && firstToken + values.rows <= packed.inputs, "a column for each channel, whole groups of 4 tokens")
-    guard !packed.isWide else { return packed.setWideValues(values, at: firstToken) }
     let panelBytes = WeightLayout.paddedInputs(packed.inputs) * WeightLayout.panelColumns
+    let tokens = Int32(truncatingIfNeeded: values.rows)
     for first in stride(from: 0, to: values.columns, by: WeightLayout.panelColumns) {
-      unsafe table.pack_values(
-        values.base + first, values.stride, Int32(truncatingIfNeeded: values.rows),
-        Int32(truncatingIfNeeded: min(WeightLayout.panelColumns, values.columns - first)),
-        packed.panels + first / WeightLayout.panelColumns * panelBytes + firstToken * WeightLayout.panelColumns)
+      let x = unsafe values.base + first
+      let channels = Int32(truncatingIfNeeded: min(WeightLayout.panelColumns, values.columns - first))
+      let place = first / WeightLayout.panelColumns * panelBytes + firstToken * WeightLayout.panelColumns
+      if let low = unsafe packed.low {
+        unsafe table.pack_values_wide(x, values.stride, tokens, channels, packed.panels + place, low.panels + place)
+      } else {
+        unsafe table.pack_values(x, values.stride, tokens, channels, packed.panels + place)
+      }
     }
   }
 

@@ -141,11 +141,12 @@ extension Kernels {
       rowQuantizer = RowQuantizer(minimum: range.minimum, maximum: range.maximum)
     }
     let high = unsafe out.highRow(index)
+    let count = Int32(truncatingIfNeeded: x.columns)
+    var cValue = rowQuantizer.cValue
     if let low = unsafe out.low {
-      unsafe rowQuantizer.quantizeWide(values, count: x.columns, high: high, low: low + index * out.stride)
+      unsafe table.row_quantize_wide(values, count, &cValue, high, low + index * out.stride)
     } else {
-      var cValue = rowQuantizer.cValue
-      unsafe table.row_quantize_u8(values, Int32(truncatingIfNeeded: x.columns), &cValue, high)
+      unsafe table.row_quantize_u8(values, count, &cValue, high)
     }
     out.clearTail(ofRow: index)
     unsafe out.multiplier[index] = rowQuantizer.multiplier

@@ -36,6 +36,47 @@ extension Portable {
     }
   }
 
+  /// `vq_kernels.pack_key_wide`
+  @unsafe
+  static func packKeyWide(
+    _ x: UnsafePointer<Int16>, _ count: Int32, _ quantizer: UnsafePointer<vq_row_quantizer>,
+    _ high: UnsafeMutablePointer<Int8>, _ low: UnsafeMutablePointer<Int8>, _ highSum: UnsafeMutablePointer<Int32>,
+    _ lowSum: UnsafeMutablePointer<Int32>
+  ) {
+    let quantizer = unsafe quantizer.pointee
+    let count = Int(count)
+    unsafe highSum.pointee = 0
+    unsafe lowSum.pointee = 0
+    for index in 0..<(count + 3) / 4 * 4 {
+      let planes = WidePlanes(index < count ? unsafe RowQuantizer.wideSymmetricLevel(x[index], quantizer) : 0)
+      let place = index / 4 * 64 + index % 4
+      unsafe high[place] = planes.high
+      unsafe low[place] = planes.low
+      unsafe highSum.pointee &+= Int32(planes.high)
+      unsafe lowSum.pointee &+= Int32(planes.low)
+    }
+  }
+
+  /// `vq_kernels.pack_values_wide`
+  @unsafe
+  static func packValuesWide(
+    _ x: UnsafePointer<Int16>, _ stride: Int, _ tokens: Int32, _ channels: Int32, _ high: UnsafeMutablePointer<Int8>,
+    _ low: UnsafeMutablePointer<Int8>
+  ) {
+    let tokens = Int(tokens)
+    let limit = Int16(WideLayer.weightLimit)
+    for token in 0..<(tokens + 3) / 4 * 4 {
+      for channel in 0..<16 {
+        let inside = token < tokens && channel < Int(channels)
+        let value: Int16 = inside ? unsafe min(max(x[token * stride + channel], -limit), limit) : 0
+        let planes = WidePlanes(Int32(value))
+        let place = token / 4 * 64 + channel * 4 + token % 4
+        unsafe high[place] = planes.high
+        unsafe low[place] = planes.low
+      }
+    }
+  }
+
   /// `vq_kernels.row_maximum_i32`
   @unsafe
   static func rowMaximum(_ x: UnsafePointer<Int32>, _ count: Int32) -> Int32 {
@@ -89,5 +130,19 @@ extension Portable {
         FixedPoint.requantize(
           accumulator, row: multiplier, column: columnMultiplier[index], shift: shift))
     }
+  }
+}
+
+/// A level of 15 bits and a sign in two planes: `level = high * 2^7 + low`, with `low` from -64 to 63.
+struct WidePlanes {
+  let high: Int8
+  let low: Int8
+
+  /// - Parameter level: within `WideLayer.weightLimit`.
+  @inline(__always)
+  init(_ level: Int32) {
+    let upper = (level &+ 64) &>> WideLayer.lowBits
+    high = Int8(truncatingIfNeeded: upper)
+    low = Int8(truncatingIfNeeded: level &- upper &<< WideLayer.lowBits)
   }
 }

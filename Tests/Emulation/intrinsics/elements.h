@@ -17,6 +17,11 @@ VQ_INTRINSIC int64_t vq_shift_signed(int64_t x, uint64_t count, unsigned bits) {
   return x >> (count < bits ? count : bits - 1);
 }
 
+VQ_INTRINSIC int16_t vq_saturated_sum(int16_t x, int16_t y) {
+  const int32_t sum = (int32_t)x + y;
+  return (int16_t)(sum < -32768 ? -32768 : sum > 32767 ? 32767 : sum);
+}
+
 // The upper half of twice the product, rounded; only -32768 * -32768 wraps.
 VQ_INTRINSIC int16_t vq_product_q15(int16_t x, int16_t y) { return (int16_t)((((int32_t)x * y >> 14) + 1) >> 1); }
 
@@ -77,6 +82,9 @@ VQ_256(sub_epi16, u16, x - y)
 VQ_256(sub_epi32, u32, x - y)
 VQ_512(sub_epi16, u16, x - y)
 VQ_512(sub_epi32, u32, x - y)
+VQ_256(adds_epi16, i16, vq_saturated_sum(x, y))
+VQ_512(adds_epi16, i16, vq_saturated_sum(x, y))
+VQ_256(avg_epu16, u16, (x + y + 1) >> 1)
 VQ_512(avg_epu16, u16, (x + y + 1) >> 1)
 
 VQ_256(and_si256, u64, x & y)
@@ -106,6 +114,11 @@ VQ_BINARY_MASKED(__m512i, _mm512_mask_max_epi32, __mmask16, i32, x > y ? x : y)
 VQ_BINARY_MASKED(__m512i, _mm512_mask_min_epi16, __mmask32, i16, x < y ? x : y)
 VQ_BINARY_MASKED(__m512i, _mm512_mask_min_epi32, __mmask16, i32, x < y ? x : y)
 
+// The lower and the upper half of the product.
+VQ_256(mullo_epi16, i16, (int32_t)x * y)
+VQ_512(mullo_epi16, i16, (int32_t)x * y)
+VQ_256(mulhi_epi16, i16, (int32_t)x * y >> 16)
+VQ_512(mulhi_epi16, i16, (int32_t)x * y >> 16)
 VQ_256(mulhrs_epi16, i16, vq_product_q15(x, y))
 VQ_512(mulhrs_epi16, i16, vq_product_q15(x, y))
 VQ_256(mullo_epi32, u32, x * y)
@@ -172,6 +185,7 @@ VQ_SHIFT(__m256i, _mm256_srli_epi64, u64, vq_shift_right)
 VQ_SHIFT(__m512i, _mm512_srli_epi16, u16, vq_shift_right)
 VQ_SHIFT(__m256i, _mm256_srai_epi16, i16, vq_shift_signed)
 VQ_SHIFT(__m256i, _mm256_srai_epi32, i32, vq_shift_signed)
+VQ_SHIFT(__m512i, _mm512_srai_epi16, i16, vq_shift_signed)
 VQ_SHIFT(__m512i, _mm512_srai_epi32, i32, vq_shift_signed)
 VQ_SHIFT(__m512i, _mm512_srai_epi64, i64, vq_shift_signed)
 VQ_SHIFT_BY(__m256i, _mm256_sll_epi16, u16, vq_shift_left)
