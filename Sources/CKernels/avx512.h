@@ -82,9 +82,10 @@ VQ_INSTRUCTIONS_END
 #pragma clang assume_nonnull begin
 
 // Requantizes and writes `rows` x 16 `panels` accumulators, row after row in `accumulators`, as the block of the
-// output that starts at `row` and `column`.
-void vq_epilogue_avx512(const vq_matmul *, const int32_t *accumulators, int32_t row, int32_t rows, int32_t column,
-                        int32_t panels);
+// output that starts at `row` and `column`. Those of a wide product's three products, a x b, a_low x b and a x b_low,
+// are `plane` elements apart.
+void vq_epilogue_avx512(const vq_matmul *, const int32_t *accumulators, ptrdiff_t plane, int32_t row, int32_t rows,
+                        int32_t column, int32_t panels);
 
 void vq_row_range_i32_avx512(const int32_t *, int32_t, int64_t *, int32_t *, int32_t *);
 int64_t vq_row_square_sum_avx512(const int32_t *, int32_t, int32_t, int32_t);

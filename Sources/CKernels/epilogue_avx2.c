@@ -1,6 +1,7 @@
 // The requantization of a block of accumulators, AVX2: the last step of every product with 256-bit registers.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "avx2.h"
@@ -10,67 +11,94 @@ VQ_INSTRUCTIONS("avx2")
 
 // The requantization's parameters of 8 columns.
 typedef struct columns {
-  __m256i sum, multiplier, bias;
+  __m256i sum, low_sum, multiplier, bias;
 } columns;
+
+static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
 
 static inline columns load_columns(const vq_matmul *product, int32_t column) {
   return (columns){
-      _mm256_loadu_si256((const __m256i *)(product->column_sum + column)),
-      _mm256_loadu_si256((const __m256i *)(product->column_multiplier + column)),
-      _mm256_loadu_si256((const __m256i *)(product->bias + column))};
+      .sum = load(product->column_sum + column),
+      .low_sum = product->b_low ? load(product->column_sum_low + column) : _mm256_setzero_si256(),
+      .multiplier = load(product->column_multiplier + column),
+      .bias = load(product->bias + column)};
 }
 
-static inline __m256i requantize(__m256i sums, int32_t row_multiplier, int32_t row_zero_point, columns columns,
-                                 vq_shift256 shift) {
-  const __m256i accumulator = _mm256_sub_epi32(sums, _mm256_mullo_epi32(_mm256_set1_epi32(row_zero_point), columns.sum));
-  // The product of the two multipliers, by `vpmaddwd`, which adds the products of a lane's two 16-bit halves. Both
-  // multipliers fit 16 bits and the row's is not negative, so its upper half is 0, and so is that product.
-  const __m256i multiplier = _mm256_madd_epi16(_mm256_set1_epi32(row_multiplier), columns.multiplier);
-  return _mm256_add_epi32(vq_requantize256(accumulator, multiplier, shift), columns.bias);
+// Sums without the part that a row's zero point has in them.
+static inline __m256i center(const int32_t *sums, __m256i zero_point, __m256i column_sum) {
+  return _mm256_sub_epi32(load(sums), _mm256_mullo_epi32(zero_point, column_sum));
 }
 
-static inline __m256i accumulate(const int32_t *out, __m256i value) {
-  const __m256i total = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)out), value);
-  const __m256i limited = _mm256_min_epi32(total, _mm256_set1_epi32((1 << 30) - 1));
+static inline __m256i add_within_limits(__m256i x, __m256i y) {
+  const __m256i limited = _mm256_min_epi32(_mm256_add_epi32(x, y), _mm256_set1_epi32((1 << 30) - 1));
   return _mm256_max_epi32(limited, _mm256_set1_epi32(1 - (1 << 30)));
 }
 
-// Writes 16 requantized elements to `out`, in the output's type.
-static inline __attribute__((always_inline)) void store(void *out, __m256i low, __m256i high, vq_output output) {
-  if (output == vq_output_int16) {
-    _mm256_storeu_si256((__m256i *)out, vq_saturate256(low, high));
-    return;
+// What is the same for a panel's rows.
+typedef struct panel {
+  columns columns[2];
+  vq_shift256 shift, low_shift;
+  ptrdiff_t plane;  // from the accumulators of one of a wide product's three products to those of the next
+} panel;
+
+// Eight values of one row, before they are saturated to the output's type. `out` is where they go.
+static inline __attribute__((always_inline)) __m256i requantize(const panel *panel, const int32_t *sums, int half,
+                                                                int32_t row_multiplier, int32_t row_zero_point,
+                                                                const int32_t *out, const vq_output output,
+                                                                const bool is_wide) {
+  const columns *const columns = &panel->columns[half];
+  const __m256i zero_point = _mm256_set1_epi32(row_zero_point);
+  // The product of the two multipliers, by `vpmaddwd`, which adds the products of a lane's two 16-bit halves. Both
+  // multipliers fit 16 bits and the row's is not negative, so its upper half is 0, and so is that product.
+  const __m256i multiplier = _mm256_madd_epi16(_mm256_set1_epi32(row_multiplier), columns->multiplier);
+  const __m256i accumulator = center(sums, zero_point, columns->sum);
+  __m256i value = _mm256_add_epi32(vq_requantize256(accumulator, multiplier, panel->shift), columns->bias);
+  if (output == vq_output_accumulate) value = add_within_limits(load(out), value);
+  if (is_wide) {
+    value = add_within_limits(value, vq_requantize256(load(sums + panel->plane), multiplier, panel->low_shift));
+    const __m256i low_weights = center(sums + 2 * panel->plane, zero_point, columns->low_sum);
+    value = add_within_limits(value, vq_requantize256(low_weights, multiplier, panel->low_shift));
   }
-  if (output == vq_output_accumulate) {
-    low = accumulate((const int32_t *)out, low);
-    high = accumulate((const int32_t *)out + 8, high);
-  }
-  _mm256_storeu_si256((__m256i *)out, low);
-  _mm256_storeu_si256((__m256i *)out + 1, high);
+  return value;
 }
 
-// Writes `width` columns of one panel. `output` is a constant where this is inlined, and so is `width` for whole
-// panels.
+// Writes 16 elements of one row. `output` and `is_wide` are constants where this is inlined.
+static inline __attribute__((always_inline)) void write_row(const panel *panel, const int32_t *sums,
+                                                            int32_t row_multiplier, int32_t row_zero_point, void *out,
+                                                            const vq_output output, const bool is_wide) {
+  int32_t *const numbers = (int32_t *)out;
+  const __m256i low = requantize(panel, sums, 0, row_multiplier, row_zero_point, numbers, output, is_wide);
+  const __m256i high = requantize(panel, sums + 8, 1, row_multiplier, row_zero_point, numbers + 8, output, is_wide);
+  if (output == vq_output_int16) {
+    _mm256_storeu_si256((__m256i *)out, vq_saturate256(low, high));
+  } else {
+    _mm256_storeu_si256((__m256i *)numbers, low);
+    _mm256_storeu_si256((__m256i *)(numbers + 8), high);
+  }
+}
+
+// Writes `width` columns of one panel. `output` and `is_wide` are constants where this is inlined, and so is `width`
+// for whole panels.
 static inline __attribute__((always_inline)) void write_panel(const vq_matmul *product, const int32_t *accumulators,
-                                                              int32_t row, int32_t rows, int32_t column,
-                                                              int32_t width, const vq_output output) {
-  const vq_shift256 shift = vq_make_shift256(product->shift);
-  const columns low = load_columns(product, column), high = load_columns(product, column + 8);
+                                                              ptrdiff_t plane, int32_t row, int32_t rows,
+                                                              int32_t column, int32_t width, const vq_output output,
+                                                              const bool is_wide) {
+  const panel panel = {
+      .columns = {load_columns(product, column), load_columns(product, column + 8)},
+      .shift = vq_make_shift256(product->shift),
+      .low_shift = vq_make_shift256(product->shift + (is_wide ? 7 : 0)),
+      .plane = plane};
   const int32_t *const multiplier = product->row_multiplier, *const zero_point = product->row_zero_point;
   const ptrdiff_t size = output == vq_output_int16 ? 2 : 4, out_stride = product->out_stride * size;
   char *out = (char *)product->out + row * out_stride + column * size;
   for (int32_t r = row; r < row + rows; ++r, accumulators += 16, out += out_stride) {
-    const __m256i first = _mm256_loadu_si256((const __m256i *)accumulators);
-    const __m256i second = _mm256_loadu_si256((const __m256i *)accumulators + 1);
-    const __m256i low_values = requantize(first, multiplier[r], zero_point[r], low, shift);
-    const __m256i high_values = requantize(second, multiplier[r], zero_point[r], high, shift);
     if (width >= 16) {
-      store(out, low_values, high_values, output);
+      write_row(&panel, accumulators, multiplier[r], zero_point[r], out, output, is_wide);
     } else {
       // The last columns go through a buffer: memory beyond them may belong to another thread, or to no one.
       int32_t buffer[16] = {0};
       memcpy(buffer, out, (size_t)(width * size));
-      store(buffer, low_values, high_values, output);
+      write_row(&panel, accumulators, multiplier[r], zero_point[r], buffer, output, is_wide);
       memcpy(out, buffer, (size_t)(width * size));
     }
   }
@@ -85,20 +113,31 @@ static void write_sums(const vq_matmul *product, const int32_t *accumulators, in
   }
 }
 
-#define WRITE(OUTPUT)                                                                    \
-  case OUTPUT:                                                                           \
-    if (width >= 16) write_panel(product, accumulators, row, rows, column, 16, OUTPUT);  \
-    else write_panel(product, accumulators, row, rows, column, width, OUTPUT);           \
+// `output` and `is_wide` are constants where this is inlined.
+static inline __attribute__((always_inline)) void write_block(const vq_matmul *product, const int32_t *accumulators,
+                                                              ptrdiff_t plane, int32_t row, int32_t rows,
+                                                              int32_t column, const vq_output output,
+                                                              const bool is_wide) {
+  const int32_t width = product->columns - column;
+  if (width >= 16) write_panel(product, accumulators, plane, row, rows, column, 16, output, is_wide);
+  else write_panel(product, accumulators, plane, row, rows, column, width, output, is_wide);
+}
+
+#define WRITE(OUTPUT)                                                                              \
+  case OUTPUT:                                                                                     \
+    if (product->b_low) write_block(product, accumulators, plane, row, rows, column, OUTPUT, true); \
+    else write_block(product, accumulators, plane, row, rows, column, OUTPUT, false);               \
     break;
 
-void vq_epilogue_avx2(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
-                      int32_t column) {
-  const int32_t width = product->columns - column;
+void vq_epilogue_avx2(const vq_matmul *product, const int32_t *accumulators, ptrdiff_t plane, int32_t row,
+                      int32_t rows, int32_t column) {
   switch (product->output) {
     WRITE(vq_output_int16)
     WRITE(vq_output_int32)
     WRITE(vq_output_accumulate)
-    case vq_output_sums: write_sums(product, accumulators, row, rows, column, width); break;
+    case vq_output_sums:
+      write_sums(product, accumulators, row, rows, column, product->columns - column);
+      break;
   }
 }
 

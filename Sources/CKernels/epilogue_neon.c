@@ -5,28 +5,35 @@
 
 #include "neon.h"
 
-static inline int32x4_t requantize(const vq_matmul *product, int32_t row, int32_t column, int32x4_t sums,
-                                   int64x2_t negative_shift) {
-  const int32x4_t column_sum = vld1q_s32(product->column_sum + column);
-  const int32x4_t accumulator = vmlsq_n_s32(sums, column_sum, product->row_zero_point[row]);
-  const int32x4_t column_multiplier = vld1q_s32(product->column_multiplier + column);
-  const int32x4_t multiplier = vmulq_n_s32(column_multiplier, product->row_multiplier[row]);
-  const int32x4_t value = vq_requantize_neon(accumulator, multiplier, negative_shift);
-  return vaddq_s32(value, vld1q_s32(product->bias + column));
+static inline int32x4_t add_within_limits(int32x4_t x, int32x4_t y) {
+  const int32x4_t limit = vdupq_n_s32((1 << 30) - 1);
+  return vmaxq_s32(vminq_s32(vaddq_s32(x, y), limit), vnegq_s32(limit));
+}
+
+// The two low products of a wide product, added to 4 values.
+static inline int32x4_t add_low_products(int32x4_t value, const vq_matmul *product, int32_t row, int32_t column,
+                                         const int32_t *sums, ptrdiff_t plane, int32x4_t multiplier) {
+  const int64x2_t negative_shift = vdupq_n_s64(-(int64_t)product->shift - 7);
+  value = add_within_limits(value, vq_requantize_neon(vld1q_s32(sums + plane), multiplier, negative_shift));
+  const int32x4_t column_sum = vld1q_s32(product->column_sum_low + column);
+  const int32x4_t accumulator = vmlsq_n_s32(vld1q_s32(sums + 2 * plane), column_sum, product->row_zero_point[row]);
+  return add_within_limits(value, vq_requantize_neon(accumulator, multiplier, negative_shift));
 }
 
 // Writes 4 requantized elements to `out`, in the output's type.
-static inline void store(void *out, int32x4_t value, vq_output output) {
-  if (output == vq_output_int16) {
-    vst1_s16((int16_t *)out, vqmovn_s32(value));
-    return;
-  }
-  if (output == vq_output_accumulate) {
-    const int32x4_t limit = vdupq_n_s32((1 << 30) - 1);
-    const int32x4_t total = vaddq_s32(vld1q_s32((const int32_t *)out), value);
-    value = vmaxq_s32(vminq_s32(total, limit), vnegq_s32(limit));
-  }
-  vst1q_s32((int32_t *)out, value);
+static inline void write(const vq_matmul *product, int32_t row, int32_t column, const int32_t *sums, ptrdiff_t plane,
+                         void *out) {
+  const int32x4_t column_sum = vld1q_s32(product->column_sum + column);
+  const int32x4_t accumulator = vmlsq_n_s32(vld1q_s32(sums), column_sum, product->row_zero_point[row]);
+  const int32x4_t column_multiplier = vld1q_s32(product->column_multiplier + column);
+  const int32x4_t multiplier = vmulq_n_s32(column_multiplier, product->row_multiplier[row]);
+  const int64x2_t negative_shift = vdupq_n_s64(-(int64_t)product->shift);
+  int32x4_t value = vq_requantize_neon(accumulator, multiplier, negative_shift);
+  value = vaddq_s32(value, vld1q_s32(product->bias + column));
+  if (product->output == vq_output_accumulate) value = add_within_limits(vld1q_s32((const int32_t *)out), value);
+  if (product->b_low) value = add_low_products(value, product, row, column, sums, plane, multiplier);
+  if (product->output == vq_output_int16) vst1_s16((int16_t *)out, vqmovn_s32(value));
+  else vst1q_s32((int32_t *)out, value);
 }
 
 static void write_sums(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
@@ -38,24 +45,22 @@ static void write_sums(const vq_matmul *product, const int32_t *accumulators, in
   }
 }
 
-void vq_epilogue_neon(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
-                      int32_t column) {
+void vq_epilogue_neon(const vq_matmul *product, const int32_t *accumulators, ptrdiff_t plane, int32_t row,
+                      int32_t rows, int32_t column) {
   const int32_t width = product->columns - column < 16 ? product->columns - column : 16;
   if (product->output == vq_output_sums) return write_sums(product, accumulators, row, rows, column, width);
-  const int64x2_t negative_shift = vdupq_n_s64(-(int64_t)product->shift);
   const ptrdiff_t size = product->output == vq_output_int16 ? 2 : 4;
   for (int32_t r = row; r < row + rows; ++r, accumulators += 16) {
     char *const out = (char *)product->out + (r * product->out_stride + column) * size;
     for (int32_t c = 0; c < width; c += 4) {
-      const int32x4_t value = requantize(product, r, column + c, vld1q_s32(accumulators + c), negative_shift);
       if (width - c >= 4) {
-        store(out + c * size, value, product->output);
+        write(product, r, column + c, accumulators + c, plane, out + c * size);
       } else {
         // The last columns go through a buffer: memory beyond them may belong to another thread, or to no one.
         int32_t buffer[4] = {0};
         const size_t bytes = (size_t)((width - c) * size);
         memcpy(buffer, out + c * size, bytes);
-        store(buffer, value, product->output);
+        write(product, r, column + c, accumulators + c, plane, buffer);
         memcpy(out + c * size, buffer, bytes);
       }
     }

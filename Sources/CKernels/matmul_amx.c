@@ -11,7 +11,7 @@
 
 VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl,amx-tile,amx-int8")
 
-enum { tile_rows = 16, tile_inputs = 64, block_rows = 2 * tile_rows, block_columns = 32 };
+enum { tile_rows = 16, tile_inputs = 64, block_rows = 2 * tile_rows, block_columns = 32, block_sums = block_rows * 32 };
 
 // Sums of 2 x 2 tiles, activations of two, weights of two.
 enum { sums00, sums01, sums10, sums11, inputs0, inputs1, weights0, weights1 };
@@ -36,7 +36,7 @@ static void configure(int32_t rows) {
 
 // A finished block whose requantization is under way.
 typedef struct finished_block {
-  const int32_t *accumulators;  // rows x 16 panels
+  const int32_t *accumulators;  // rows x 16 panels, of each product `block_sums` numbers
   int32_t row, rows, column, panels;
   int32_t written;  // of its rows
 } finished_block;
@@ -46,7 +46,7 @@ static void write_rows(const vq_matmul *product, finished_block *block, int32_t 
   const int32_t now = rows < left ? rows : left;
   if (now <= 0) return;
   const int32_t *const accumulators = block->accumulators + block->written * block->panels * 16;
-  vq_epilogue_avx512(product, accumulators, block->row + block->written, now, block->column, block->panels);
+  vq_epilogue_avx512(product, accumulators, block_sums, block->row + block->written, now, block->column, block->panels);
   block->written += now;
 }
 
@@ -83,16 +83,16 @@ static void multiply_tiles(step step, int32_t tiles, int32_t panels) {
   }
 }
 
-// Two panels of weights, with what is beyond the last whole step of 64 inputs padded with zeros.
+// One plane's weights of two panels, with what is beyond the last whole step of 64 inputs padded with zeros.
 typedef struct weights {
   const int8_t *panel[2];
   _Alignas(64) int8_t remainder[2][tile_inputs * 16];
 } weights;
 
-static void load_weights(weights *weights, const vq_matmul *product, int32_t column, int32_t panels) {
+static void load_weights(weights *weights, const vq_matmul *product, const int8_t *b, int32_t column, int32_t panels) {
   const int32_t remainder = product->k % tile_inputs;
   for (int32_t p = 0; p < panels; ++p) {
-    weights->panel[p] = product->b + (ptrdiff_t)(column + p * 16) * product->k;
+    weights->panel[p] = b + (ptrdiff_t)(column + p * 16) * product->k;
     if (remainder > 0) {
       const int8_t *const rest = weights->panel[p] + (ptrdiff_t)(product->k - remainder) * 16;
       memcpy(weights->remainder[p], rest, (size_t)remainder * 16);
@@ -110,13 +110,18 @@ static void load_remainder(const uint8_t *a, ptrdiff_t stride, int32_t rows, int
   }
 }
 
-// The sums of one or two tiles of rows, from `first` and `second`, with one or two panels. Rows of `finished` are
-// written between the steps.
-static void multiply_block(const vq_matmul *product, const weights *weights, int32_t first, int32_t second,
-                           int32_t rows, int32_t tiles, int32_t panels, finished_block *finished) {
+// The rows and columns of a block: one or two tiles of `rows` rows, from `first` and `second` on, with one or two
+// panels.
+typedef struct block {
+  int32_t first, second, rows, tiles, panels;
+} block;
+
+// A block's sums for one plane of the activations, `plane`, and one of the weights. `rows_per_step` rows of `finished`
+// are written after each step.
+static void multiply_block(const vq_matmul *product, const block *block, const uint8_t *plane, const weights *weights,
+                           finished_block *finished, int32_t rows_per_step) {
   const int32_t steps = product->k / tile_inputs, remainder = product->k % tile_inputs;
-  const int32_t rows_per_step = block_rows / (steps + 1) + 1;
-  const uint8_t *const a[2] = {product->a + first * product->a_stride, product->a + second * product->a_stride};
+  const uint8_t *const a[2] = {plane + block->first * product->a_stride, plane + block->second * product->a_stride};
   _tile_zero(sums00);
   _tile_zero(sums01);
   _tile_zero(sums10);
@@ -124,37 +129,58 @@ static void multiply_block(const vq_matmul *product, const weights *weights, int
   for (int32_t i = 0; i < steps; ++i) {
     const ptrdiff_t input = (ptrdiff_t)i * tile_inputs;
     const step step = {
-        {a[0] + input, a[1] + input}, product->a_stride, {weights->panel[0] + input * 16, weights->panel[1] + input * 16}};
-    multiply_tiles(step, tiles, panels);
+        {a[0] + input, a[1] + input},
+        product->a_stride,
+        {weights->panel[0] + input * 16, weights->panel[1] + input * 16}};
+    multiply_tiles(step, block->tiles, block->panels);
     write_rows(product, finished, rows_per_step);
   }
   if (remainder > 0) {
     _Alignas(64) uint8_t inputs[2][tile_rows * tile_inputs];
-    for (int32_t t = 0; t < tiles; ++t) {
-      load_remainder(a[t] + product->k - remainder, product->a_stride, rows, remainder, inputs[t]);
+    for (int32_t t = 0; t < block->tiles; ++t) {
+      load_remainder(a[t] + product->k - remainder, product->a_stride, block->rows, remainder, inputs[t]);
     }
     const step step = {{inputs[0], inputs[1]}, tile_inputs, {weights->remainder[0], weights->remainder[1]}};
-    multiply_tiles(step, tiles, panels);
+    multiply_tiles(step, block->tiles, block->panels);
   }
-  write_rows(product, finished, block_rows);
 }
 
-static void store_sums(int32_t *accumulators, int32_t second_row, int32_t tiles, int32_t panels) {
-  const ptrdiff_t stride = panels * 64;
-  int32_t *const second = accumulators + second_row * panels * 16;
+static void store_sums(int32_t *accumulators, const block *block) {
+  const ptrdiff_t stride = block->panels * 64;
+  int32_t *const second = accumulators + (block->second - block->first) * block->panels * 16;
   _tile_stored(sums00, accumulators, stride);
-  if (panels > 1) _tile_stored(sums01, accumulators + 16, stride);
-  if (tiles > 1) {
+  if (block->panels > 1) _tile_stored(sums01, accumulators + 16, stride);
+  if (block->tiles > 1) {
     _tile_stored(sums10, second, stride);
-    if (panels > 1) _tile_stored(sums11, second + 16, stride);
+    if (block->panels > 1) _tile_stored(sums11, second + 16, stride);
   }
+}
+
+// A block's sums, those of three products in a wide one, while the rest of `finished` is written.
+static void sum_block(const vq_matmul *product, const block *block, const weights weights[2], finished_block *finished,
+                      int32_t accumulators[3][block_sums]) {
+  const int32_t products = product->b_low ? 3 : 1;
+  const int32_t rows_per_step = block_rows / (products * (product->k / tile_inputs) + 1) + 1;
+  multiply_block(product, block, product->a, &weights[0], finished, rows_per_step);
+  store_sums(accumulators[0], block);
+  if (product->b_low) {
+    if (product->a_low) {
+      multiply_block(product, block, product->a_low, &weights[0], finished, rows_per_step);
+      store_sums(accumulators[1], block);
+    } else {
+      memset(accumulators[1], 0, sizeof accumulators[1]);
+    }
+    multiply_block(product, block, product->a, &weights[1], finished, rows_per_step);
+    store_sums(accumulators[2], block);
+  }
+  write_rows(product, finished, block_rows);
 }
 
 // Panels outside, rows inside: the weights are read once and in order. The last tile of rows moves up so that it is
 // full; rows that it shares with the one before are computed twice and written once.
 static void matmul(const vq_matmul *product) {
-  _Alignas(64) int32_t accumulators[2][block_rows * block_columns];
-  weights weights;
+  _Alignas(64) int32_t accumulators[2][3][block_sums];
+  weights weights[2];
   const int32_t rows = product->rows < tile_rows ? product->rows : tile_rows;
   const int32_t last = product->rows - rows;
   finished_block finished = {0};
@@ -162,21 +188,24 @@ static void matmul(const vq_matmul *product) {
   configure(rows);
   for (int32_t column = 0; column < product->columns; column += block_columns) {
     const int32_t panels = product->columns - column > 16 ? 2 : 1;
-    load_weights(&weights, product, column, panels);
+    load_weights(&weights[0], product, product->b, column, panels);
+    if (product->b_low) load_weights(&weights[1], product, product->b_low, column, panels);
     for (int32_t row = 0; row < product->rows; row += block_rows) {
       const int32_t left = product->rows - row;
-      const int32_t tiles = left > tile_rows ? 2 : 1;
-      const int32_t first = row < last ? row : last;
-      const int32_t second = row + tile_rows < last ? row + tile_rows : last;
-      multiply_block(product, &weights, first, second, rows, tiles, panels, &finished);
-      store_sums(accumulators[turn], second - first, tiles, panels);
+      const block block = {
+          .first = row < last ? row : last,
+          .second = row + tile_rows < last ? row + tile_rows : last,
+          .rows = rows,
+          .tiles = left > tile_rows ? 2 : 1,
+          .panels = panels};
+      sum_block(product, &block, weights, &finished, accumulators[turn]);
       finished = (finished_block){
-          .accumulators = accumulators[turn],
-          .row = first,
-          .rows = (left < block_rows ? product->rows : row + block_rows) - first,
+          .accumulators = accumulators[turn][0],
+          .row = block.first,
+          .rows = (left < block_rows ? product->rows : row + block_rows) - block.first,
           .column = column,
           .panels = panels,
-          .written = row - first};
+          .written = row - block.first};
       turn = 1 - turn;
     }
   }

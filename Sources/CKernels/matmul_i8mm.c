@@ -10,7 +10,7 @@
 
 #pragma clang attribute push(__attribute__((target("i8mm"))), apply_to = function)
 
-enum { block_pairs = 3, block_rows = 2 * block_pairs };
+enum { block_pairs = 3, block_rows = 2 * block_pairs, block_sums = block_rows * 16 };
 
 // The first four or eight of `count` inputs of two rows, padded with zeros to eight each.
 static inline __attribute__((always_inline)) uint8x16_t load_pair(const uint8_t *first, const uint8_t *second,
@@ -64,34 +64,49 @@ static inline __attribute__((always_inline)) void multiply(const row_pairs *a, c
   }
 }
 
-// Pairs of rows from `row` on. With an odd number of rows, the last pair is the last row twice.
-static row_pairs find_pairs(const vq_matmul *product, int32_t row, int32_t rows) {
+// Pairs of the rows of one plane from `a` on. With an odd number of rows, the last pair is the last row twice.
+static row_pairs find_pairs(const uint8_t *a, ptrdiff_t stride, int32_t rows) {
   row_pairs pairs;
   for (int32_t p = 0; p < block_pairs; ++p) {
     const int32_t first = 2 * p < rows ? 2 * p : 0;
     const int32_t second = first + 1 < rows ? first + 1 : first;
-    pairs.first[p] = product->a + (row + first) * product->a_stride;
-    pairs.second[p] = product->a + (row + second) * product->a_stride;
+    pairs.first[p] = a + first * stride;
+    pairs.second[p] = a + second * stride;
   }
   return pairs;
+}
+
+static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, int32_t k, int32_t rows,
+                          int32_t *accumulators) {
+  const row_pairs pairs = find_pairs(a, stride, rows);
+  switch ((rows + 1) / 2) {
+    case 1: return multiply(&pairs, b, k, 1, accumulators);
+    case 2: return multiply(&pairs, b, k, 2, accumulators);
+    default: return multiply(&pairs, b, k, 3, accumulators);
+  }
 }
 
 // Panels outside, rows inside: the weights are read once and in order, and a panel stays in the first-level cache
 // while all rows pass.
 static void matmul(const vq_matmul *product) {
-  int32_t accumulators[block_rows * 16];
+  int32_t accumulators[3][block_sums];
+  const ptrdiff_t stride = product->a_stride;
+  const int32_t k = product->k;
   for (int32_t column = 0; column < product->columns; column += 16) {
-    const int8_t *const b = product->b + (ptrdiff_t)column * product->k;
+    const ptrdiff_t panel = (ptrdiff_t)column * k;
     for (int32_t row = 0; row < product->rows; row += block_rows) {
-      const int32_t left = product->rows - row;
-      const int32_t rows = left < block_rows ? left : block_rows;
-      const row_pairs a = find_pairs(product, row, rows);
-      switch ((rows + 1) / 2) {
-        case 1: multiply(&a, b, product->k, 1, accumulators); break;
-        case 2: multiply(&a, b, product->k, 2, accumulators); break;
-        default: multiply(&a, b, product->k, 3, accumulators); break;
+      const int32_t rows = product->rows - row < block_rows ? product->rows - row : block_rows;
+      const ptrdiff_t place = row * stride;
+      multiply_rows(product->a + place, stride, product->b + panel, k, rows, accumulators[0]);
+      if (product->b_low) {
+        if (product->a_low) {
+          multiply_rows(product->a_low + place, stride, product->b + panel, k, rows, accumulators[1]);
+        } else {
+          memset(accumulators[1], 0, sizeof accumulators[1]);
+        }
+        multiply_rows(product->a + place, stride, product->b_low + panel, k, rows, accumulators[2]);
       }
-      vq_epilogue_neon(product, accumulators, row, rows, column);
+      vq_epilogue_neon(product, accumulators[0], block_sums, row, rows, column);
     }
   }
 }

@@ -9,7 +9,7 @@
 
 #include "neon.h"
 
-enum { block_rows = 2 };
+enum { block_rows = 2, block_sums = block_rows * 16 };
 
 // Four inputs of one row, 128 subtracted from each, in every quarter of the register.
 static inline __attribute__((always_inline)) int8x16_t broadcast(const uint8_t *a) {
@@ -44,21 +44,36 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
   }
 }
 
+static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, int32_t k, int32_t rows,
+                          const int32x4_t *offsets, int32_t *accumulators) {
+  if (rows == block_rows) multiply(a, stride, b, k, block_rows, offsets, accumulators);
+  else multiply(a, stride, b, k, 1, offsets, accumulators);
+}
+
 // Panels outside, rows inside: the weights are read in order, and a panel stays in the first-level cache while all
 // rows pass.
 static void matmul(const vq_matmul *product) {
-  int32_t accumulators[block_rows * 16];
+  int32_t accumulators[3][block_sums];
   const ptrdiff_t stride = product->a_stride;
+  const int32_t k = product->k;
   for (int32_t column = 0; column < product->columns; column += 16) {
-    const int8_t *const b = product->b + (ptrdiff_t)column * product->k;
-    int32x4_t offsets[4];
-    vq_sum_panel_neon(b, product->k, offsets);
+    const ptrdiff_t panel = (ptrdiff_t)column * k;
+    int32x4_t offsets[4], low_offsets[4];
+    vq_sum_panel_neon(product->b + panel, k, offsets);
+    if (product->b_low) vq_sum_panel_neon(product->b_low + panel, k, low_offsets);
     for (int32_t row = 0; row < product->rows; row += block_rows) {
-      const uint8_t *const a = product->a + row * stride;
-      const int32_t rows = product->rows - row < block_rows ? 1 : block_rows;
-      if (rows == block_rows) multiply(a, stride, b, product->k, block_rows, offsets, accumulators);
-      else multiply(a, stride, b, product->k, 1, offsets, accumulators);
-      vq_epilogue_neon(product, accumulators, row, rows, column);
+      const int32_t rows = product->rows - row < block_rows ? product->rows - row : block_rows;
+      const ptrdiff_t place = row * stride;
+      multiply_rows(product->a + place, stride, product->b + panel, k, rows, offsets, accumulators[0]);
+      if (product->b_low) {
+        if (product->a_low) {
+          multiply_rows(product->a_low + place, stride, product->b + panel, k, rows, offsets, accumulators[1]);
+        } else {
+          memset(accumulators[1], 0, sizeof accumulators[1]);
+        }
+        multiply_rows(product->a + place, stride, product->b_low + panel, k, rows, low_offsets, accumulators[2]);
+      }
+      vq_epilogue_neon(product, accumulators[0], block_sums, row, rows, column);
     }
   }
 }

@@ -70,8 +70,10 @@ static inline int16x8_t vq_wide_distance_neon(int16x8_t x, vq_quantizer_neon qua
 #pragma clang assume_nonnull begin
 
 // Requantizes and writes `rows` x 16 accumulators, row after row in `accumulators`, as the block of the output that
-// starts at `row` and `column`.
-void vq_epilogue_neon(const vq_matmul *, const int32_t *accumulators, int32_t row, int32_t rows, int32_t column);
+// starts at `row` and `column`. Those of a wide product's three products, a x b, a_low x b and a x b_low, are `plane`
+// elements apart.
+void vq_epilogue_neon(const vq_matmul *, const int32_t *accumulators, ptrdiff_t plane, int32_t row, int32_t rows,
+                      int32_t column);
 
 void vq_row_range_i32_neon(const int32_t *, int32_t, int64_t *, int32_t *, int32_t *);
 int64_t vq_row_square_sum_neon(const int32_t *, int32_t, int32_t, int32_t);

@@ -115,6 +115,21 @@ struct SelfComparisonTests {
         Portable.matmul(&other)
       }
     },
+    BrokenTable(.matmul, "leaves out the low planes of the activations") { table in
+      table.matmul = { product in
+        var other = product.pointee
+        other.a_low = nil
+        Portable.matmul(&other)
+      }
+    },
+    BrokenTable(.matmul, "saturates a wide product before the low planes are added") { table in
+      table.matmul = { product in
+        var other = product.pointee
+        guard other.b_low != nil, other.output == vq_output_int16 else { return Portable.matmul(product) }
+        other.b_low = nil
+        Portable.matmul(&other)
+      }
+    },
     BrokenTable(.matmul, "requantizes plain sums") { table in
       table.matmul = { product in
         var other = product.pointee
@@ -279,8 +294,9 @@ struct SelfComparisonTests {
         Portable.rowQuantizeWide(x, count, quantizer, high, low)
         let quantizer = quantizer.pointee
         for index in 0..<Int(count) where quantizer.exponent >= 0 {
-          let scaled = min(max(Int32(x[index]), quantizer.low), quantizer.high) << quantizer.exponent
-          let level = min(max((scaled * quantizer.inverse) >> 14 + quantizer.zero_point << 7, 0), 32767)
+          let scaled = Int16(truncatingIfNeeded: min(max(Int32(x[index]), quantizer.low), quantizer.high))
+          let distance = Int16(truncatingIfNeeded: Int32(scaled << quantizer.exponent) * quantizer.inverse >> 14)
+          let level = min(max(Int32(distance) + quantizer.zero_point << 7, 0), 32767)
           (high[index], low[index]) = (UInt8(level >> 7), UInt8(level & 127))
         }
       }

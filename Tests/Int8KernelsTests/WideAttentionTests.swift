@@ -117,8 +117,7 @@ struct WideAttentionTests {
     Kernels.portable.quantizeQueries(queries.matrix, .dynamic, into: rows.view)
     Kernels.portable.packKeys(keys.matrix, .dynamic, into: packed.view)
     let scores = Numbers(rows: 1, columns: 1, [Int32(0)])
-    let scratch = WideScratch(sums: scores.matrix.rows(0..<0), zeros: packed.zeros)
-    Kernels.portable.multiply(rows.view, by: packed.view.matrix(shift: 33), into: scores.matrix, scratch)
+    Kernels.portable.multiply(rows.view, by: packed.view.matrix(shift: 33), into: scores.matrix)
     let levels = (high: Int64(rows.high[0]), low: Int64(rows.low[0]))
     let key = Int64(packed.level(0, 0))
     let (keyHigh, keyLow) = ((key + 64) >> 7, key - ((key + 64) >> 7) << 7)
@@ -150,9 +149,8 @@ struct WideAttentionTests {
     kernels.packKeys(keys.matrix, .dynamic, into: packedKeys.view)
     kernels.packValues(values.matrix, into: packedValues.view)
     let scores = Numbers(rows: tokens, columns: tokens, [Int32](repeating: 0, count: tokens * tokens))
-    let scratch = WideScratch(sums: scores.matrix.rows(0..<0), zeros: packedKeys.zeros)
     let shift: Int32 = 31
-    kernels.multiply(rows.view, by: packedKeys.view.matrix(shift: shift), into: scores.matrix, scratch)
+    kernels.multiply(rows.view, by: packedKeys.view.matrix(shift: shift), into: scores.matrix)
     let probabilities = Rows(rows: 2 * tokens, columns: tokens)
     let sums = Numbers(rows: 1, columns: tokens, [Int32](repeating: 0, count: tokens))
     kernels.softmax(scores.matrix, into: probabilities.view.reshaped(columns: tokens, isWide: false), sums: sums.matrix)
@@ -247,7 +245,6 @@ private final class Rows {
 private final class Packed {
   let view: PackedActivations
   let multiplier: UnsafeMutablePointer<Int32>
-  let zeros: Vector<Int32>
   private let bytes: UnsafeMutablePointer<Int8>
   private let numbers: UnsafeMutablePointer<Int32>
   private let byteCount: Int
@@ -264,7 +261,7 @@ private final class Packed {
     numbers.initialize(repeating: 99, count: 3 * count)
     (numbers + 3 * count).initialize(repeating: 0, count: count)
     multiplier = numbers
-    zeros = Vector(base: numbers + 3 * count, count: count)
+    let zeros = Vector(base: numbers + 3 * count, count: count)
     view = PackedActivations(
       panels: bytes, multiplier: numbers, columnSum: numbers + count,
       low: PackedActivations.LowPlane(panels: bytes + byteCount, columnSum: numbers + 2 * count), zeros: zeros,

@@ -161,17 +161,16 @@ struct DifferentialTests {
     let (high, low) = (memory(levels, stride), memory([UInt8(127)], stride))
     let (multipliers, zeroPoints) = (memory([multiplier], 1), memory([zeroPoint], 1))
     let count = WeightLayout.paddedOutputs(matrix.outputs)
-    let (results, zeros) = (memory([Int32(0)], count), memory([Int32(0)], count))
+    let results = memory([Int32(0)], count)
     defer {
       for bytes in [high, low] { bytes.deallocate() }
-      for numbers in [multipliers, zeroPoints, results, zeros] { numbers.deallocate() }
+      for numbers in [multipliers, zeroPoints, results] { numbers.deallocate() }
     }
     let rows = QuantizedRows(
       high: high, low: isWide ? low : nil, multiplier: multipliers, zeroPoint: zeroPoints, rows: 1,
       columns: levels.count, stride: stride)
     let out = Matrix(base: results, rows: 1, columns: matrix.outputs)
-    let scratch = WideScratch(sums: out.rows(0..<0), zeros: Vector(base: zeros, count: count))
-    Kernels.portable.multiply(rows, by: matrix, into: out, scratch)
+    Kernels.portable.multiply(rows, by: matrix, into: out)
     return out.array()
   }
 }

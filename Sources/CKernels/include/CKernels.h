@@ -18,6 +18,12 @@ typedef enum vq_output {
 // One product of uint8 activations (rows) and packed int8 weights (columns), with its requantization:
 //   accumulator = sum over k of a[row][k] * b[k][column] - row_zero_point[row] * column_sum[column]
 //   value       = roundHalfUp(accumulator * row_multiplier[row] * column_multiplier[column] / 2^shift) + bias[column]
+// In a wide product both operands have a second, low plane in units 2^7 smaller. To what is written as int32, the sum of
+// an accumulating output included, two more products are added, the one after the other, before it is saturated to int16:
+//   accumulator = sum over k of a_low[row][k] * b[k][column]
+//   accumulator = sum over k of a[row][k] * b_low[k][column] - row_zero_point[row] * column_sum_low[column]
+//   value       = roundHalfUp(accumulator * row_multiplier[row] * column_multiplier[column] / 2^(shift + 7))
+// and each of the two sums is held within +-(2^30 - 1).
 typedef struct vq_matmul {
   const uint8_t *a;                  // rows x a_stride; a_stride >= k and k bytes are readable in each row
   ptrdiff_t a_stride;                // bytes
@@ -25,7 +31,7 @@ typedef struct vq_matmul {
   int32_t rows;
   int32_t columns;                   // columns to write; the arrays below are readable up to the next multiple of 16
   int32_t k;                         // inputs, a multiple of 4
-  int32_t shift;                     // 0 to 62
+  int32_t shift;                     // 0 to 62, in a wide product to 55
   const int32_t *row_multiplier;     // 0 to 32767
   const int32_t *row_zero_point;     // 0 to 255
   const int32_t *column_multiplier;  // -32767 to 32767
@@ -34,6 +40,10 @@ typedef struct vq_matmul {
   void *out;                         // element (0, 0) of the block
   ptrdiff_t out_stride;              // elements
   vq_output output;
+  // The low planes, laid out as a, b and column_sum; all NULL in a product that is not wide, as sums alone never are.
+  const uint8_t *_Nullable a_low;           // 0 to 127; in a wide product NULL stands for zeros
+  const int8_t *_Nullable b_low;            // -64 to 63
+  const int32_t *_Nullable column_sum_low;  // sum of the column's numbers in b_low
 } vq_matmul;
 
 // Parameters of a row's quantization from int16 to uint8 (`RowQuantizer` in Swift).

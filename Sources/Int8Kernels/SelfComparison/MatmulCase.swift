@@ -15,11 +15,20 @@ struct MatmulCase: Sendable, CustomStringConvertible {
     case zero
   }
 
+  /// The planes of the operands.
+  enum Planes: Sendable {
+    case one
+    /// Two of the weights, one of the activations.
+    case twoOfWeights
+    case two
+  }
+
   var rows: Int
   var columns: Int
   var k: Int
   var shift: Int32 = 24
   var values = Values.random
+  var planes = Planes.one
   /// Elements between the end of a row and the start of the next, of the activations and of the output.
   var aPadding = 0
   var outPadding = 3
@@ -29,6 +38,6 @@ struct MatmulCase: Sendable, CustomStringConvertible {
   static let outputs = [vq_output_int16, vq_output_int32, vq_output_accumulate, vq_output_sums]
 
   var description: String {
-    "\(rows) x \(k) x \(columns), shift \(shift), \(values), padding \(aPadding) \(outPadding)"
+    "\(rows) x \(k) x \(columns), shift \(shift), \(values), padding \(aPadding) \(outPadding), \(planes)"
   }
 }

@@ -10,7 +10,16 @@ struct MatmulOperands<Memory: OperandMemory> {
   let columnMultiplier: Operand<Int32, Memory>
   let columnSum: Operand<Int32, Memory>
   let bias: Operand<Int32, Memory>
+  /// Of a wide product.
+  let low: LowPlanes?
   let initialOutput: [Int32]
+
+  struct LowPlanes {
+    /// Nil where the activations have none.
+    let a: Operand<UInt8, Memory>?
+    let b: Operand<Int8, Memory>
+    let columnSum: Operand<Int32, Memory>
+  }
 
   init(_ shape: MatmulCase) {
     self.shape = shape
@@ -49,9 +58,26 @@ struct MatmulOperands<Memory: OperandMemory> {
       columnSum = Operand(repeating: 0, count: padded)
       bias = Operand(repeating: 0, count: padded)
     }
+    low = shape.planes == .one ? nil : Self.lowPlanes(shape, aCount: aCount, padded: padded, &random)
     let outCount = (shape.rows - 1) * (shape.columns + shape.outPadding) + shape.columns
     let limit: Int32 = (1 << 30) - 1
     initialOutput = random.numbers(outCount, in: -limit...limit)
+  }
+
+  private static func lowPlanes(
+    _ shape: MatmulCase, aCount: Int, padded: Int, _ random: inout SplitMix64
+  ) -> LowPlanes {
+    if shape.values == .extreme {
+      return LowPlanes(
+        a: shape.planes == .two ? Operand(repeating: 127, count: aCount) : nil,
+        b: Operand((0..<padded * shape.k).map { $0 % 64 < 32 ? -64 : 63 }),
+        columnSum: Operand((0..<padded).map { $0 % 16 < 8 ? Int32(-64 * shape.k) : Int32(63 * shape.k) }))
+    }
+    let sums = shape.values == .random ? Int32.min...Int32.max : -900...900
+    return LowPlanes(
+      a: shape.planes == .two ? Operand(random.numbers(aCount, in: 0...127)) : nil,
+      b: Operand(random.numbers(padded * shape.k, in: -64...63)),
+      columnSum: Operand(random.numbers(padded, in: sums)))
   }
 
   /// Weights of which each two neighbours add up to 127 or 128, in half of the groups of 32 also to 129; or to the
@@ -90,11 +116,13 @@ struct MatmulOperands<Memory: OperandMemory> {
   /// - Parameter out: of the kind that `output` says, as many elements as `initialOutput` has.
   @unsafe
   func call(_ body: (UnsafePointer<vq_matmul>) -> Void, _ output: vq_output, into out: UnsafeMutableRawPointer) {
+    let low = output == vq_output_sums ? nil : low
     var product = unsafe vq_matmul(
       a: a.base, a_stride: shape.k + shape.aPadding, b: b.base, rows: Int32(shape.rows),
       columns: Int32(shape.columns), k: Int32(shape.k), shift: shape.shift, row_multiplier: rowMultiplier.base,
       row_zero_point: rowZeroPoint.base, column_multiplier: columnMultiplier.base, column_sum: columnSum.base,
-      bias: bias.base, out: out, out_stride: shape.columns + shape.outPadding, output: output)
+      bias: bias.base, out: out, out_stride: shape.columns + shape.outPadding, output: output, a_low: low?.a?.base,
+      b_low: low?.b.base, column_sum_low: low?.columnSum.base)
     unsafe body(&product)
   }
 }

@@ -91,16 +91,6 @@ package struct QuantizedRows: @unchecked Sendable {
     precondition(index >= 0 && index < rows, "a row of the activations")
     return unsafe high + index * stride
   }
-
-  /// The low plane as rows of its own, whose zero point is 0: the operand of a wide layer's second product.
-  @unsafe
-  func lowPlane(zeros: Vector<Int32>) -> QuantizedRows? {
-    guard let low = unsafe low else { return nil }
-    precondition(zeros.count >= rows, "a zero point for each row")
-    return unsafe QuantizedRows(
-      high: low, multiplier: multiplier, zeroPoint: UnsafeMutablePointer(mutating: zeros.base), rows: rows,
-      columns: columns, stride: stride)
-  }
 }
 
 /// How a row of activations gets its scale.

@@ -31,8 +31,7 @@ extension ForwardPass {
     let outputs = 0..<layer.outputs
     kernels.quantize(arena.headInput.columns(0..<layer.inputs), rows: 0..<1, model.headInputQuantizer, into: input)
     withPanels(of: layer, outputs) { panels, columns in
-      let scratch = arena.scratch(of: layer, rows: 1, columns: columns, width: layer.outputs)
-      kernels.multiply(input, by: panels, into: arena.outputs.columns(columns), scratch)
+      kernels.multiply(input, by: panels, into: arena.outputs.columns(columns))
     }
   }
 

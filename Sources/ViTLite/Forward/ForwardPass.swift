@@ -117,7 +117,7 @@ struct ForwardPass<Observer: PhaseObserver> {
     transform(heads, block.queryNorm?.channels(channels), block.rotation, from: first + rows.lowerBound)
     kernels.quantizeQueries(heads, block.queryQuantizers[head], into: queries)
     let keys = arena.keys(head).sized(outputs: keyCount, inputs: headWidth, isWide: block.hasWideAttention)
-    kernels.multiply(queries, by: keys.matrix(shift: block.scoreShift), into: scores, noScratch)
+    kernels.multiply(queries, by: keys.matrix(shift: block.scoreShift), into: scores)
     observer.finish(.attnScores)
     // A second plane's rows, where there are two, follow the first's: one product takes both.
     let planeRows = 0..<(block.hasWideAttention ? 2 : model.softmaxPlanes) * rows.count
@@ -272,8 +272,7 @@ extension ForwardPass {
   ) {
     phase(current, rows: out.rows) { outputs in
       withPanels(of: layer, outputs, from: first) { panels, columns in
-        let scratch = arena.scratch(of: layer, rows: out.rows, columns: columns, width: out.columns)
-        kernels.multiply(input, by: panels, into: out.columns(columns), scratch)
+        kernels.multiply(input, by: panels, into: out.columns(columns))
       }
     }
   }
@@ -282,8 +281,7 @@ extension ForwardPass {
   private func product(_ current: Phase, _ layer: LinearLayer, _ input: QuantizedRows, into out: Matrix<Int32>) {
     phase(current, rows: out.rows) { outputs in
       withPanels(of: layer, outputs) { panels, columns in
-        let scratch = arena.scratch(of: layer, rows: out.rows, columns: columns, width: out.columns)
-        kernels.multiply(input, by: panels, into: out.columns(columns), scratch)
+        kernels.multiply(input, by: panels, into: out.columns(columns))
       }
     }
   }
@@ -294,8 +292,7 @@ extension ForwardPass {
   ) {
     phase(current, rows: out.rows) { outputs in
       withPanels(of: layer, outputs) { panels, columns in
-        let scratch = arena.scratch(of: layer, rows: out.rows, columns: columns, width: out.columns)
-        kernels.multiply(input, by: panels, addingTo: out.columns(columns), scratch)
+        kernels.multiply(input, by: panels, addingTo: out.columns(columns))
       }
     }
   }
@@ -399,8 +396,6 @@ extension ForwardPass {
   var plan: ForwardPlan { arena.plan }
 
   private var scratch: WorkerScratch { arena.workers[worker.index] }
-
-  private var noScratch: WideScratch { WideScratch(sums: scratch.scores.rows(0..<0), zeros: arena.zeros) }
 
   /// Copies patches' pixels, channel by channel and row by row; pixels are exact, so every row's scale is 1.
   ///

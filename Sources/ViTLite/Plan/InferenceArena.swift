@@ -29,13 +29,10 @@ final class InferenceArena: @unchecked Sendable {
   let headInput: Matrix<Int16>
   /// 1 x the outputs of the head or the pooler.
   let outputs: Matrix<Int32>
-  /// Zeros, as an operand of products.
-  let zeros: Vector<Int32>
   let workers: [WorkerScratch]
   private let activations: QuantizedRows
   private let hiddenActivations: QuantizedRows
   private let headActivations: QuantizedRows
-  private let wideSums: Matrix<Int32>
   private let keys: [PackedActivations]
   private let values: [PackedActivations]
 
@@ -96,8 +93,6 @@ final class InferenceArena: @unchecked Sendable {
     headInput = place.matrix(.headInput)
     headActivations = place.activations(.headActivations)
     outputs = place.matrix(.outputs)
-    wideSums = place.matrix(.wideSums)
-    zeros = place.zeros()
     let (tokens, headWidth) = (configuration.tokens, configuration.headWidth)
     keys = (0..<configuration.heads).map { place.keys(head: $0, tokens: tokens, headWidth: headWidth) }
     values = (0..<configuration.heads).map { place.values(head: $0, tokens: tokens, headWidth: headWidth) }
@@ -129,19 +124,6 @@ final class InferenceArena: @unchecked Sendable {
   /// Where the input of the head or the pooler goes.
   func headInput(of layer: LinearLayer) -> QuantizedRows {
     headActivations.reshaped(columns: layer.inputs, isWide: layer.isWide)
-  }
-
-  /// The memory that a product needs beside its operands, if the layer is wide.
-  ///
-  /// - Parameters:
-  ///   - rows: of the product.
-  ///   - columns: of the product, among `width` of all workers' products.
-  func scratch(of layer: LinearLayer, rows: Int, columns: Range<Int>, width: Int) -> WideScratch {
-    guard layer.isWide, width <= wideSums.columns, rows <= wideSums.rows else {
-      return WideScratch(sums: wideSums.rows(0..<0), zeros: zeros)
-    }
-    let sums = wideSums.packed(columns: width).rows(0..<rows).columns(columns)
-    return WideScratch(sums: sums, zeros: zeros)
   }
 
   func keys(_ head: Int) -> PackedActivations { keys[head] }
