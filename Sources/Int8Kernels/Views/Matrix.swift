@@ -43,13 +43,6 @@ package struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
     return unsafe Matrix(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
   }
 
-  /// The same memory as rows of `columns` numbers without gaps between them.
-  @inlinable
-  package func packed(columns: Int) -> Matrix {
-    precondition(columns >= 0 && columns <= self.columns, "at most the columns that there is room for")
-    return unsafe Matrix(base: base, rows: rows, columns: columns)
-  }
-
   @inlinable
   package subscript(row: Int, column: Int) -> Element {
     get {

@@ -135,7 +135,7 @@ private struct ModelEncoder {
 
   /// Where the buffers of an inference lie.
   private mutating func describePlans(_ outline: ModelOutline) {
-    set(ModelKey.planVersion, StoredPlan.version(for: outline))
+    set(ModelKey.planVersion, StoredPlan.version)
     for kind in PlanKind.allCases {
       let plan = ForwardPlan(outline, kind: kind, workers: 1).stored
       if kind == .lean { set(ModelKey.leanPlanRows, plan.rows) }

@@ -238,7 +238,7 @@ struct ModelDecoder {
   func storedPlans(for outline: ModelOutline) throws(IntegerModelError) -> StoredPlans {
     var plans = StoredPlans()
     guard file[ModelKey.metadata(ModelKey.planVersion)] != nil,
-      try integer(ModelKey.planVersion, in: 0...Int.max) == StoredPlan.version(for: outline)
+      try integer(ModelKey.planVersion, in: 0...Int.max) == StoredPlan.version
     else { return plans }
     for kind in PlanKind.allCases {
       let tokens = outline.configuration.tokens

@@ -29,8 +29,6 @@ package enum Buffer: Int, CaseIterable, Sendable {
   case headActivations
   /// Logits or the pooler's output, int32.
   case outputs
-  /// Results of wide layers before they are saturated to int16: tokens x outputs, int32.
-  case wideSums
   /// Zeros, as an operand of products: at least as many as any layer has outputs and any product rows.
   case zeros
 
@@ -66,7 +64,6 @@ package enum Buffer: Int, CaseIterable, Sendable {
     case .headInput: "head input"
     case .headActivations: "head activations"
     case .outputs: "outputs"
-    case .wideSums: "sums of wide layers"
     case .zeros: "zeros"
     case .normalized: "workers: normalised rows"
     case .queries: "workers: queries"
@@ -106,7 +103,6 @@ package struct BufferSet: OptionSet, Sendable {
   static let headInput = BufferSet(.headInput)
   static let headActivations = BufferSet(.headActivations)
   static let outputs = BufferSet(.outputs)
-  static let wideSums = BufferSet(.wideSums)
   static let normalized = BufferSet(.normalized)
   static let queries = BufferSet(.queries)
   static let scores = BufferSet(.scores)

@@ -48,7 +48,6 @@ struct BufferShapes {
     case .headActivations: return .activations(1, inputs, isWide: outline.hasWideOutput)
     case .outputs:
       return .int32(1, WeightLayout.paddedOutputs(max(configuration.classes, configuration.projectionWidth, width)))
-    case .wideSums: return .int32(rows, max(wide.attnQKV ? qkvWidth : 0, wide.ffnUp ? upOutputs : 0))
     case .zeros:
       let outputs = max(3 * width, upOutputs, configuration.classes, configuration.projectionWidth)
       return .int32(1, max(paddedTokens, WeightLayout.paddedOutputs(outputs)))

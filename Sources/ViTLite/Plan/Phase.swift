@@ -93,7 +93,7 @@ extension Phase {
       phase("patch_embd", .outputs, reads: [.patches, .residual], writes: .residual, .patchEmbedding)
     case .preNorm: phase(ModelKey.preNorm, .tokens, reads: .residual, writes: .residual)
     case .ln1: phase("ln1", .tokens, reads: .residual, writes: [.activations, .normalized])
-    case .attnQKV: linear(.attnQKV, reads: .activations, writes: [.qkv, .wideSums])
+    case .attnQKV: linear(.attnQKV, reads: .activations, writes: .qkv)
     case .attnPack: phase("attn_pack", .heads, reads: .qkv, writes: [.keys, .keyScales, .values, .qkv])
     case .attnScores:
       phase("attn_scores", .queryBlocks, reads: [.qkv, .keys, .keyScales], writes: scratch.union(.qkv), .scores)
@@ -104,7 +104,7 @@ extension Phase {
     case .attnQuantize: phase("attn_quantize", .tokens, reads: .attention, writes: [.attention, .activations])
     case .attnOut: linear(.attnOut, reads: [.activations, .residual], writes: .residual)
     case .ln2: phase("ln2", .tokens, reads: .residual, writes: [.activations, .normalized])
-    case .ffnUp: linear(.ffnUp, reads: .activations, writes: [.hidden, .wideSums])
+    case .ffnUp: linear(.ffnUp, reads: .activations, writes: .hidden)
     case .ffnActivation: phase("ffn_act", .tokens, reads: .hidden, writes: [.hidden, .hiddenActivations])
     case .ffnDown: linear(.ffnDown, reads: [.hiddenActivations, .residual], writes: .residual)
     case .finalNorm: phase(ModelKey.outputNorm, .tokens, reads: .residual, writes: .finalTokens)

@@ -3,9 +3,8 @@
 package struct StoredPlan: Sendable, Equatable {
   /// The number of the list of buffers, their shapes and lifetimes that the places are for. Whoever changes `Buffer`,
   /// `BufferShapes`, `Phase` or `PhaseOrder` so that other places result raises it: places of another version are not
-  /// used, but computed. Version 2 has two planes of patches, where the patch embedding is wide; all other models have
-  /// the places of version 1.
-  package static func version(for outline: ModelOutline) -> Int { outline.hasWidePatchEmbedding ? 2 : 1 }
+  /// used, but computed.
+  package static let version = 3
 
   /// Tokens that go through a phase at a time.
   package var rows: Int
