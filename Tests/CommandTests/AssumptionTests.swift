@@ -6,7 +6,7 @@ import Testing
 @testable import ViTLite
 @testable import vit_quant
 
-@Suite("What is assumed of preprocessing")
+@Suite("What is assumed of models and of preprocessing")
 struct AssumptionTests {
   private static let image = Data("P6 8 8 255\n".utf8) + Data((0..<192).map { UInt8($0) })
 
@@ -59,6 +59,56 @@ struct AssumptionTests {
     #expect(try run.json["assumptions"] == nil)
     let golden = TestModels.golden("hf-vit")
     #expect(try Program.run("run", golden.model, golden.values).errors.isEmpty)
+  }
+
+  /// The golden model of timm's `VisionTransformer`, with `config.json` as timm writes it for another name.
+  private func unknownArchitecture(_ arguments: [String: Any], in scratch: Scratch) throws -> String {
+    try TestModels.copy("timm-vit", to: scratch) { configuration in
+      configuration = [
+        "architecture": "my_own_vit", "num_classes": 10, "model_args": arguments,
+        "pretrained_cfg": ["input_size": [3, 32, 32]],
+      ]
+    }
+  }
+
+  @Test("What is assumed of an architecture that timm does not have is told")
+  func unknownArchitecture() throws {
+    let scratch = try Scratch()
+    let values = TestModels.golden("timm-vit").values
+    let assumed = [
+      "timm's VisionTransformer for the unknown architecture \"my_own_vit\"", "activation GELU (act_layer)",
+      "norm epsilon 1e-06 (norm_eps)", "pooling by the class token (global_pool)",
+    ]
+    let model = try unknownArchitecture(["num_heads": 4], in: scratch)
+    let run = try Program.run("run", model, values, "--json")
+    #expect(run.status == 0)
+    #expect(run.errors.contains("assumed for \(model): \(assumed.joined(separator: ", "));"), "\(run.errors)")
+    // Nothing of preprocessing, which these values do not need.
+    #expect(!run.errors.contains("mean"))
+    let line = try JSON(parsing: Array(run.output.split(separator: "\n")[0].utf8))
+    #expect(line["assumptions"]?.array?.compactMap(\.string) == assumed)
+    let inspect = try Program.run("inspect", model, "--json").json
+    #expect(inspect["assumptions"]?.array?.compactMap(\.string).starts(with: assumed) == true)
+
+    let int8 = scratch.path("int8.gguf")
+    let calibrate = try Program.run("calibrate", model, "--data", values, "--output", int8)
+    #expect(calibrate.status == 0 && calibrate.errors.contains(assumed[1]), "\(calibrate.errors)")
+    let report = try Program.run(
+      "report", model, int8, "--data", values, "--json", "-", "--html", scratch.path("drift.html"))
+    #expect(report.status == 0 && report.errors.contains(assumed[1]), "\(report.errors)")
+    #expect(try report.json["assumptions"]?.array?.compactMap(\.string).starts(with: assumed) == true)
+    let page = try String(contentsOf: scratch.url("drift.html"), encoding: .utf8)
+    #expect(page.contains("<dt>Assumed</dt>") && page.contains(assumed[1]))
+  }
+
+  @Test("What the arguments of an unknown architecture say is not assumed")
+  func unknownArchitectureWithArguments() throws {
+    let scratch = try Scratch()
+    let arguments: [String: Any] = ["num_heads": 4, "act_layer": "gelu", "norm_eps": 1e-6, "global_pool": "token"]
+    let model = try unknownArchitecture(arguments, in: scratch)
+    let run = try Program.run("run", model, TestModels.golden("timm-vit").values)
+    #expect(run.status == 0)
+    #expect(run.errors.contains("unknown architecture \"my_own_vit\"; its config.json"), "\(run.errors)")
   }
 
   @Test("What a processor of an unknown class leaves out is told")

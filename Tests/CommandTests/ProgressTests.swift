@@ -44,40 +44,93 @@ struct ProgressTests {
         try #require(ioctl(control, UInt(TIOCSWINSZ), &size) == 0)
       }
 
+      /// What is there to be read; nil when the other end was closed.
+      func read() -> String? {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = LibC.read(control, &buffer, buffer.count)
+        return count > 0 ? String(decoding: buffer.prefix(count), as: UTF8.self) : nil
+      }
+
       /// What was written until the other end was closed.
       func contents() -> String {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-          let count = read(control, &buffer, buffer.count)
-          if count <= 0 { break }
-          bytes += buffer.prefix(count)
-        }
+        var text = ""
+        while let more = read() { text += more }
         close(control)
-        return String(decoding: bytes, as: UTF8.self)
+        return text
       }
     }
 
-    @Test("On a terminal a line is drawn over itself and never wraps", arguments: [20, 40, 80, 200] as [UInt16])
-    func terminal(_ columns: UInt16) throws {
-      let terminal = try Terminal(columns: columns)
+    /// A report that takes long enough for many drawings, with its progress on a terminal.
+    private func startReport(_ samples: Int, on terminal: Terminal) throws -> Process {
       let process = Process()
       process.executableURL = Program.url
       process.arguments = [
-        "report", TestModels.fashion, TestModels.fashionInt8, "--data", TestModels.fashionTest, "--samples", "200",
+        "report", TestModels.fashion, TestModels.fashionInt8, "--data", TestModels.fashionTest, "--samples",
+        "\(samples)", "--threads", "1",
       ]
       process.standardOutput = FileHandle.nullDevice
       process.standardError = terminal.end
       try process.run()
       try terminal.end.close()
+      return process
+    }
+
+    @Test("On a terminal a line is drawn over itself and never wraps", arguments: [20, 40, 80, 200] as [UInt16])
+    func terminal(_ columns: UInt16) throws {
+      let terminal = try Terminal(columns: columns)
+      let process = try startReport(200, on: terminal)
       let text = terminal.contents()
       process.waitUntilExit()
       #expect(process.terminationStatus == 0)
-      let lines = text.components(separatedBy: "\r\u{1B}[K")
+      let lines = text.components(separatedBy: "\r\u{1B}[J")
       #expect(lines.count > 3 && lines.contains { $0.contains("left") }, "\(text.debugDescription)")
-      for line in lines { #expect(line.count < Int(columns) && !line.contains("\n"), "\(line)") }
+      for line in lines {
+        // Without the commands around it that keep it from wrapping.
+        let shown = line.replacing("\u{1B}[?7l", with: "").replacing("\u{1B}[?7h\r", with: "")
+        #expect(shown.count < Int(columns) && !shown.contains { $0.isNewline }, "\(line.debugDescription)")
+      }
       // The last one is taken away.
       #expect(lines.last?.isEmpty == true)
+    }
+
+    @Test("A terminal that becomes narrower keeps nothing of the progress", arguments: [23, 40] as [UInt16])
+    func narrowing(_ columns: UInt16) throws {
+      let terminal = try Terminal(columns: 120)
+      let process = try startReport(600, on: terminal)
+      var screen = ReflowingScreen(columns: 120)
+      var isNarrow = false
+      var mostRows = 0
+      while let text = terminal.read() {
+        screen.write(text)
+        mostRows = max(mostRows, screen.rows.count)
+        if !isNarrow, screen.rows.contains(where: { $0.contains("left") }) {
+          #expect(mostRows == 1)
+          try terminal.resize(columns: columns)
+          screen.columns = Int(columns)
+          isNarrow = true
+        } else if isNarrow {
+          #expect(screen.rows.count <= 1, "\(screen.rows)")
+        }
+      }
+      close(terminal.control)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+      #expect(isNarrow && screen.rows.isEmpty, "\(screen.rows)")
+    }
+
+    @Test("A signal leaves no progress behind")
+    func interrupted() throws {
+      let terminal = try Terminal(columns: 80)
+      let process = try startReport(5000, on: terminal)
+      var screen = ReflowingScreen(columns: 80)
+      while let text = terminal.read() {
+        screen.write(text)
+        if screen.rows.contains(where: { $0.contains("left") }) { process.interrupt() }
+      }
+      close(terminal.control)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 130)
+      #expect(screen.rows.isEmpty, "\(screen.rows)")
     }
 
     @Test("The width is that of the terminal now")

@@ -202,6 +202,46 @@ struct ReportTests {
     #expect(try scratch.contents == ["drift.html"])
   }
 
+  @Test("The page of a small model without a head has a chart of its size, and a row for each neighbour that changed")
+  func smallPage() throws {
+    let scratch = try Scratch()
+    let golden = TestModels.golden("hf-dinov2")
+    var random = SplitMix64(seed: 3)
+    let image = 3 * 32 * 32
+    let values = (0..<24 * image).map { _ in Float(random.next() >> 40) / Float(1 << 23) - 1 }
+    try TestModels.write(values: values, shape: [24, 3, 32, 32], labels: nil, to: scratch.path("d.safetensors"))
+    let int8 = scratch.path("model.gguf")
+    #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
+    let outcome = try Program.run(
+      "report", golden.model, int8, "--data", scratch.path("d.safetensors"), "--html", scratch.path("drift.html"),
+      "--json", scratch.path("drift.json"))
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let page = try String(contentsOf: scratch.url("drift.html"), encoding: .utf8)
+    #expect(page.contains(/<svg [^>]*style="min-width:[0-9]+px;max-width:[0-9]+px">/))
+    #expect(page.contains("patch_embd reads pixels"))
+    if page.contains("have another nearest neighbour") {
+      let item = try #require(page.firstMatch(of: /<li class="neighbours">(.*?)<\/li>/)?.1)
+      #expect(item.split(separator: "<div>").count == 3, "\(item)")
+    } else {
+      #expect(page.contains("All 24 images keep theirs"))
+    }
+  }
+
+  @Test("For attention whose rounding causes noise the page recommends 16 bits, as for other layers")
+  func attentionAdvice() throws {
+    let golden = TestModels.golden("hf-vit")
+    let scratch = try Scratch()
+    let int8 = scratch.path("model.gguf")
+    #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
+    let json = try Program.run("report", golden.model, int8, "--data", golden.values, "--json", "-").json
+    let causes = json["causes"]?.array?.filter { $0["finding"]?.string?.contains("rounding to 8 bits") == true } ?? []
+    #expect(causes.contains { $0["layer"]?.string?.hasSuffix(".attn") == true })
+    for cause in causes {
+      let layer = try #require(cause["layer"]?.string)
+      #expect(cause["advice"]?.string?.contains("--keep \(layer)=int16") == true, "\(cause)")
+    }
+  }
+
   @Test("Labels come from class folders and from label files")
   func labels() throws {
     let scratch = try Scratch()

@@ -8,11 +8,17 @@ public struct Checkpoint: Sendable {
   public var preprocessing: Preprocessing?
   /// What no file of the model says about the preprocessing, and was assumed, for people: `mean 0.5 0.5 0.5`.
   public var assumptions: [String]
+  /// What no file says about the model itself, and was assumed, for people: `activation GELU (act_layer)`. Empty but for
+  /// architectures that timm's tables do not have.
+  public var modelAssumptions: [String]
 
-  package init(model: FloatModel, preprocessing: Preprocessing?, assumptions: [String] = []) {
+  package init(
+    model: FloatModel, preprocessing: Preprocessing?, assumptions: [String] = [], modelAssumptions: [String] = []
+  ) {
     self.model = model
     self.preprocessing = preprocessing
     self.assumptions = assumptions
+    self.modelAssumptions = modelAssumptions
   }
 
   /// Loads a folder with `config.json` and `model.safetensors` (or `model.safetensors.index.json` and the files that it
@@ -40,7 +46,9 @@ public struct Checkpoint: Sendable {
     let prepared = preprocessing?.outputSize.flatMap { configuration.isWhole($0) ? $0 : nil }
     let size = imageSize ?? prepared ?? (configuration.imageHeight, configuration.imageWidth)
     let model = try FloatModel(configuration, tensors: &store, imageSize: size)
-    return Checkpoint(model: model, preprocessing: preprocessing, assumptions: found?.assumptions ?? [])
+    return Checkpoint(
+      model: model, preprocessing: preprocessing, assumptions: found?.assumptions ?? [],
+      modelAssumptions: configuration.assumptions)
   }
 
   /// The SHA-256 of a checkpoint's weights: of its one file, or of its files' bytes one after the other.

@@ -44,7 +44,30 @@ extension CheckpointConfiguration {
       classes: try file.int("num_classes", in: ModelLimits.classes),
       labels: try labelNames(file, pretrained), registers: registers, pooling: pooling)
     try configuration.applyTimmArguments(arguments, isKnown: isKnown, shape: shape)
+    if !isKnown {
+      configuration.assumptions = assumptions(
+        for: architecture, arguments, family, epsilon: epsilon, pooling: pooling, shape: shape)
+    }
     return configuration
+  }
+
+  /// What is taken from the family for an architecture that timm does not have, with the argument that would say it.
+  ///
+  /// - Parameters:
+  ///   - epsilon: that the file gives.
+  ///   - pooling: that the file gives.
+  private static func assumptions(
+    for architecture: String, _ arguments: ConfigurationFile, _ family: Family, epsilon: Double?, pooling: Pooling?,
+    shape: (String) -> [Int]?
+  ) -> [String] {
+    var assumed = ["timm's VisionTransformer for the unknown architecture \"\(architecture)\""]
+    if arguments["act_layer"] == nil, arguments["hidden_act"] == nil { assumed.append("activation GELU (act_layer)") }
+    if epsilon == nil { assumed.append("norm epsilon \(family.defaults.layerNormEpsilon) (norm_eps)") }
+    // Without a class token, and where a norm follows the pooling, the tensors leave no choice.
+    let names = family.tensors
+    let isOpen = shape(names.classToken.name) != nil && names.pooledNorm.map { shape($0 + ".weight") == nil } ?? true
+    if pooling == nil, isOpen { assumed.append("pooling by the class token (global_pool)") }
+    return assumed
   }
 
   /// The arguments of an architecture by its name, those under `model_args` before them, and whether the name is known.

@@ -41,6 +41,8 @@ struct CheckpointConfiguration: Sendable {
   var pooling: Pooling?
   /// Whether the tokens before the patches are pooled too.
   var poolsPrefix = false
+  /// What nothing says, and was assumed, for people.
+  var assumptions: [String] = []
 
   /// Which layers have biases; nil when the tensors decide.
   struct Biases: Sendable {

@@ -158,17 +158,21 @@ enum CalibrateCommand {
     if let size = data.items.first?.fixedSize, size != (configuration.imageHeight, configuration.imageWidth) {
       checkpoint = try ModelFile.loadFloat(modelPath, size: size)
     }
-    Assumptions.note(checkpoint.assumptions, path: modelPath, console)
+    Assumptions(checkpoint).note(path: modelPath, console)
     let reader = SampleReader(
       checkpoint.model.configuration, preprocessing: checkpoint.preprocessing,
       maximumPixels: arguments[SharedOptions.maximumPixels])
-    var progress = Progress("reading", console: console)
-    let samples = try data.load(with: reader, skippingBad: arguments[SharedOptions.skipBad]) {
-      progress.update($0, of: $1)
-    }
-    progress.finish()
+    let samples = try read(&data, with: reader, skippingBad: arguments[SharedOptions.skipBad], console)
     ClippedInputs.warn(samples, checkpoint.preprocessing, source: dataPath)
     return Source(checkpoint: checkpoint, samples: samples, data: data)
+  }
+
+  private static func read(
+    _ data: inout DataSet, with reader: SampleReader, skippingBad: Bool, _ console: Console
+  ) throws(CommandError) -> SampleSet {
+    var progress = Progress("reading", console: console)
+    defer { progress.finish() }
+    return try data.load(with: reader, skippingBad: skippingBad) { progress.update($0, of: $1) }
   }
 
   /// The drift on the calibration images.

@@ -59,7 +59,7 @@ enum ReportCommand {
     let classes = try ClassNames(model.configuration, labels: arguments[SharedOptions.labels])
     var data = try DataSet(path: dataPath, classes: classes)
     data.leftOut.report(console)
-    if data.hasImages { measurement.noteAssumptions(console) }
+    measurement.noteAssumptions(hasImages: data.hasImages, console)
     data.choose(arguments[SharedOptions.samples], seed: arguments[SharedOptions.seed] ?? 0)
     if arguments[SharedOptions.skipBad] {
       try data.removeBad(with: measurement.reader(maximumPixels: arguments[SharedOptions.maximumPixels]))

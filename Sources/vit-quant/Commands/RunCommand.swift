@@ -88,10 +88,11 @@ enum RunCommand {
     let (keepsHiddenStates, skipsBad) = (arguments[hiddenStates], arguments[SharedOptions.skipBad])
     let shows = arguments[picture] != nil
     let isPrepared = items.contains { $0.fixedSize == nil }
-    if isPrepared { Assumptions.note(model.assumptions, path: arguments.operands[0], console) }
+    let assumptions = isPrepared ? model.assumptions : model.assumptions.withoutPreprocessing
+    assumptions.note(path: arguments.operands[0], console)
     let text = ResultText(
       classes: try ClassNames(model.configuration, labels: arguments[SharedOptions.labels]), topK: arguments[topK] ?? 5,
-      isJSON: arguments[SharedOptions.json], console: console, assumptions: isPrepared ? model.assumptions : [])
+      isJSON: arguments[SharedOptions.json], console: console, assumptions: assumptions)
     let file = try arguments[output].map { path throws(CommandError) in
       try OutputFile(path: path, model.configuration, keepsHiddenStates, rows: items.count)
     }

@@ -13,8 +13,9 @@ struct Console: Sendable {
   init(isQuiet: Bool, allowsColor: Bool) {
     self.isQuiet = isQuiet
     let noColor = Environment["NO_COLOR"].map { !$0.isEmpty } ?? false
-    hasColor = allowsColor && !noColor && Environment["TERM"] != "dumb" && isatty(STDOUT_FILENO) == 1
-    hasProgress = !isQuiet && isatty(STDERR_FILENO) == 1
+    let isDumb = Environment["TERM"] == "dumb"
+    hasColor = allowsColor && !noColor && !isDumb && isatty(STDOUT_FILENO) == 1
+    hasProgress = !isQuiet && !isDumb && isatty(STDERR_FILENO) == 1
   }
 
   /// Writes to standard output.
@@ -36,18 +37,24 @@ struct Console: Sendable {
 
   /// Writes a note to standard error, unless quiet.
   func note(_ text: String) {
-    if !isQuiet { _ = Self.write("vit-quant: \(TerminalText.escaped(text))\n", to: STDERR_FILENO) }
+    if !isQuiet { Self.tell(TerminalText.escaped(text)) }
   }
 
   /// Writes an error to standard error.
   static func report(_ error: CommandError) {
-    _ = write("vit-quant: error: \(error.line)\n", to: STDERR_FILENO)
+    tell("error: \(error.line)")
   }
 
   /// Writes a warning to standard error, quiet or not: something is wrong with this machine or with an input, but the
   /// command goes on.
   static func warn(_ text: String) {
-    _ = write("vit-quant: warning: \(TerminalText.escaped(text))\n", to: STDERR_FILENO)
+    tell("warning: \(TerminalText.escaped(text))")
+  }
+
+  /// Writes a line to standard error, in place of a progress bar that is there.
+  private static func tell(_ text: String) {
+    Progress.takeAway()
+    _ = write("vit-quant: \(text)\n", to: STDERR_FILENO)
   }
 
   /// Writes to standard error as it is; for progress.

@@ -1,4 +1,5 @@
 import LibC
+import Synchronization
 import ViTLite
 
 /// Seconds of a clock that is never set back.
@@ -8,6 +9,9 @@ enum Clock {
 
 /// A bar with the rate and the time left, drawn over itself on a terminal and not at all elsewhere.
 struct Progress {
+  /// Whether a bar is on the terminal. There is one at a time.
+  private static let isShown = Atomic<Bool>(false)
+
   private let console: Console
   private let title: String
   private let unit: String
@@ -52,14 +56,35 @@ struct Progress {
   private func draw(_ line: ProgressLine) {
     // Asked for each time, since people resize terminals. The last column stays free: some terminals wrap as soon as it
     // is written.
-    console.draw(Self.erasure + line.text(columns: TerminalSize.columns(of: STDERR_FILENO) - 1))
+    let text = line.text(columns: TerminalSize.columns(of: STDERR_FILENO) - 1)
+    Self.isShown.store(true, ordering: .relaxed)
+    console.draw("\(Self.erasure)\(Self.wrapsNot)\(text)\(Self.wraps)\r")
   }
 
   /// Takes the bar away.
   func finish() {
-    if console.hasProgress { console.draw(Self.erasure) }
+    guard console.hasProgress else { return }
+    Self.isShown.store(false, ordering: .relaxed)
+    console.draw("\(Self.erasure)")
   }
 
-  /// Back to the first column, and everything behind it away.
-  private static let erasure = "\r\u{1B}[K"
+  /// Takes away a bar that is there, if any. May be called in a signal's handler, behind `prepare`.
+  static func takeAway() {
+    if isShown.exchange(false, ordering: .relaxed) {
+      _ = write(STDERR_FILENO, erasure.utf8Start, erasure.utf8CodeUnitCount)
+    }
+  }
+
+  /// Makes what `takeAway` uses, which may not be made while a signal is handled.
+  static func prepare() { _ = isShown.load(ordering: .relaxed) }
+
+  /// Back to the first column, and everything behind and below it away.
+  ///
+  /// The cursor waits in the first column of a bar, not behind it. Most terminals break a line anew that has become too
+  /// long for them, and move the cursor along with the character that it stands on: from the first one, all rows that the
+  /// bar has become are erased.
+  private static var erasure: StaticString { "\r\u{1B}[J" }
+  /// A bar that is longer than the row, because the width is not known or has just changed, is cut at its end.
+  private static let wrapsNot = "\u{1B}[?7l"
+  private static let wraps = "\u{1B}[?7h"
 }

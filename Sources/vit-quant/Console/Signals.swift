@@ -4,7 +4,8 @@ import ViTLite
 
 /// What signals do to this program.
 enum Signals {
-  /// - SIGINT, SIGTERM and SIGHUP end it with status 130, 143 and 129 and leave no temporary file behind.
+  /// - SIGINT, SIGTERM and SIGHUP end it with status 130, 143 and 129 and leave neither a
+  ///   temporary file nor a progress bar behind.
   /// - A closed pipe and a file larger than the limit for files are errors of the calls that find them.
   /// - A mapped file that another process shortens is an error too.
   static func install() {
@@ -12,6 +13,7 @@ enum Signals {
     signal(SIGXFSZ, SIG_IGN)
     MappedFileGuard.install()
     UnfinishedFiles.prepare()
+    Progress.prepare()
     for number in [SIGINT, SIGTERM, SIGHUP] { handle(number) }
   }
 
@@ -27,7 +29,10 @@ enum Signals {
       let isIgnored = unsafeBitCast(previous.__sigaction_u.__sa_handler, to: Int.self) == 1
     #endif
     if isIgnored { return }
-    signal(number) { UnfinishedFiles.endProcess(onSignal: $0) }
+    signal(number) {
+      Progress.takeAway()
+      UnfinishedFiles.endProcess(onSignal: $0)
+    }
     // Threads of some parents block signals, and their children inherit that.
     var set = sigset_t()
     sigemptyset(&set)

@@ -43,8 +43,11 @@ struct DriftMeasurement {
     reference = InferenceModel(checkpoint)
   }
 
-  /// Tells what was assumed of how images are prepared.
-  func noteAssumptions(_ console: Console) { Assumptions.note(checkpoint.assumptions, path: floatPath, console) }
+  /// Tells what was assumed of the float model.
+  /// - Parameter hasImages: whether images are prepared for it.
+  func noteAssumptions(hasImages: Bool, _ console: Console) {
+    (hasImages ? reference.assumptions : reference.assumptions.withoutPreprocessing).note(path: floatPath, console)
+  }
 
   /// What is compared, and how.
   struct Plan {
@@ -78,7 +81,7 @@ struct DriftMeasurement {
     summary.findNeighbours(threads: plan.threads)
     return DriftReport(
       summary: summary, classes: plan.classes ?? ClassNames(model.configuration), model: model,
-      preprocessing: checkpoint.preprocessing, assumptions: checkpoint.assumptions, layerSamples: alone.samples,
+      preprocessing: checkpoint.preprocessing, assumptions: reference.assumptions, layerSamples: alone.samples,
       origin: try origin(plan), performance: plan.isForPage ? try performance(plan, reader) : nil,
       thumbnails: plan.isForPage ? try thumbnails(summary, plan, reader) : [:])
   }

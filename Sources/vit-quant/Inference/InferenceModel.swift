@@ -12,14 +12,13 @@ struct InferenceModel: Sendable {
   let engine: Engine
   let configuration: ModelConfiguration
   let preprocessing: Preprocessing?
-  /// What of it no file says; an int8 model's file says everything.
-  var assumptions: [String] = []
+  var assumptions = Assumptions()
 
   init(_ checkpoint: Checkpoint) {
     engine = .float(FloatReference(checkpoint.model))
     configuration = checkpoint.model.configuration
     preprocessing = checkpoint.preprocessing
-    assumptions = checkpoint.assumptions
+    assumptions = Assumptions(checkpoint)
   }
 
   init(_ model: IntegerModel, _ execution: Execution) {

@@ -10,8 +10,7 @@ struct ResultText {
   let topK: Int
   let isJSON: Bool
   let console: Console
-  /// What no file of the model says about how images are prepared.
-  var assumptions: [String] = []
+  var assumptions = Assumptions()
 
   func render(_ inference: Inference, name: String) -> String {
     isJSON ? json(inference, name: name).serialized() : text(inference, name: name)
@@ -33,7 +32,7 @@ struct ResultText {
     let embedding = vector.map { JSON.array($0.map { .double(Double($0)) }) } ?? .null
     let result: (String, JSON) =
       inference.outputs.logits == nil ? ("embedding", embedding) : ("top", .array(top))
-    let assumed = assumptions.isEmpty ? [] : [JSON.Member(key: "assumptions", value: Assumptions.json(assumptions))]
+    let assumed = assumptions.all.isEmpty ? [] : [JSON.Member(key: "assumptions", value: assumptions.json)]
     return .object(
       [
         .init(key: "input", value: .string(name)), .init(key: result.0, value: result.1),

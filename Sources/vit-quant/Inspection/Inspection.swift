@@ -8,8 +8,7 @@ struct Inspection {
   let kind: String
   let configuration: ModelConfiguration
   let preprocessing: Preprocessing?
-  /// What of it no file says.
-  var assumptions: [String] = []
+  var assumptions = Assumptions()
   let layers: LayerTable
   /// Nil for a preset, which is no file.
   var contents: ModelContents?
@@ -32,7 +31,7 @@ struct Inspection {
     kind = "float"
     configuration = checkpoint.model.configuration
     preprocessing = checkpoint.preprocessing
-    assumptions = checkpoint.assumptions
+    assumptions = Assumptions(checkpoint)
     layers = LayerTable(checkpoint.model, contents: contents)
     self.contents = contents
   }
@@ -87,7 +86,9 @@ struct Inspection {
             "std": .array(preprocessing.standardDeviation.map { .double($0) }),
             "rescale_factor": .double(preprocessing.rescaleFactor),
           ]))
-      members.append(.init(key: "assumptions", value: Assumptions.json(assumptions)))
+    }
+    if preprocessing != nil || !assumptions.all.isEmpty {
+      members.append(.init(key: "assumptions", value: assumptions.json))
     }
     if !integerFacts.isEmpty {
       members.append(
@@ -119,7 +120,7 @@ struct Inspection {
       table.add(["mean", preprocessing.mean.map { NumberText.fixed($0, 4) }.joined(separator: " ")])
       table.add(["std", preprocessing.standardDeviation.map { NumberText.fixed($0, 4) }.joined(separator: " ")])
     }
-    for assumption in assumptions { table.add(["assumed", assumption]) }
+    for assumption in assumptions.all { table.add(["assumed", assumption]) }
     table.add(["parameters", NumberText.grouped(layers.total + layers.remainder)])
     var lines = [console.styled("\(title) (\(kind))", .bold)] + table.lines
     if let contents { lines += [""] + Self.text(contents, console) }

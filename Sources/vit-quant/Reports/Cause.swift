@@ -139,7 +139,7 @@ struct CauseFinder {
 
   /// Improvement of the output's SQNR without a layer's noise, in words.
   private func keeping(_ layer: LayerSummary) -> String {
-    guard layer.point.bits == 8, let share = layer.alone?.noiseShare, share > 0.02, share < 1 else { return "" }
+    guard layer.point.bits == 8, let share = layer.alone?.noiseShare, share > 0.02 else { return "" }
     return "--keep \(layer.name)=int16 would take away up to \(NumberText.percent(share, 0)) of the noise"
   }
 
@@ -235,12 +235,11 @@ struct CauseFinder {
   private func rounding(_ layer: LayerSummary) -> Cause? {
     guard let share = layer.alone?.noiseShare, share > Limit.noise else { return nil }
     let keep = keeping(layer)
-    let isAttention = layer.point.kind == .attention
     return Cause(
       layer: layer.name, weight: .ordinary,
       finding:
-        "\(layer.name) causes \(NumberText.percent(share, 0)) of the noise: rounding to 8 bits, without outliers or "
-        + "clipping.",
-      advice: isAttention || keep.isEmpty ? "Nothing to do but more bits elsewhere." : keep + ".")
+        "\(layer.name) causes \(NumberText.percent(share, 0)) of the noise: rounding to \(layer.point.bits ?? 8) bits, "
+        + "without outliers or clipping.",
+      advice: keep.isEmpty ? "It has more than 8 bits already: the noise is small." : keep + ".")
   }
 }

@@ -120,7 +120,8 @@ struct DriftPage {
     add("Same nearest neighbour", nil, summary.neighbourAgreement.map { NumberText.percent($0, 1) })
     add("Same five nearest", nil, summary.neighbourOverlap5.map { NumberText.percent($0, 1) })
     add("SQNR", nil, summary.outputSQNR.map { NumberText.fixed($0, 1) + " dB" })
-    return "<h2>Side by side</h2>\n" + Markup.table("fp32 and int8", ["", "fp32", "int8"], rows)
+    return "<h2>Side by side</h2>\n"
+      + Markup.table("Both models on this machine", ["", "fp32", "int8"], rows, style: "card")
       + "\n" + SQNRScale(summary.outputSQNR).html
   }
 
@@ -164,7 +165,7 @@ struct DriftPage {
       }
     }
     return "<h2>All numbers</h2>\n"
-      + Markup.table("Numbers over all images", ["", "", "95% interval", "What it is"], rows)
+      + Markup.table("Over all images", ["", "Value", "95% interval", "What it is"], rows, style: "values")
   }
 
   private var disagreements: String {
@@ -196,7 +197,7 @@ struct DriftPage {
         + "\(record.rounding.rawValue) rounding, \(record.smoothing ? "smoothing" : "no smoothing"), "
         + "\(report.model.softmaxPlanes) softmax plane\(report.model.softmaxPlanes == 1 ? "" : "s"), seed \(record.seed)"
     }
-    let items = [
+    var items = [
       ("Program", "vit-quant \(VitQuant.version)"), ("Date", origin.date),
       ("Machine", "\(origin.machine), \(origin.instructionSet)"),
       ("fp32 model", "\(origin.floatPath), SHA-256 \(origin.floatDigest)"),
@@ -207,6 +208,8 @@ struct DriftPage {
           + "\(NumberText.grouped(report.calibrationImages)) of them used for calibration"
       ),
     ]
+    let assumed = report.assumptions.all
+    if !assumed.isEmpty { items.append(("Assumed", "\(assumed.joined(separator: ", ")): no file of the fp32 model says it")) }
     let list = items.map { "<dt>\($0.0)</dt><dd>\(Self.escape($0.1))</dd>" }.joined(separator: "\n")
     return "<footer>\n<h2>Where this comes from</h2>\n<dl>\(list)</dl>\n</footer>"
   }

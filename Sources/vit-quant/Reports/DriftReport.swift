@@ -39,8 +39,8 @@ struct DriftReport {
   let model: IntegerModel
   /// Of the float model.
   let preprocessing: Preprocessing?
-  /// What of it no file says.
-  let assumptions: [String]
+  /// What the float model's files do not say.
+  let assumptions: Assumptions
   /// Images on which each layer was measured by itself.
   let layerSamples: Int
   let origin: Origin
@@ -52,7 +52,7 @@ struct DriftReport {
 
   init(
     summary: DriftSummary, classes: ClassNames, model: IntegerModel, preprocessing: Preprocessing?,
-    assumptions: [String], layerSamples: Int, origin: Origin, performance: Performance?, thumbnails: [Int: Thumbnail]
+    assumptions: Assumptions, layerSamples: Int, origin: Origin, performance: Performance?, thumbnails: [Int: Thumbnail]
   ) {
     self.summary = summary
     self.classes = classes
@@ -111,7 +111,7 @@ extension DriftReport {
       .init(key: "int8_bytes", value: .integer(origin.integerBytes)),
       .init(key: "machine", value: .string("\(origin.machine), \(origin.instructionSet)")),
       .init(key: "program", value: .string(VitQuant.version)),
-      .init(key: "assumptions", value: Assumptions.json(assumptions)),
+      .init(key: "assumptions", value: assumptions.json),
     ]
     return .object(members)
   }

@@ -65,15 +65,18 @@ struct ImageSection {
       return "<h3>Nearest neighbours</h3>\n<p>All \(NumberText.grouped(neighbours.count)) images keep theirs.</p>"
     }
     let items = neighbours.changes.prefix(DriftPage.neighbourChanges).map { change -> String in
-      let pictures = [change.reference, change.quantized].map { picture($0, names[$0]) }.joined()
-      return "<li>\(picture(change.image, names[change.image]))<p>\(Markup.escape(name(names[change.image])))<br>"
-        + "fp32: \(Markup.escape(name(names[change.reference]))), cosine \(NumberText.fixed(change.cosine, 4))<br>"
-        + "int8: \(Markup.escape(name(names[change.quantized]))), in fp32 \(NumberText.fixed(change.newCosine, 4))"
-        + "</p>\(pictures)</li>"
+      let rows = [
+        (change.image, ""), (change.reference, "nearest in fp32, cosine \(NumberText.fixed(change.cosine, 4))"),
+        (change.quantized, "nearest in int8, cosine in fp32 \(NumberText.fixed(change.newCosine, 4))"),
+      ].map { index, text in
+        let lines = [text, name(names[index])].filter { !$0.isEmpty }.map(Markup.escape).joined(separator: "<br>")
+        return "<div>\(picture(index, names[index]))<p>\(lines)</p></div>"
+      }
+      return "<li class=\"neighbours\">\(rows.joined())</li>"
     }
     return "<h3>Nearest neighbours</h3>\n<p>\(NumberText.grouped(neighbours.changes.count)) of "
       + "\(NumberText.grouped(neighbours.count)) images have another nearest neighbour in int8; the clearest changes first. "
-      + "Beside each image its neighbour in fp32 and in int8.</p>\n"
+      + "Below each image its neighbour in fp32 and in int8.</p>\n"
       + "<ul class=\"cards\">\(items.joined(separator: "\n"))</ul>"
   }
 }

@@ -86,12 +86,18 @@ struct LayerSection {
       if level.magnitude >= 127 { ends += 1 }
     }
     let share = NumberText.percent(Double(ends) / Double(max(numbers.levels.count, 1)))
-    let text = "Weights of \(layer.name) as levels, -127 to 127; \(share) are at the ends, where they are clipped."
+    let text =
+      "Weights of \(layer.name) as levels, -127 to 127; \(share) are at the ends: the largest of each output channel, and "
+      + "what is clipped."
     return Distribution(name: name, title: text, low: -128, high: 128, counts: counts, marks: [-127, 127]).html
   }
 
   private func inputs(_ layer: LayerSummary, _ name: String) -> String {
-    guard let input = layer.alone?.input, let layerName = layer.point.layer else { return "" }
+    guard let layerName = layer.point.layer else { return "" }
+    if layerName == .patchEmbedding {
+      return "<p class=\"quiet\">\(Markup.escape(layer.name)) reads pixels, which have 8 bits as they are.</p>"
+    }
+    guard let input = layer.alone?.input else { return "" }
     let values = input.values
     var text = "What \(layer.name) reads, in the integers that are quantized"
     var marks: [Double] = []
@@ -119,7 +125,7 @@ struct LayerSection {
       [.text(layer.name)] + figures.map { .number($0.text(of: layer)) }
     }
     let explanations = figures.filter { !$0.explanation.isEmpty }.map { "\($0.title): \($0.explanation)." }
-    return Markup.table("Every layer", ["Layer"] + figures.map { $0.heading(isShort: false) }, rows)
+    return Markup.table("Higher is better where the unit is dB", ["Layer"] + figures.map { $0.heading(isShort: false) }, rows)
       + "\n<p class=\"quiet\">\(Markup.escape(explanations.joined(separator: " ")))</p>"
   }
 }
@@ -174,7 +180,8 @@ private struct Distribution {
   }
 }
 
-/// Both series of the layers: bars and dots, with a title on each for pointers and screen readers.
+/// Both series of the layers: bars and dots, with a title on each for pointers and screen readers. Charts of few layers
+/// do not grow over the whole page.
 private struct LayerChart {
   private static let slot = 17.0
   private static let left = 34.0
@@ -233,6 +240,6 @@ private struct LayerChart {
     return Markup.drawing(
       "layers", title: "SQNR in decibels by layer: accumulated as bars, each layer alone as dots",
       description: "\(lowest ?? "") The table \"Every layer\" has all numbers.", width: width,
-      height: Self.top + Self.plot + bottom, minimumWidth: width, parts)
+      height: Self.top + Self.plot + bottom, widths: width...max(width * 1.25, 480), parts)
   }
 }

@@ -56,11 +56,14 @@ enum Markup {
   }
 
   /// A drawing with a title and a description for those who cannot see it.
+  /// - Parameter widths: in pixels on the page; nil for all that there is.
   static func drawing(
-    _ name: String, title: String, description: String, width: Double, height: Double, minimumWidth: Double? = nil,
-    _ content: [String]
+    _ name: String, title: String, description: String, width: Double, height: Double,
+    widths: ClosedRange<Double>? = nil, _ content: [String]
   ) -> String {
-    let style = minimumWidth.map { " style=\"min-width:\(NumberText.fixed($0, 0))px\"" } ?? ""
+    func pixels(_ width: Double) -> String { "\(NumberText.fixed(width, 0))px" }
+    let style =
+      widths.map { " style=\"min-width:\(pixels($0.lowerBound));max-width:\(pixels($0.upperBound))\"" } ?? ""
     return "<svg viewBox=\"0 0 \(NumberText.fixed(width, 0)) \(NumberText.fixed(height, 0))\" role=\"img\" "
       + "aria-labelledby=\"\(name)-title \(name)-text\"\(style)>\n<title id=\"\(name)-title\">\(escape(title))</title>\n"
       + "<desc id=\"\(name)-text\">\(escape(description))</desc>\n\(content.joined(separator: "\n"))\n</svg>"

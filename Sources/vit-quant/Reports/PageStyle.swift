@@ -41,6 +41,9 @@ enum PageStyle {
     thead th { color: var(--quiet); vertical-align: bottom; }
     tbody th { white-space: nowrap; }
     table.names tbody th { white-space: normal; min-width: 9rem; }
+    table.card tbody th, table.values tbody th { white-space: normal; }
+    table.card td:last-child { padding-right: 0; }
+    table.values td:last-child { min-width: 16rem; }
     .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
     thead .number { white-space: normal; }
     table.strip { min-width: 0; }
@@ -56,10 +59,12 @@ enum PageStyle {
     svg .bar { fill: var(--bar); } svg .dot { fill: var(--dot); } svg .grid { stroke: var(--line); }
     svg .mark { stroke: var(--dot); stroke-width: 2; stroke-dasharray: 4 3; }
     svg .here { stroke: var(--ink); stroke-width: 2; }
-    .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .8rem; padding: 0; list-style: none; }
+    .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: .8rem; padding: 0; list-style: none; }
     .cards li { display: flex; gap: .7rem; border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; font-size: .9rem; }
     .cards img { width: 72px; height: 72px; object-fit: contain; image-rendering: pixelated; flex: none; background: var(--box); }
     .cards p { margin: 0; }
+    .cards li.neighbours { display: block; }
+    .neighbours div { display: flex; gap: .7rem; align-items: center; margin-bottom: .4rem; }
     .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 0 1.5rem; }
     figure { margin: .3rem 0 1rem; max-width: 32rem; }
     footer { border-top: 1px solid var(--line); margin-top: 2rem; font-size: .85rem; color: var(--quiet); }

@@ -95,12 +95,13 @@ struct Verdict {
     } else {
       (level, meaning) = (.good, isSignificant ? "int8 is better" : "no difference beyond chance")
     }
-    let text = NumberText.fixed(drop.magnitude, 2)
+    let change =
+      drop == 0 ? "stays the same" : "\(drop < 0 ? "rises" : "drops") by \(NumberText.fixed(drop.magnitude, 2)) points"
     let ends = "a drop of \(NumberText.fixed(interval.lowerBound, 2)) to \(NumberText.fixed(interval.upperBound, 2))"
     return Criterion(
       title: "Accuracy", level: level,
       finding:
-        "Top-1 \(drop < 0 ? "rises" : "drops") by \(text) points (95%: \(ends)): \(meaning). Only fp32 is right on \(lost) images, only int8 "
+        "Top-1 \(change) (95%: \(ends)): \(meaning). Only fp32 is right on \(lost) images, only int8 "
         + "on \(won); exact McNemar test p = \(NumberText.fixed(p, p < 0.001 ? 6 : 3)).",
       limits: "good: no loss beyond chance, and one of over 1 point is ruled out; bad: over 1 point and p < 0.05")
   }
