@@ -10,15 +10,19 @@ struct CommandSpecification: Sendable {
     let isRepeatable: Bool
     /// Nil for what is no path.
     let role: PathRole?
+    /// The words that it can be; empty where there are others.
+    let choices: [String]
 
     init(
-      _ name: String, _ role: PathRole?, help: String, isRequired: Bool = true, isRepeatable: Bool = false
+      _ name: String, _ role: PathRole?, help: String, isRequired: Bool = true, isRepeatable: Bool = false,
+      choices: [String] = []
     ) {
       self.name = name
       self.role = role
       self.help = help
       self.isRequired = isRequired
       self.isRepeatable = isRepeatable
+      self.choices = choices
     }
 
     /// `MODEL`, `[MODEL]`, `INPUT...`

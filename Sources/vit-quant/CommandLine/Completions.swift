@@ -27,10 +27,13 @@ struct Completions {
     return words.count > 1 ? words : []
   }
 
+  /// The words that an operand can be; empty where it is a file.
+  private func words(_ command: CommandSpecification) -> [String] { command.operands.flatMap(\.choices) }
+
   private var bash: String {
     var lines = [
       "# vit-quant completions bash > /etc/bash_completion.d/vit-quant", "_vit_quant() {",
-      "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" options=\"\" values=\"\"",
+      "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" options=\"\" values=\"\" words=\"\"",
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then", "    COMPREPLY=($(compgen -W \"\(names) help\" -- \"$word\"))",
       "    return",
       "  fi", "  case \"${COMP_WORDS[1]} $before\" in",
@@ -41,14 +44,17 @@ struct Completions {
       }
     }
     lines += ["  esac", "  case \"${COMP_WORDS[1]}\" in"]
+    for command in commands where !words(command).isEmpty {
+      lines.append("    \(command.name)) words=\"\(words(command).joined(separator: " "))\" ;;")
+    }
+    lines += ["    help) words=\"\(names)\" ;;", "  esac", "  case \"${COMP_WORDS[1]}\" in"]
     for command in commands {
       lines.append("    \(command.name)) options=\"\(command.allOptions.map(\.name).joined(separator: " "))\" ;;")
     }
     lines += [
-      "    help) options=\"\(names)\" ;;", "  esac", "  if [ -n \"$values\" ]; then",
-      "    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))",
-      "  elif [ \"${word#-}\" != \"$word\" ] || [ \"${COMP_WORDS[1]}\" = help ]; then",
-      "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))", "  else",
+      "  esac", "  if [ -n \"$values\" ]; then", "    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))",
+      "  elif [ \"${word#-}\" != \"$word\" ]; then", "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))",
+      "  elif [ -n \"$words\" ]; then", "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))", "  else",
       "    COMPREPLY=($(compgen -f -- \"$word\"))", "  fi", "}", "complete -o filenames -F _vit_quant vit-quant", "",
     ]
     return lines.joined(separator: "\n")
@@ -73,9 +79,12 @@ struct Completions {
           ":\(quoted($0)):" + (words.isEmpty ? "_files" : "(\(words.joined(separator: " ")))")
         }
         let repeated = option.isRepeatable ? "*" : ""
-        lines.append("      '\(repeated)\(option.name)[\(quoted(option.help))]\(value ?? "")' \\")
+        for name in [option.shortForm, option.name].compactMap({ $0 }) {
+          lines.append("      '\(repeated)\(name)[\(quoted(option.help))]\(value ?? "")' \\")
+        }
       }
-      lines.append("      '*:file:_files' ;;")
+      let words = words(command)
+      lines.append(words.isEmpty ? "      '*:file:_files' ;;" : "      '2:word:(\(words.joined(separator: " ")))' ;;")
     }
     return (lines + ["    help) _values command \(names) ;;", "  esac", "}", "_vit-quant \"$@\"", ""])
       .joined(separator: "\n")
@@ -83,19 +92,27 @@ struct Completions {
 
   private var fish: String {
     func quoted(_ text: String) -> String { text.replacing("\\", with: "\\\\").replacing("'", with: "\\'") }
+    func operands(of command: String, _ words: [String]) -> [String] {
+      guard !words.isEmpty else { return [] }
+      return [
+        "complete -c vit-quant -n '__fish_seen_subcommand_from \(command)' -f -a '\(words.joined(separator: " "))'"
+      ]
+    }
     var lines = ["# vit-quant completions fish > ~/.config/fish/completions/vit-quant.fish"]
     for command in commands {
       lines.append(
         "complete -c vit-quant -n __fish_use_subcommand -f -a \(command.name) -d '\(quoted(command.summary))'")
+      lines += operands(of: command.name, words(command))
       for option in command.allOptions {
         let words = choices(option)
+        let short = option.shortForm.map { " -s \($0.dropFirst())" } ?? ""
         let value = option.placeholder == nil ? "" : words.isEmpty ? " -r" : " -x -a '\(words.joined(separator: " "))'"
         lines.append(
-          "complete -c vit-quant -n '__fish_seen_subcommand_from \(command.name)' -l \(option.name.dropFirst(2))\(value) "
+          "complete -c vit-quant -n '__fish_seen_subcommand_from \(command.name)' -l \(option.name.dropFirst(2))\(short)\(value) "
             + "-d '\(quoted(option.help))'")
       }
     }
-    return (lines + [""]).joined(separator: "\n")
+    return (lines + operands(of: "help", commands.map(\.name)) + [""]).joined(separator: "\n")
   }
 
   /// In the language of `man`(7).
@@ -115,7 +132,8 @@ struct Completions {
       for operand in command.operands { lines += [".TP", ".I \(operand.name)", escaped(operand.help)] }
       for option in command.allOptions {
         let value = option.placeholder.map { " \\fI\(escaped($0))\\fR" } ?? ""
-        lines += [".TP", "\\fB\(escaped(option.name))\\fR\(value)", escaped(option.help)]
+        let names = [option.shortForm, option.name].compactMap { $0 }.map { "\\fB\(escaped($0))\\fR" }
+        lines += [".TP", names.joined(separator: ", ") + value, escaped(option.help)]
       }
       for note in command.notes { lines += [".PP", escaped(note)] }
       lines += [".PP", "Example:", ".PP", ".nf", ".RS"]

@@ -21,7 +21,7 @@ enum HelpText {
     lines += ["", "Options:"]
     lines += columns(
       command.allOptions.map { option in
-        let short = ParsedArguments.shortForms.first { $0.value == option.name }.map { "\($0.key), " } ?? ""
+        let short = option.shortForm.map { "\($0), " } ?? ""
         let name = short + (option.placeholder.map { "\(option.name) \($0)" } ?? option.name)
         return (name, option.help + (option.isRepeatable && option.placeholder != nil ? " (repeatable)" : ""))
       })

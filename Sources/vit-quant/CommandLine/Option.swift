@@ -71,6 +71,8 @@ struct OptionDeclaration: Sendable {
   let isRepeatable: Bool
   /// Nil for what is no path.
   let role: PathRole?
+  /// `-o`; nil without one.
+  var shortForm: String? { ParsedArguments.shortForms.first { $0.value == name }?.key }
   /// What a value must be when `text` is not one; nil when it is.
   let problem: @Sendable (_ text: String) -> String?
 

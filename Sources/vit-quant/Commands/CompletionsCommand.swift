@@ -3,7 +3,11 @@ enum CompletionsCommand {
   static let command = Command(
     specification: CommandSpecification(
       name: "completions", summary: "Prints completions for a shell, or the manual page.",
-      operands: [.init("SHELL", nil, help: "bash, zsh or fish; man for the manual page")],
+      operands: [
+        .init(
+          "SHELL", nil, help: "bash, zsh or fish; man for the manual page",
+          choices: Completions.Kind.allCases.map(\.rawValue))
+      ],
       example: "vit-quant completions bash > ~/.local/share/bash-completion/completions/vit-quant"),
     run: run)
 

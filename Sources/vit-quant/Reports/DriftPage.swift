@@ -209,7 +209,9 @@ struct DriftPage {
       ),
     ]
     let assumed = report.assumptions.all
-    if !assumed.isEmpty { items.append(("Assumed", "\(assumed.joined(separator: ", ")): no file of the fp32 model says it")) }
+    if !assumed.isEmpty {
+      items.append(("Assumed", "\(assumed.joined(separator: ", ")): no file of the fp32 model says it"))
+    }
     let list = items.map { "<dt>\($0.0)</dt><dd>\(Self.escape($0.1))</dd>" }.joined(separator: "\n")
     return "<footer>\n<h2>Where this comes from</h2>\n<dl>\(list)</dl>\n</footer>"
   }

@@ -87,8 +87,8 @@ struct LayerSection {
     }
     let share = NumberText.percent(Double(ends) / Double(max(numbers.levels.count, 1)))
     let text =
-      "Weights of \(layer.name) as levels, -127 to 127; \(share) are at the ends: the largest of each output channel, and "
-      + "what is clipped."
+      "Weights of \(layer.name) as levels, -127 to 127; \(share) are at the ends: the largest of each output channel, "
+      + "and what is clipped."
     return Distribution(name: name, title: text, low: -128, high: 128, counts: counts, marks: [-127, 127]).html
   }
 
