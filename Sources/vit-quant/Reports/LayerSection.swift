@@ -87,8 +87,7 @@ struct LayerSection {
     }
     let share = NumberText.percent(Double(ends) / Double(max(numbers.levels.count, 1)))
     let text =
-      "Weights of \(layer.name) as levels, -127 to 127; \(share) are at the ends: the largest of each output channel, "
-      + "and what is clipped."
+      "Weights of \(layer.name) as levels, -127 to 127; \(share) are at the ends: the largest of each channel, and what is clipped."
     return Distribution(name: name, title: text, low: -128, high: 128, counts: counts, marks: [-127, 127]).html
   }
 
@@ -125,7 +124,8 @@ struct LayerSection {
       [.text(layer.name)] + figures.map { .number($0.text(of: layer)) }
     }
     let explanations = figures.filter { !$0.explanation.isEmpty }.map { "\($0.title): \($0.explanation)." }
-    return Markup.table("Higher is better where the unit is dB", ["Layer"] + figures.map { $0.heading(isShort: false) }, rows)
+    let headings = ["Layer"] + figures.map { $0.heading(isShort: false) }
+    return Markup.table("Of decibels, more is better", headings, rows)
       + "\n<p class=\"quiet\">\(Markup.escape(explanations.joined(separator: " ")))</p>"
   }
 }
