@@ -207,9 +207,9 @@ struct ReportTests {
     let scratch = try Scratch()
     let golden = TestModels.golden("hf-dinov2")
     var random = SplitMix64(seed: 3)
-    let image = 3 * 32 * 32
+    let image = 3 * 42 * 42
     let values = (0..<24 * image).map { _ in Float(random.next() >> 40) / Float(1 << 23) - 1 }
-    try TestModels.write(values: values, shape: [24, 3, 32, 32], labels: nil, to: scratch.path("d.safetensors"))
+    try TestModels.write(values: values, shape: [24, 3, 42, 42], labels: nil, to: scratch.path("d.safetensors"))
     let int8 = scratch.path("model.gguf")
     #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
     let outcome = try Program.run(
@@ -229,7 +229,7 @@ struct ReportTests {
 
   @Test("For attention whose rounding causes noise the page recommends 16 bits, as for other layers")
   func attentionAdvice() throws {
-    let golden = TestModels.golden("hf-vit")
+    let golden = TestModels.golden("hf-clip-vision")
     let scratch = try Scratch()
     let int8 = scratch.path("model.gguf")
     #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)

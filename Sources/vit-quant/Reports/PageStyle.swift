@@ -42,7 +42,7 @@ enum PageStyle {
     tbody th { white-space: nowrap; }
     table.names tbody th { white-space: normal; min-width: 9rem; }
     table.card tbody th, table.values tbody th { white-space: normal; }
-    table.card td:last-child { padding-right: 0; }
+    table.card td:last-child, table.card thead th:last-child { padding-right: 0; }
     table.values td:last-child { min-width: 16rem; }
     .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
     thead .number { white-space: normal; }

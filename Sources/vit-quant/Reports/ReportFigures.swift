@@ -52,7 +52,8 @@ enum ReportFigures {
     Figure(
       "token_sqnr_db", "Token SQNR", .number(decimals: 2, unit: "dB"), prefers: .higher,
       tolerance: .init(absolute: 0.25),
-      explanation: "the same ratio for the tokens after the last layer", interval: { $0.tokenSQNRInterval }
+      explanation: "energy of the final fp32 tokens over the energy of the difference, mean over images",
+      interval: { $0.tokenSQNRInterval }
     ) { $0.tokenSQNR },
     Figure(
       "token_cosine", "Token cosine", .number(decimals: 6), prefers: .higher, tolerance: .init(absolute: 0.0001),
