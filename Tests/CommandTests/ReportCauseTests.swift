@@ -88,6 +88,7 @@ struct ReportCauseTests {
     #expect(json["verdict"]?.string == "bad")
     #expect(firstScreen.contains("outside of what the model's normalisation can give"))
     #expect(json["causes"]?.array?.first?["layer"] == .null)
+    #expect(!firstScreen.contains("patch_embd causes"))
   }
 
   @Test("Calibration on noise", arguments: ["dynamic", "static"])

@@ -234,6 +234,8 @@ struct CauseFinder {
 
   private func rounding(_ layer: LayerSummary) -> Cause? {
     guard let share = layer.alone?.noiseShare, share > Limit.noise else { return nil }
+    // What is clipped of the data is no rounding, and is told for the whole model.
+    if layer.point.layer == .patchEmbedding, summary.clippedInputs ?? 0 > Limit.clipped { return nil }
     let keep = keeping(layer)
     return Cause(
       layer: layer.name, weight: .ordinary,

@@ -23,7 +23,7 @@ enum PageStyle {
     h3 { font-size: 1rem; margin: 1.5rem 0 .3rem; }
     p { margin: .4rem 0 .8rem; max-width: 46rem; }
     .quiet, figcaption, caption { color: var(--quiet); font-size: .9rem; }
-    .names, footer, li, table.names th, table.names td { overflow-wrap: anywhere; }
+    .names, footer, li, table.names tbody th { overflow-wrap: anywhere; }
     .verdict { border: 1px solid var(--line); border-left: .5rem solid var(--level); border-radius: .4rem;
       background: var(--box); padding: .8rem 1rem; margin: 0 0 1rem; }
     .verdict strong { color: var(--level); font-size: 1.3rem; }
@@ -40,6 +40,7 @@ enum PageStyle {
     th { font-weight: 600; }
     thead th { color: var(--quiet); vertical-align: bottom; }
     tbody th { white-space: nowrap; }
+    table.names { overflow-wrap: normal; }
     table.names tbody th { white-space: normal; min-width: 9rem; }
     table.card tbody th, table.values tbody th { white-space: normal; }
     table.card td:last-child, table.card thead th:last-child { padding-right: 0; }
