@@ -1,10 +1,11 @@
 import Int8Kernels
 import ViTLite
 
-/// The element-wise and row-wise parts of the float reference, of which `fastest` are the forms with vector instructions,
-/// bit for bit the same. Element-wise loops are plain scalar code without branches,
-/// which the compiler turns into vector code better than it does `SIMD` masks; sums take 16 lanes explicitly, for the
-/// compiler may not reorder them.
+/// The element-wise and row-wise parts of the float reference in portable form. `fastest` has the same with vector
+/// instructions, bit for bit.
+///
+/// Element-wise loops are plain scalar code without branches, which the compiler turns into vector code better than it
+/// does `SIMD` masks; sums take 16 lanes explicitly, for the compiler may not reorder them.
 enum FloatRows {
   private typealias Vector = SIMD16<Float>
 
