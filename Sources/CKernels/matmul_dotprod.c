@@ -64,32 +64,9 @@ static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, i
   }
 }
 
-// Panels outside, rows inside: the weights are read in order, and a panel stays in the first-level cache while all
-// rows pass.
 static void matmul(const vq_matmul *product) {
-  int32_t accumulators[3][block_sums];
-  const ptrdiff_t stride = product->a_stride;
-  const int32_t k = product->k;
-  for (int32_t column = 0; column < product->columns; column += 16) {
-    const ptrdiff_t panel = (ptrdiff_t)column * k;
-    int32x4_t offsets[4], low_offsets[4];
-    vq_sum_panel_neon(product->b + panel, k, offsets);
-    if (product->b_low) vq_sum_panel_neon(product->b_low + panel, k, low_offsets);
-    for (int32_t row = 0; row < product->rows; row += block_rows) {
-      const int32_t rows = product->rows - row < block_rows ? product->rows - row : block_rows;
-      const ptrdiff_t place = row * stride;
-      multiply_rows(product->a + place, stride, product->b + panel, k, rows, offsets, accumulators[0]);
-      if (product->b_low) {
-        if (product->a_low) {
-          multiply_rows(product->a_low + place, stride, product->b + panel, k, rows, offsets, accumulators[1]);
-        } else {
-          memset(accumulators[1], 0, sizeof accumulators[1]);
-        }
-        multiply_rows(product->a + place, stride, product->b_low + panel, k, rows, low_offsets, accumulators[2]);
-      }
-      vq_epilogue_neon(product, accumulators[0], block_sums, row, rows, column);
-    }
-  }
+  int32_t accumulators[3 * block_sums];
+  vq_matmul_by_blocks_neon(product, block_rows, multiply_rows, accumulators);
 }
 
 #pragma clang attribute pop

@@ -1,8 +1,9 @@
-// What the NEON kernels share: the requantization of 4 lanes, sums of weights, and levels of activations.
+// What the NEON kernels share: requantization of 4 lanes, sums of weights, levels of activations, a product's loop.
 #ifndef VQ_NEON_H
 #define VQ_NEON_H
 
 #include <arm_neon.h>
+#include <string.h>
 
 #include "CKernels.h"
 
@@ -74,6 +75,42 @@ static inline int16x8_t vq_wide_distance_neon(int16x8_t x, vq_quantizer_neon qua
 // elements apart.
 void vq_epilogue_neon(const vq_matmul *, const int32_t *accumulators, ptrdiff_t plane, int32_t row, int32_t rows,
                       int32_t column);
+
+// The sums of up to `block_rows` rows and 16 columns: `rows x 16`. `offsets` is what `vq_sum_panel_neon` gives.
+typedef void (*vq_multiply_rows_neon)(const uint8_t *_Nonnull a, ptrdiff_t stride, const int8_t *_Nonnull b, int32_t k,
+                                      int32_t rows, const int32x4_t *_Nonnull offsets, int32_t *_Nonnull accumulators);
+
+// A whole product by blocks of rows. Panels outside, rows inside: the weights are read in order, and a panel stays in
+// the first-level cache while all rows pass. `accumulators` holds three blocks.
+static inline __attribute__((always_inline)) void vq_matmul_by_blocks_neon(
+    const vq_matmul *_Nonnull product, int32_t block_rows, vq_multiply_rows_neon _Nonnull multiply_rows,
+    int32_t *_Nonnull accumulators) {
+  const ptrdiff_t stride = product->a_stride, block_sums = (ptrdiff_t)block_rows * 16;
+  const int32_t k = product->k;
+  for (int32_t column = 0; column < product->columns; column += 16) {
+    const ptrdiff_t panel = (ptrdiff_t)column * k;
+    int32x4_t offsets[4], low_offsets[4];
+    vq_sum_panel_neon(product->b + panel, k, offsets);
+    if (product->b_low) vq_sum_panel_neon(product->b_low + panel, k, low_offsets);
+    for (int32_t row = 0; row < product->rows; row += block_rows) {
+      const int32_t rows = product->rows - row < block_rows ? product->rows - row : block_rows;
+      const ptrdiff_t place = row * stride;
+      multiply_rows(product->a + place, stride, product->b + panel, k, rows, offsets, accumulators);
+      if (product->b_low) {
+        int32_t *low_inputs = accumulators + block_sums;
+        if (product->a_low) {
+          multiply_rows(product->a_low + place, stride, product->b + panel, k, rows, offsets, low_inputs);
+        } else {
+          memset(low_inputs, 0, (size_t)block_sums * sizeof *low_inputs);
+        }
+        int32_t *low_weights = low_inputs + block_sums;
+        multiply_rows(product->a + place, stride, product->b_low + panel, k, rows, low_offsets, low_weights);
+      }
+      vq_epilogue_neon(product, accumulators, block_sums, row, rows, column);
+    }
+  }
+}
+
 
 void vq_row_range_i32_neon(const int32_t *, int32_t, int64_t *, int32_t *, int32_t *);
 int64_t vq_row_square_sum_neon(const int32_t *, int32_t, int32_t, int32_t);
