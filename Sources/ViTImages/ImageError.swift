@@ -5,7 +5,7 @@ public enum ImageError: Error, Equatable, Sendable {
   /// `limit` is in bytes.
   case fileTooLarge(limit: Int)
   case empty
-  /// The first bytes belong to no known format.
+  /// The first bytes belong to no known format. They are fewer than 16 only where the file has no more.
   case unknownFormat(firstBytes: [UInt8])
   case malformed(ImageFormat, found: String, offset: Int, valid: String)
   /// What libpng, libjpeg-turbo or libwebp says of the file.
@@ -47,6 +47,8 @@ extension ImageError: CustomStringConvertible {
     case .unreadable(let reason): "cannot read the image: \(reason)"
     case .fileTooLarge: "the image file is too large"
     case .empty: "the image file is empty"
+    case .unknownFormat(let firstBytes) where firstBytes.count < ImageFormat.firstByteCount:
+      "unknown image format, the whole file is \(hexadecimal(firstBytes))"
     case .unknownFormat(let firstBytes): "unknown image format, first bytes \(hexadecimal(firstBytes))"
     case .malformed(let format, let found, _, _): "damaged \(format.rawValue): \(found)"
     case .undecodable(let format, let reason): "damaged or unsupported \(format.rawValue): \(reason)"

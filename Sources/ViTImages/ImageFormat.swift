@@ -8,6 +8,9 @@ public enum ImageFormat: String, Sendable {
   /// Netpbm, gray.
   case pgm = "PGM"
 
+  /// As many as an error quotes.
+  static let firstByteCount = 16
+
   /// - Throws: `ImageError.empty` or `.unknownFormat`.
   init(firstBytesOf bytes: [UInt8]) throws(ImageError) {
     if bytes.isEmpty { throw .empty }
@@ -26,7 +29,7 @@ public enum ImageFormat: String, Sendable {
     {
       self = .pgm
     } else {
-      throw .unknownFormat(firstBytes: Array(bytes.prefix(16)))
+      throw .unknownFormat(firstBytes: Array(bytes.prefix(Self.firstByteCount)))
     }
   }
 }

@@ -17,6 +17,8 @@
     private func image(maximumPixels: Int) throws(ImageError) -> Image {
       let (status, header) = decompressor.header(of: file)
       try check(status)
+      // Of a file that has no frame header the C library reads the tables, and is content.
+      guard header.width > 0, header.height > 0 else { throw failure("no width and height") }
       let size = try ImageSize(width: header.width, height: header.height, maximumPixels: maximumPixels)
       let format = pixelFormat(header.colorSpace)
       // As many samples a pixel as libjpeg writes.
@@ -25,9 +27,7 @@
       var samples = [UInt8](repeating: 0, count: size.pixelCount * channels)
       // What is found out early costs no decoding of the rest. A picture with a harmless warning is decoded again.
       if decompressor.decompress(file, into: &samples, size, format: format, stopsOnWarning: true) != 0 {
-        guard isHarmless(decompressor.errorText) else {
-          throw .undecodable(.jpeg, reason: decompressor.errorText)
-        }
+        guard isHarmless(decompressor.errorText) else { throw failure(decompressor.errorText) }
         try check(decompressor.decompress(file, into: &samples, size, format: format, stopsOnWarning: false))
       }
       return try Image(
@@ -52,7 +52,12 @@
     private func check(_ status: Int32) throws(ImageError) {
       guard status != 0 else { return }
       let reason = decompressor.errorText
-      guard isHarmless(reason), hasEndOfImage else { throw .undecodable(.jpeg, reason: reason) }
+      guard isHarmless(reason), hasEndOfImage else { throw failure(reason) }
+    }
+
+    /// Behind the end of a file the C library reads an end-of-image marker, and what it then says may be about that.
+    private func failure(_ reason: String) -> ImageError {
+      .undecodable(.jpeg, reason: hasEndOfImage ? reason : "the file ends early (\(reason))")
     }
 
     private func isHarmless(_ reason: String) -> Bool {

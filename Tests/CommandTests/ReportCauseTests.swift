@@ -12,9 +12,11 @@ import Testing
 struct ReportCauseTests {
   private static let samples = 120
 
-  private func calibrate(_ float: String, _ data: String, _ arguments: [String], to path: String) throws {
+  private func calibrate(
+    _ float: String, _ data: String, _ arguments: [String], samples: Int = 24, to path: String
+  ) throws {
     let outcome = try Program.run(
-      ["calibrate", float, "--data", data, "--samples", "24", "--output", path] + arguments)
+      ["calibrate", float, "--data", data, "--samples", "\(samples)", "--output", path] + arguments)
     try #require(outcome.status == 0, "\(outcome.errors)")
   }
 
@@ -58,14 +60,15 @@ struct ReportCauseTests {
     #expect(json["verdict"]?.string != "good")
   }
 
-  @Test("Static ranges that clip")
-  func percentile() throws {
+  @Test("Static ranges that clip, by many values and by a few that are far beyond", arguments: [24, 128])
+  func percentile(_ samples: Int) throws {
     let scratch = try Scratch()
     try calibrate(
       TestModels.fashion, TestModels.fashionCalibration, ["--activations", "static", "--observer", "percentile"],
-      to: scratch.path("percentile.gguf"))
+      samples: samples, to: scratch.path("percentile.gguf"))
     let (json, firstScreen) = try report(scratch.path("percentile.gguf"), gate: Self.gate)
     #expect(firstScreen.contains("beyond the static range"))
+    #expect(firstScreen.contains("without --observer percentile"))
     #expect(firstScreen.contains("--activations dynamic"))
     // The layer that the first sentence names is among those that clip, and causes much of the noise.
     let name = try #require(json["causes"]?.array?.first?["layer"]?.string)

@@ -35,6 +35,23 @@ struct DriftTests {
     return summary
   }
 
+  @Test("Clipping's share of an input's error grows with the distance from the range")
+  func clippingShare() {
+    func share(_ values: [Float]) -> Double {
+      var measurement = LayerMeasurement()
+      measurement.comparison.add(reference: [1, 2].span, got: [1, 2].span)
+      for value in values { measurement.count(value, in: -127...128) }
+      var summary = LayerSummary(Self.points[0])
+      summary.add(measurement)
+      return summary.clippingShare
+    }
+    #expect(share([1, 2, -127, 128, 128.4]) == 0)
+    // One step beyond the end against the rounding of 12 values: 1 and 12 / 12.
+    #expect(share([129] + Array(repeating: 0, count: 11)) == 0.5)
+    #expect(share([130] + Array(repeating: 0, count: 11)) == 0.8)
+    #expect(share([]) == 0)
+  }
+
   @Test("Answers are counted")
   func answers() {
     let summary = summary(images)

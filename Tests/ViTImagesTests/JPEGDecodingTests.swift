@@ -28,12 +28,23 @@ import Testing
       try expectClose("orientation-\(orientation).jpg", to: "orientation-\(orientation).ppm")
     }
 
-    @Test("A file that ends early is an error at every length")
+    @Test("A file that ends early is an error that says so at every length")
     func truncation() throws {
       let bytes = try Fixture.bytes("images/progressive.jpg")
-      for length in 0..<(bytes.count - 2) {
-        #expect(throws: ImageError.self) { try Image(decoding: Array(bytes.prefix(length))) }
+      for length in 3..<(bytes.count - 2) {
+        do throws(ImageError) {
+          _ = try Image(decoding: Array(bytes.prefix(length)))
+          Issue.record("\(length) bytes were decoded")
+        } catch {
+          #expect(error.description.contains("damaged or unsupported JPEG: the file ends early"), "\(length): \(error)")
+        }
       }
+    }
+
+    @Test("A file without a picture is no picture of 0 x 0 pixels")
+    func tablesOnly() throws {
+      let error = #expect(throws: ImageError.self) { try Image(decoding: [0xFF, 0xD8, 0xFF, 0xD9]) }
+      #expect(error?.description.contains("no width and height") == true, "\(String(describing: error))")
     }
 
     @Test("Stray bytes that libjpeg skips are no reason to refuse a picture")

@@ -11,6 +11,8 @@ package struct LayerMeasurement: Sendable, Equatable {
   package var inputs = 0
   /// The largest input, as a multiple of the end of its range.
   package var excess = 0.0
+  /// Sum of the squared distances of clipped inputs from the ends of their ranges, in steps of 1/255 of the range.
+  package var clippingError = 0.0
 
   package init() {}
 
@@ -18,11 +20,13 @@ package struct LayerMeasurement: Sendable, Equatable {
   mutating func count(_ value: Float, in range: ClosedRange<Float>) {
     inputs += 1
     if range.contains(value) { return }
-    let half = (range.upperBound - range.lowerBound) / 510
-    guard value > range.upperBound + half || value < range.lowerBound - half else { return }
-    clipped += 1
+    let step = (range.upperBound - range.lowerBound) / 255
     let end = value > range.upperBound ? range.upperBound : range.lowerBound
+    let distance = (value - end).magnitude
+    guard distance > step / 2 else { return }
+    clipped += 1
     excess = max(excess, Double((value / (end == 0 ? 1 : end)).magnitude))
+    if step > 0 { clippingError += Double(distance / step) * Double(distance / step) }
   }
 
   package mutating func merge(_ other: LayerMeasurement) {
@@ -31,6 +35,7 @@ package struct LayerMeasurement: Sendable, Equatable {
     clipped += other.clipped
     inputs += other.inputs
     excess = max(excess, other.excess)
+    clippingError += other.clippingError
   }
 }
 

@@ -31,6 +31,8 @@ struct CauseFinder {
     /// Shares of values.
     static let clipped = 0.0005
     static let graveClipped = 0.005
+    /// Of clipping in the error of what a layer reads, in a layer that is worth a sentence.
+    static let clippingError = 0.25
     static let saturated = 0.0005
     static let offset = 0.5
     /// A channel's magnitude over the median channel's.
@@ -132,7 +134,7 @@ struct CauseFinder {
       ?? softmax(layer) ?? rounding(layer)
   }
 
-  private func share(_ layer: LayerSummary) -> String {
+  private func noiseShare(_ layer: LayerSummary) -> String {
     guard let share = layer.alone?.noiseShare else { return "" }
     return share >= Limit.noise ? " It causes \(NumberText.percent(share, 0)) of the noise." : ""
   }
@@ -152,24 +154,43 @@ struct CauseFinder {
       layer: layer.name, weight: .grave, isFault: true,
       finding:
         "The weights of \(layer.name) are not the float model's: they differ by \(NumberText.percent(error, 1)) of "
-        + "their length, those of the median layer by \(NumberText.percent(usual, 1)).\(share(layer))",
+        + "their length, those of the median layer by \(NumberText.percent(usual, 1)).\(noiseShare(layer))",
       advice: "The int8 file was made from another float model, or was changed: calibrate again from this one.")
   }
 
   private func clipping(_ layer: LayerSummary) -> Cause? {
-    guard let clipped = layer.clipped, clipped > Limit.clipped else { return nil }
+    guard let clipped = layer.clipped else { return nil }
+    let isMany = clipped > Limit.clipped
+    let isCostly =
+      layer.point.bits == 8 && layer.clippingShare > Limit.clippingError && (layer.alone?.noiseShare ?? 0) > Limit.noise
+    guard isMany || isCostly else { return nil }
     let excess = layer.excess > 1.05 ? ", the largest \(NumberText.fixed(layer.excess, 1)) times its end" : ""
+    let cost = isCostly ? "; that is \(NumberText.percent(layer.clippingShare, 0)) of the error of its input" : ""
     let isAttention = layer.point.kind == .attention
-    let what = isAttention ? "queries, keys and values" : "values that \(layer.name) reads"
-    let range = isStatic && !(isAttention) ? "the static range" : "the range"
+    let what = isAttention ? "queries, keys and values of \(layer.name)" : "values that \(layer.name) reads"
+    let range = isStatic && !isAttention ? "the static range" : "the range"
+    let digits = clipped < 0.0001 ? 4 : clipped < 0.01 ? 2 : 1
+    let share = clipped < 0.000001 ? "Fewer than 0.0001%" : NumberText.percent(clipped, digits)
     return Cause(
       layer: layer.name, weight: clipped > Limit.graveClipped ? .grave : .notable,
       finding:
-        "\(NumberText.percent(clipped, clipped < 0.01 ? 2 : 1)) of the \(what)\(isAttention ? " of \(layer.name)" : "") "
-        + "lie beyond \(range) that calibration chose\(excess).\(share(layer))",
-      advice: isStatic
-        ? "Calibrate with --activations dynamic, or on more images like these; of the observers, minmax clips nothing."
-        : "Calibrate on more images, and on images like these.")
+        "\(share) of the \(what) lie beyond \(range) that calibration chose\(excess)\(cost)."
+        + noiseShare(layer),
+      advice: widerRange)
+  }
+
+  /// What makes fewer values lie beyond a range.
+  private var widerRange: String {
+    guard isStatic else { return "Calibrate on more images, and on images like these." }
+    switch record?.observer {
+    case .minmax: return "Calibrate with --activations dynamic, or on more images like these."
+    case let observer?:
+      return "Calibrate without --observer \(observer.rawValue), which may leave out the largest values that it sees, "
+        + "or with --activations dynamic."
+    case nil:
+      return "Calibrate with --activations dynamic, or on more images like these; of the observers, minmax clips "
+        + "nothing of what it saw."
+    }
   }
 
   private func saturation(_ layer: LayerSummary) -> Cause? {
@@ -177,7 +198,7 @@ struct CauseFinder {
     return Cause(
       layer: layer.name, weight: .grave,
       finding:
-        "\(NumberText.percent(saturated)) of what \(layer.name) gives is at the end of its integers.\(share(layer))",
+        "\(NumberText.percent(saturated)) of what \(layer.name) gives is at the end of its integers.\(noiseShare(layer))",
       advice: "Calibrate on images whose activations are as large as these images' are.")
   }
 
@@ -189,7 +210,7 @@ struct CauseFinder {
       layer: layer.name, weight: .notable,
       finding:
         "\(NumberText.percent(alone.offsetShare, 0)) of the error of \(layer.name) is a constant offset, the same "
-        + "for every token: its bias does not fit.\(share(layer))",
+        + "for every token: its bias does not fit.\(noiseShare(layer))",
       advice: "Calibrate again from this float model, on images like these.")
   }
 
@@ -205,7 +226,7 @@ struct CauseFinder {
       layer: layer.name, weight: .notable,
       finding:
         "The static range of what \(layer.name) reads is \(NumberText.fixed(ratio, 1)) times as wide as these images "
-        + "need, so that of 255 steps \(NumberText.fixed(255 / ratio, 0)) are used.\(share(layer))",
+        + "need, so that of 255 steps \(NumberText.fixed(255 / ratio, 0)) are used.\(noiseShare(layer))",
       advice: "Calibrate on images like these, or with --activations dynamic.")
   }
 
@@ -219,7 +240,7 @@ struct CauseFinder {
       layer: layer.name, weight: .ordinary,
       finding:
         "Channel \(outlier.channel) of what \(layer.name) reads is \(NumberText.fixed(outlier.ratio, 0)) times as large "
-        + "as the median channel, and sets the steps of all others.\(share(layer))",
+        + "as the median channel, and sets the steps of all others.\(noiseShare(layer))",
       advice: advice.isEmpty ? "Calibrate with --activations dynamic." : advice + ".")
   }
 
@@ -229,7 +250,8 @@ struct CauseFinder {
     }
     return Cause(
       layer: layer.name, weight: .ordinary,
-      finding: "The softmax of \(layer.name) has 8 bits.\(share(layer))", advice: "Calibrate with --softmax-planes 2.")
+      finding: "The softmax of \(layer.name) has 8 bits.\(noiseShare(layer))",
+      advice: "Calibrate with --softmax-planes 2.")
   }
 
   private func rounding(_ layer: LayerSummary) -> Cause? {
