@@ -56,15 +56,19 @@ struct ExportTests {
     arguments: [
       ("report --ba", "--baseline"), ("completions ''", "bash zsh fish man"), ("help sel", "selftest"),
       ("calibrate --observer m", "minmax mse"), ("completions --q", "--quiet"),
+      ("run --plan =", "fast lean"), ("run --plan = l", "lean"), ("run --threads ''", ""),
+      ("run -k ''", ""), ("run --labels 'a b'", "a b.txt"),
     ])
   func bash(_ words: String, _ expected: String) throws {
     let scratch = try Scratch()
     let script = try scratch.write(Program.run("completions", "bash").output, to: "completions")
+    let folder = try scratch.makeFolder("files")
+    _ = try scratch.write("", to: "files/a b.txt")
     let process = Process()
     process.executableURL = URL(filePath: "/bin/bash")
     process.arguments = [
       "-c",
-      "source \(script); COMP_WORDS=(vit-quant \(words)); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _vit_quant; "
+      "cd \(folder); source \(script); COMP_WORDS=(vit-quant \(words)); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _vit_quant; "
         + "echo \"${COMPREPLY[@]}\"",
     ]
     let pipe = Pipe()

@@ -21,6 +21,15 @@ struct ReportTests {
     try Program.run(Self.arguments + arguments)
   }
 
+  /// A golden model, and the int8 model that its own values make of it.
+  private func golden(_ name: String, in scratch: Scratch) throws -> (model: String, values: String, int8: String) {
+    let (model, values) = TestModels.golden(name)
+    let int8 = scratch.path("\(name).gguf")
+    let outcome = try Program.run("calibrate", model, "--data", values, "--output", int8)
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    return (model, values, int8)
+  }
+
   @Test("JSON has every key of the interface")
   func json() throws {
     let outcome = try report("--json", "-")
@@ -55,11 +64,9 @@ struct ReportTests {
     #expect(schema.problems(of: try report("--json", "-").json).isEmpty)
     let scratch = try Scratch()
     for name in ["hf-dinov2", "timm-vit"] {
-      let golden = TestModels.golden(name)
-      let int8 = scratch.path("\(name).gguf")
-      #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
+      let golden = try golden(name, in: scratch)
       let outcome = try Program.run(
-        "report", golden.model, int8, "--data", golden.values, "--json", "-", "--layer-samples", "0")
+        "report", golden.model, golden.int8, "--data", golden.values, "--json", "-", "--layer-samples", "0")
       let json = try outcome.json
       #expect(schema.problems(of: json).isEmpty, "\(name)")
       #expect(json["data"]?["calibration_images"] == json["samples"])
@@ -76,11 +83,9 @@ struct ReportTests {
 
   @Test("Keys that mean nothing for a model without a head are null")
   func nullKeys() throws {
-    let golden = TestModels.golden("hf-dinov2")
     let scratch = try Scratch()
-    let int8 = scratch.path("model.gguf")
-    #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
-    let outcome = try Program.run("report", golden.model, int8, "--data", golden.values, "--json", "-")
+    let golden = try golden("hf-dinov2", in: scratch)
+    let outcome = try Program.run("report", golden.model, golden.int8, "--data", golden.values, "--json", "-")
     #expect(outcome.status == 0, "\(outcome.errors)")
     let json = try outcome.json
     for key in ["fp32_top1", "int8_top1", "top1_drop", "agreement", "logit_sqnr_db", "logit_cosine", "kl_divergence"] {
@@ -205,16 +210,14 @@ struct ReportTests {
   @Test("The page of a small model without a head has a chart of its size, and a row for each neighbour that changed")
   func smallPage() throws {
     let scratch = try Scratch()
-    let golden = TestModels.golden("hf-dinov2")
+    let golden = try golden("hf-dinov2", in: scratch)
     var random = SplitMix64(seed: 3)
     let image = 3 * 42 * 42
     let values = (0..<24 * image).map { _ in Float(random.next() >> 40) / Float(1 << 23) - 1 }
     try TestModels.write(values: values, shape: [24, 3, 42, 42], labels: nil, to: scratch.path("d.safetensors"))
-    let int8 = scratch.path("model.gguf")
-    #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
     let outcome = try Program.run(
-      "report", golden.model, int8, "--data", scratch.path("d.safetensors"), "--html", scratch.path("drift.html"),
-      "--json", scratch.path("drift.json"))
+      "report", golden.model, golden.int8, "--data", scratch.path("d.safetensors"), "--html",
+      scratch.path("drift.html"), "--json", scratch.path("drift.json"))
     #expect(outcome.status == 0, "\(outcome.errors)")
     let page = try String(contentsOf: scratch.url("drift.html"), encoding: .utf8)
     #expect(page.contains(/<svg [^>]*style="min-width:[0-9]+px;max-width:[0-9]+px">/))
@@ -229,11 +232,9 @@ struct ReportTests {
 
   @Test("For attention whose rounding causes noise the page recommends 16 bits, as for other layers")
   func attentionAdvice() throws {
-    let golden = TestModels.golden("hf-clip-vision")
     let scratch = try Scratch()
-    let int8 = scratch.path("model.gguf")
-    #expect(try Program.run("calibrate", golden.model, "--data", golden.values, "--output", int8).status == 0)
-    let json = try Program.run("report", golden.model, int8, "--data", golden.values, "--json", "-").json
+    let golden = try golden("hf-clip-vision", in: scratch)
+    let json = try Program.run("report", golden.model, golden.int8, "--data", golden.values, "--json", "-").json
     let causes = json["causes"]?.array?.filter { $0["finding"]?.string?.contains("rounding to 8 bits") == true } ?? []
     #expect(causes.contains { $0["layer"]?.string?.hasSuffix(".attn") == true })
     for cause in causes {

@@ -21,12 +21,6 @@ struct Completions {
 
   private var names: String { commands.map(\.name).joined(separator: " ") }
 
-  /// The words that an option's value can be; empty where it is a file or a number.
-  private func choices(_ option: OptionDeclaration) -> [String] {
-    let words = (option.placeholder ?? "").split(separator: "|").map(String.init)
-    return words.count > 1 ? words : []
-  }
-
   /// The words that an operand can be; empty where it is a file.
   private func words(_ command: CommandSpecification) -> [String] { command.operands.flatMap(\.choices) }
 
@@ -34,14 +28,19 @@ struct Completions {
     var lines = [
       "# vit-quant completions bash > /etc/bash_completion.d/vit-quant", "_vit_quant() {",
       "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" options=\"\" values=\"\" words=\"\"",
+      "  # The = of --option=value is a word of its own.", "  if [ \"$word\" = \"=\" ]; then word=\"\"",
+      "  elif [ \"$before\" = \"=\" ]; then before=\"${COMP_WORDS[COMP_CWORD-2]}\"; fi",
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then", "    COMPREPLY=($(compgen -W \"\(names) help\" -- \"$word\"))",
       "    return",
       "  fi", "  case \"${COMP_WORDS[1]} $before\" in",
     ]
     for command in commands {
-      for option in command.allOptions where !choices(option).isEmpty {
-        lines.append("    \"\(command.name) \(option.name)\") values=\"\(choices(option).joined(separator: " "))\" ;;")
+      for option in command.allOptions where !option.choices.isEmpty {
+        lines.append("    \"\(command.name) \(option.name)\") values=\"\(option.choices.joined(separator: " "))\" ;;")
       }
+      let others = command.allOptions.filter { $0.placeholder != nil && $0.choices.isEmpty && !$0.isPath }
+        .flatMap(\.names).map { "\"\(command.name) \($0)\"" }
+      if !others.isEmpty { lines.append("    \(others.joined(separator: "|"))) return ;;") }
     }
     lines += ["  esac", "  case \"${COMP_WORDS[1]}\" in"]
     for command in commands where !words(command).isEmpty {
@@ -55,15 +54,22 @@ struct Completions {
       "  esac", "  if [ -n \"$values\" ]; then", "    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))",
       "  elif [ \"${word#-}\" != \"$word\" ]; then", "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))",
       "  elif [ -n \"$words\" ]; then", "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))", "  else",
-      "    COMPREPLY=($(compgen -f -- \"$word\"))", "  fi", "}", "complete -o filenames -F _vit_quant vit-quant", "",
+      "    local IFS=$'\\n'", "    COMPREPLY=($(compgen -f -- \"$word\"))", "  fi", "}",
+      "complete -o filenames -F _vit_quant vit-quant", "",
     ]
     return lines.joined(separator: "\n")
   }
 
   private var zsh: String {
     func quoted(_ text: String) -> String {
-      text.replacing("\\", with: "").replacing("'", with: "").replacing("[", with: "(").replacing("]", with: ")")
-        .replacing(":", with: ",")
+      text.replacing("\\", with: "\\\\").replacing("'", with: "'\\''").replacing("[", with: "\\[")
+        .replacing("]", with: "\\]")
+    }
+    /// A value's name and what completes it: words, files, or nothing.
+    func value(_ option: OptionDeclaration) -> String {
+      guard let placeholder = option.placeholder else { return "" }
+      let words = option.choices.joined(separator: " ")
+      return ":\(quoted(placeholder)):" + (option.isPath ? "_files" : words.isEmpty ? " " : "(\(words))")
     }
     var lines = [
       "#compdef vit-quant", "# vit-quant completions zsh > \"${fpath[1]}/_vit-quant\"", "_vit-quant() {",
@@ -74,17 +80,19 @@ struct Completions {
     for command in commands {
       lines.append("    \(command.name)) _arguments -S \\")
       for option in command.allOptions {
-        let words = choices(option)
-        let value = option.placeholder.map {
-          ":\(quoted($0)):" + (words.isEmpty ? "_files" : "(\(words.joined(separator: " ")))")
-        }
-        let repeated = option.isRepeatable ? "*" : ""
-        for name in [option.shortForm, option.name].compactMap({ $0 }) {
-          lines.append("      '\(repeated)\(name)[\(quoted(option.help))]\(value ?? "")' \\")
+        for name in option.names {
+          // With the = a value can follow it as well as be the next word.
+          let sign = option.placeholder != nil && name.hasPrefix("--") ? "=" : ""
+          let repeated = option.isRepeatable ? "*" : ""
+          lines.append("      '\(repeated)\(name)\(sign)[\(quoted(option.help))]\(value(option))' \\")
         }
       }
       let words = words(command)
-      lines.append(words.isEmpty ? "      '*:file:_files' ;;" : "      '2:word:(\(words.joined(separator: " ")))' ;;")
+      // The command itself is the first operand.
+      lines.append(
+        command.operands.isEmpty
+          ? "      '1: ' ;;"
+          : words.isEmpty ? "      '*:file:_files' ;;" : "      '2:word:(\(words.joined(separator: " ")))' ;;")
     }
     return (lines + ["    help) _values command \(names) ;;", "  esac", "}", "_vit-quant \"$@\"", ""])
       .joined(separator: "\n")
@@ -104,9 +112,9 @@ struct Completions {
         "complete -c vit-quant -n __fish_use_subcommand -f -a \(command.name) -d '\(quoted(command.summary))'")
       lines += operands(of: command.name, words(command))
       for option in command.allOptions {
-        let words = choices(option)
+        let words = option.choices.isEmpty ? "" : " -a '\(option.choices.joined(separator: " "))'"
         let short = option.shortForm.map { " -s \($0.dropFirst())" } ?? ""
-        let value = option.placeholder == nil ? "" : words.isEmpty ? " -r" : " -x -a '\(words.joined(separator: " "))'"
+        let value = option.placeholder == nil ? "" : option.isPath ? " -r" : " -x" + words
         lines.append(
           "complete -c vit-quant -n '__fish_seen_subcommand_from \(command.name)' -l \(option.name.dropFirst(2))\(short)\(value) "
             + "-d '\(quoted(option.help))'")
@@ -132,7 +140,7 @@ struct Completions {
       for operand in command.operands { lines += [".TP", ".I \(operand.name)", escaped(operand.help)] }
       for option in command.allOptions {
         let value = option.placeholder.map { " \\fI\(escaped($0))\\fR" } ?? ""
-        let names = [option.shortForm, option.name].compactMap { $0 }.map { "\\fB\(escaped($0))\\fR" }
+        let names = option.names.map { "\\fB\(escaped($0))\\fR" }
         lines += [".TP", names.joined(separator: ", ") + value, escaped(option.help)]
       }
       for note in command.notes { lines += [".PP", escaped(note)] }

@@ -18,8 +18,9 @@ struct Option<Value: Sendable>: Sendable {
   /// What values there can be, for messages: `a whole number from 1 to 64`.
   let valid: String
   let isRepeatable: Bool
-  /// Nil for what is no path.
+  /// Nil for what is no path, and for a folder of several outputs.
   var role: PathRole?
+  var isPath = false
   let parse: @Sendable (String) -> Value?
 
   init(
@@ -40,6 +41,7 @@ extension Option where Value == String {
   static func path(_ name: String, _ role: PathRole?, _ placeholder: String = "FILE", help: String) -> Option {
     var option = Option(name, placeholder, help: help, valid: "a path") { $0.isEmpty ? nil : $0 }
     option.role = role
+    option.isPath = true
     return option
   }
 }
@@ -69,8 +71,16 @@ struct OptionDeclaration: Sendable {
   let placeholder: String?
   let help: String
   let isRepeatable: Bool
-  /// Nil for what is no path.
+  /// Nil for what is no path, and for a folder of several outputs.
   let role: PathRole?
+  let isPath: Bool
+  /// The words that a value can be; empty where it is a path, a number, or of another form.
+  var choices: [String] {
+    let words = (placeholder ?? "").split(separator: "|").map(String.init)
+    return words.count > 1 ? words : []
+  }
+  /// The short form, if there is one, and the name.
+  var names: [String] { [shortForm, name].compactMap { $0 } }
   /// `-o`; nil without one.
   var shortForm: String? { ParsedArguments.shortForms.first { $0.value == name }?.key }
   /// What a value must be when `text` is not one; nil when it is.
@@ -82,6 +92,7 @@ struct OptionDeclaration: Sendable {
     help = flag.help
     isRepeatable = true
     role = nil
+    isPath = false
     problem = { _ in nil }
   }
 
@@ -91,6 +102,7 @@ struct OptionDeclaration: Sendable {
     help = option.help
     isRepeatable = option.isRepeatable
     role = option.role
+    isPath = option.isPath
     problem = { option.parse($0) == nil ? option.valid : nil }
   }
 }
