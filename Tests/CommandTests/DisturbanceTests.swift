@@ -28,6 +28,8 @@ struct DisturbanceTests {
   func spread() {
     #expect(findings(p95: 16).count == 1)
     #expect(findings(shortest: 7).count == 1)
+    #expect(findings(p95: 16).first?.contains("rates measured beside them may be too low") == true)
+    #expect(findings(p95: 16, product: nil, peak: nil).first?.contains("rates") == false)
     #expect(findings(shortest: 7, product: 451).count == 2)
   }
 }

@@ -20,7 +20,7 @@ struct ReportCauseTests {
     try #require(outcome.status == 0, "\(outcome.errors)")
   }
 
-  /// The report with a gate, and the page's part before the first chart.
+  /// The report with a gate, and the text of the page's part before the first chart.
   private func report(
     _ int8: String, data: String = TestModels.fashionTest, gate: String, expecting status: Int32 = 1
   ) throws -> (json: JSON, firstScreen: String) {
@@ -32,7 +32,7 @@ struct ReportCauseTests {
     let page = try String(contentsOf: scratch.url("drift.html"), encoding: .utf8)
     let end = try #require(page.range(of: "<h2>Side by side"))
     let text = try String(contentsOf: scratch.url("drift.json"), encoding: .utf8)
-    return (try JSON(parsing: Array(text.utf8)), String(page[..<end.lowerBound]))
+    return (try JSON(parsing: Array(text.utf8)), String(page[..<end.lowerBound]).replacing(/<[^>]*>/, with: ""))
   }
 
   private static let gate = "logit_sqnr_db=44"

@@ -24,9 +24,10 @@ struct Disturbance {
           + "measure again on an idle machine")
     }
     if p95 > Self.tail * median || median > Self.spread * shortest {
+      let rates = productRate == nil ? "" : ", and rates measured beside them may be too low"
       findings.append(
         "runs took from \(NumberText.fixed(shortest, 2)) to \(NumberText.fixed(p95, 2)) ms, the median "
-          + "\(NumberText.fixed(median, 2)) ms; the shortest says most")
+          + "\(NumberText.fixed(median, 2)) ms; the shortest says most\(rates)")
     }
     return findings
   }

@@ -89,7 +89,7 @@ struct DriftPage {
 
   private var why: String {
     let causes = report.causes.prefix(Self.maximumCauses).map { cause in
-      "<li>\(Self.escape(cause.finding)) <span class=\"quiet\">\(Self.escape(cause.advice))</span></li>"
+      "<li>\(Self.escape(cause.finding)) <span class=\"quiet\">\(Markup.advice(cause.advice))</span></li>"
     }
     let hasReason = report.causes.contains { $0.weight != .ordinary }
     let title = hasReason ? "Why" : "Where the noise comes from"

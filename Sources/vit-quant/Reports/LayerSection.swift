@@ -164,7 +164,10 @@ private struct Distribution {
       )
     }
     for mark in marks where mark >= left && mark <= right {
-      parts.append("<line class=\"mark\" x1=\"\(n(x(mark)))\" x2=\"\(n(x(mark)))\" y1=\"2\" y2=\"\(n(bottom))\"/>")
+      for style in ["rim", "mark"] {
+        parts.append(
+          "<line class=\"\(style)\" x1=\"\(n(x(mark)))\" x2=\"\(n(x(mark)))\" y1=\"2\" y2=\"\(n(bottom))\"/>")
+      }
     }
     parts.append("<line class=\"grid\" x1=\"4\" x2=\"\(n(Self.width - 4))\" y1=\"\(n(bottom))\" y2=\"\(n(bottom))\"/>")
     parts.append("<text x=\"4\" y=\"\(n(Self.height - 4))\">\(NumberText.fixed(left, 0))</text>")

@@ -14,6 +14,13 @@ enum Markup {
     return escaped
   }
 
+  /// Escaped, with options (`--keep`) that no line ends within.
+  static func advice(_ text: String) -> String {
+    text.split(separator: " ", omittingEmptySubsequences: false)
+      .map { $0.hasPrefix("--") ? "<span class=\"option\">\(escape(String($0)))</span>" : escape(String($0)) }
+      .joined(separator: " ")
+  }
+
   /// A cell of a table.
   struct Cell {
     var text: String

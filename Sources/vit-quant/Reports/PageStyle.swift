@@ -1,4 +1,5 @@
-/// How the drift page looks: light, dark, on a phone and printed. All texts have a contrast of at least 4.5 to 1.
+/// How the drift page looks: light, dark, on a phone and printed. All texts have a contrast of at least 4.5 to 1, and what
+/// is drawn 3 to 1 with what it touches, or a rim that has; lines of a grid are only a help.
 enum PageStyle {
   static let css = """
 
@@ -31,6 +32,7 @@ enum PageStyle {
     .verdict ul, .why ol { margin: .5rem 0 0; padding-left: 1.2rem; }
     .verdict li b { color: var(--level); }
     .why li { margin-bottom: .5rem; }
+    .option { white-space: nowrap; }
     .top { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 0 2rem; align-items: start; }
     .top h2 { margin-top: .4rem; }
     .scroll { overflow-x: auto; }
@@ -57,7 +59,10 @@ enum PageStyle {
     svg { width: 100%; height: auto; display: block; margin: .3rem 0; }
     svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
     svg .ink { fill: var(--ink); }
-    svg .bar { fill: var(--bar); } svg .dot { fill: var(--dot); } svg .grid { stroke: var(--line); }
+    svg .bar { fill: var(--bar); } svg .grid { stroke: var(--line); }
+    svg .dot { fill: var(--dot); stroke: var(--paper); stroke-width: 1.5; }
+    svg .band { stroke: var(--quiet); } svg .tick { stroke: var(--quiet); }
+    svg .rim { stroke: var(--paper); stroke-width: 6; }
     svg .mark { stroke: var(--dot); stroke-width: 2; stroke-dasharray: 4 3; }
     svg .here { stroke: var(--ink); stroke-width: 2; }
     .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: .8rem; padding: 0; list-style: none; }
@@ -76,9 +81,9 @@ enum PageStyle {
       footer dl { grid-template-columns: minmax(0, 1fr); } footer dt { margin-top: .4rem; }
     }
     @media print {
-      body { font-size: 10pt; } main, footer { max-width: none; padding: 0; }
+      html { font-size: 10pt; } body { font-size: 1rem; } main, footer { max-width: none; padding: 0; }
       .scroll { overflow: visible; } svg { min-width: 0 !important; }
-      h2, h3, h4 { break-after: avoid; } tr, figure, .cards li, .verdict { break-inside: avoid; }
+      h2, h3, h4, h2 + p, h3 + p { break-after: avoid; } tr, figure, .cards li, .verdict { break-inside: avoid; }
       table { font-size: 8pt; } th, td { padding-right: .4rem; }
       * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     }

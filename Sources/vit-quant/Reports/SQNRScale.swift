@@ -13,14 +13,14 @@ struct SQNRScale {
     var parts: [String] = []
     func band(_ from: Double, _ to: Double, _ style: String, _ label: String, row: Double) {
       parts.append(
-        "<rect x=\"\(n(x(from)))\" y=\"\(n(row))\" width=\"\(n(x(to) - x(from)))\" height=\"8\" style=\"fill:var(--\(style))\"/>"
+        "<rect class=\"band\" x=\"\(n(x(from)))\" y=\"\(n(row))\" width=\"\(n(x(to) - x(from)))\" height=\"8\" style=\"fill:var(--\(style))\"/>"
       )
       parts.append("<text x=\"\(n((x(from) + x(to)) / 2))\" y=\"\(n(row - 4))\" text-anchor=\"middle\">\(label)</text>")
     }
     band(9, 30, "h2", "other programs' int8", row: 42)
     band(40, 43, "h4", "bf16", row: 42)
     for tick in stride(from: 0.0, through: Self.maximum, by: 10) {
-      parts.append("<line class=\"grid\" x1=\"\(n(x(tick)))\" x2=\"\(n(x(tick)))\" y1=\"42\" y2=\"56\"/>")
+      parts.append("<line class=\"tick\" x1=\"\(n(x(tick)))\" x2=\"\(n(x(tick)))\" y1=\"42\" y2=\"56\"/>")
       parts.append("<text x=\"\(n(x(tick)))\" y=\"68\" text-anchor=\"middle\">\(n(tick).dropLast(2))</text>")
     }
     let here = x(value)
