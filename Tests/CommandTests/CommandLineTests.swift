@@ -108,6 +108,8 @@ struct CommandLineTests {
     #expect(NumberText.fixed(-12.5, 1) == "-12.5")
     #expect(NumberText.fixed(0.05, 2) == "0.05")
     #expect(NumberText.fixed(nil, 2) == "-")
+    let shares = [0, 0.0000001, 0.000049, 0.0006, 0.046]
+    #expect(shares.map(NumberText.smallPercent) == ["0%", "<0.0001%", "0.0049%", "0.06%", "4.6%"])
     #expect(NumberText.grouped(86_415_592) == "86,415,592")
     #expect(NumberText.grouped(-1_000) == "-1,000")
     #expect(NumberText.grouped(7) == "7")

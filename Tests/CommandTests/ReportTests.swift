@@ -106,6 +106,7 @@ struct ReportTests {
     #expect(failed.status == 1)
     #expect(failed.errors.contains("agreement"))
     #expect(failed.errors.contains("logit_sqnr_db"))
+    #expect(failed.errors.contains("2 gates failed: "))
     #expect(try report("--fail-over", "samples=39").status == 1)
   }
 
@@ -123,7 +124,8 @@ struct ReportTests {
     let better = text.replacingOccurrences(of: "\(sqnr)", with: "\(sqnr + 15)")
     let worse = try report("--baseline", scratch.write(better, to: "better.json"), "--junit", scratch.path("gates.xml"))
     #expect(worse.status == 1)
-    #expect(worse.errors.contains("own_db of layer blk.2.ffn_up"))
+    #expect(worse.errors.contains("a gate failed: own_db of layer blk.2.ffn_up"))
+    #expect(worse.errors.contains(/dB, worse by more than [0-9.]+ dB, compared with/))
     #expect(!worse.errors.contains("blk.3"))
     let junit = try String(contentsOf: scratch.url("gates.xml"), encoding: .utf8)
     #expect(junit.contains("failures=\"1\""))

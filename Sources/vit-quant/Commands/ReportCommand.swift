@@ -111,6 +111,7 @@ enum ReportCommand {
       console.note("why: \(cause.finding) \(cause.advice)")
     }
     let since = baseline.map { ", compared with \($0.path)" } ?? ""
-    throw .gate("a gate failed: \(failures.joined(separator: "; "))\(since)")
+    let count = failures.count == 1 ? "a gate" : "\(failures.count) gates"
+    throw .gate("\(count) failed: \(failures.joined(separator: "; "))\(since)")
   }
 }

@@ -46,6 +46,12 @@ enum NumberText {
     share.map { fixed(100 * $0, decimals) + "%" } ?? "-"
   }
 
+  /// `4.6%`, `0.06%` or `0.0049%` of a share from 0 to 1: in a sentence, where a few are not to read as none.
+  static func smallPercent(_ share: Double) -> String {
+    if share > 0, share < 0.000001 { return "<0.0001%" }
+    return percent(share, share == 0 ? 0 : share < 0.0001 ? 4 : share < 0.01 ? 2 : 1)
+  }
+
   /// `1:05` or `42s`.
   static func duration(seconds: Double) -> String {
     guard let whole = Int(exactly: seconds.rounded()) else { return "-" }

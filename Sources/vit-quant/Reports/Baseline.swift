@@ -99,7 +99,7 @@ struct Baseline {
     guard figure.isWorse(now, than: before, by: allowance) else { return GateResult(name: title, failure: nil) }
     return GateResult(
       name: title,
-      failure: "\(title) went from \(figure.describe(before)) to \(figure.describe(now)), more than "
-        + "\(NumberText.fixed(allowance, 4)) allowed")
+      failure: "\(title) went from \(figure.describe(before)) to \(figure.describe(now)), worse by more "
+        + "than \(figure.describe(allowance))")
   }
 }

@@ -169,12 +169,10 @@ struct CauseFinder {
     let isAttention = layer.point.kind == .attention
     let what = isAttention ? "queries, keys and values of \(layer.name)" : "values that \(layer.name) reads"
     let range = isStatic && !isAttention ? "the static range" : "the range"
-    let digits = clipped < 0.0001 ? 4 : clipped < 0.01 ? 2 : 1
-    let share = clipped < 0.000001 ? "Fewer than 0.0001%" : NumberText.percent(clipped, digits)
     return Cause(
       layer: layer.name, weight: clipped > Limit.graveClipped ? .grave : .notable,
       finding:
-        "\(share) of the \(what) lie beyond \(range) that calibration chose\(excess)\(cost)."
+        "\(NumberText.smallPercent(clipped)) of the \(what) lie beyond \(range) that calibration chose\(excess)\(cost)."
         + noiseShare(layer),
       advice: widerRange)
   }

@@ -102,7 +102,7 @@ struct LayerSection {
     var marks: [Double] = []
     if let range = report.model.inputRange(of: layerName) {
       marks = [Double(range.lowerBound), Double(range.upperBound)]
-      text += "; dashed: the static range, beyond which \(NumberText.percent(layer.clipped)) are clipped."
+      text += "; dashed: the static range, beyond which \(NumberText.smallPercent(layer.clipped ?? 0)) are clipped."
     } else {
       marks = input.meanRange.map { [Double($0.low), Double($0.high)] } ?? []
       text += "; each token has its own range; dashed: the mean of these."

@@ -58,7 +58,7 @@ enum PageStyle {
     .key span { display: inline-block; min-width: 1rem; padding: 0 .4rem; }
     svg { width: 100%; height: auto; display: block; margin: .3rem 0; }
     svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
-    svg .ink { fill: var(--ink); }
+    svg .ink { fill: var(--ink); } svg .over { paint-order: stroke; stroke: var(--paper); stroke-width: 4; }
     svg .bar { fill: var(--bar); } svg .grid { stroke: var(--line); }
     svg .dot { fill: var(--dot); stroke: var(--paper); stroke-width: 1.5; }
     svg .band { stroke: var(--quiet); } svg .tick { stroke: var(--quiet); }

@@ -11,11 +11,15 @@ struct SQNRScale {
     func x(_ decibels: Double) -> Double { 8 + (width - 16) * min(max(decibels / Self.maximum, 0), 1) }
     func n(_ number: Double) -> String { NumberText.fixed(number, 1) }
     var parts: [String] = []
+    // Over the line that shows where this model is.
+    var labels: [String] = []
     func band(_ from: Double, _ to: Double, _ style: String, _ label: String, row: Double) {
       parts.append(
         "<rect class=\"band\" x=\"\(n(x(from)))\" y=\"\(n(row))\" width=\"\(n(x(to) - x(from)))\" height=\"8\" style=\"fill:var(--\(style))\"/>"
       )
-      parts.append("<text x=\"\(n((x(from) + x(to)) / 2))\" y=\"\(n(row - 4))\" text-anchor=\"middle\">\(label)</text>")
+      labels.append(
+        "<text class=\"over\" x=\"\(n((x(from) + x(to)) / 2))\" y=\"\(n(row - 4))\" text-anchor=\"middle\">\(label)</text>"
+      )
     }
     band(9, 30, "h2", "other programs' int8", row: 42)
     band(40, 43, "h4", "bf16", row: 42)
@@ -32,7 +36,7 @@ struct SQNRScale {
       + Markup.drawing(
         "scale", title: "SQNR of this model, \(n(value)) dB, on a scale",
         description: "Other programs' int8 models of real backbones have 9 to 30 dB, bf16 has 40 to 43 dB.",
-        width: width, height: 74, parts)
+        width: width, height: 74, parts + labels)
       + "<figcaption>Decibels of signal over noise. 10 dB more is a tenth of the noise energy; other programs' int8 on real "
       + "backbones gives 9 to 30 dB, bf16 40 to 43 dB.</figcaption></figure>"
   }
