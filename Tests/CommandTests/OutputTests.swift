@@ -88,6 +88,22 @@ struct OutputTests {
     #expect(try scratch.contents == ["good.safetensors", "images", "o.safetensors"])
   }
 
+  @Test("That a model does not say how images are prepared is the fault of no image", arguments: [[], ["--skip-bad"]])
+  func noPreprocessing(_ options: [String]) throws {
+    let scratch = try Scratch()
+    _ = try scratch.makeFolder("model")
+    _ = try scratch.makeFolder("images")
+    for name in ["config.json", "model.safetensors"] {
+      try FileManager.default.copyItem(atPath: "\(TestModels.fashion)/\(name)", toPath: scratch.path("model/\(name)"))
+    }
+    for index in 0..<2 { try TestModels.grayImage(seed: UInt64(index)).write(to: scratch.url("images/\(index).pgm")) }
+    let calibrate = ["calibrate", scratch.path("model"), "--data", scratch.path("images")]
+    let outcome = try Program.run(calibrate + ["--output", scratch.path("o.gguf")] + options)
+    #expect(outcome.status == 3)
+    #expect(outcome.errors.contains("the model does not say how pixels are normalised"), "\(outcome.errors)")
+    for text in ["skip-bad", "image 1", "left out"] { #expect(!outcome.errors.contains(text), "\(outcome.errors)") }
+  }
+
   @Test("Calibration and report go on without bad images where they may")
   func badSamples() throws {
     let scratch = try Scratch()

@@ -41,6 +41,8 @@ extension SampleReader {
   func read(
     _ items: [InputItem], _ index: Int, skippingBad: Bool
   ) throws(CommandError) -> Result<Sample, CommandError> {
+    // What the model lacks is the fault of no image.
+    if case .file(let path) = items[index] { _ = try checkedPreprocessing(name: path) }
     do throws(CommandError) { return .success(try read(items[index])) } catch {
       if skippingBad, case .input = error { return .failure(error) }
       throw BadImages.located(error, items[index], index: index, of: items.count)

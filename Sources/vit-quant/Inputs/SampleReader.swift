@@ -90,7 +90,8 @@ struct SampleReader: Sendable {
     return FileFormat(firstBytes: firstBytes, path: "")?.name
   }
 
-  private func checkedPreprocessing(name: String) throws(CommandError) -> Preprocessing {
+  /// - Throws: `input` where the model says too little of how an image is prepared.
+  func checkedPreprocessing(name: String) throws(CommandError) -> Preprocessing {
     guard let preprocessing else {
       throw .input(
         "the model does not say how pixels are normalised, \(name), "
