@@ -8,7 +8,7 @@ package struct IntegerModelCase: Sendable, CustomStringConvertible {
   package var model: FloatModel
   package var samples: SampleSet
 
-  package func quantized(_ options: CalibrationOptions = CalibrationOptions()) throws(CalibrationError)
+  package func quantized(_ options: CalibrationOptions = CalibrationOptions(variants: false)) throws(CalibrationError)
     -> QuantizedModel
   {
     try calibrate(model, preprocessing: nil, samples: samples, options: options).model

@@ -15,13 +15,14 @@ public func calibrate(
   let found = [samples.channels, samples.height, samples.width]
   guard found == expected else { throw .sampleShape(found: found, expected: expected) }
 
+  let shown = options.variants ? samples.withVariants(seed: options.seed) : samples
   let (blocks, work) = try BlockCalibration.run(
-    model, samples: samples, preprocessing: preprocessing, options: options, progress: progress)
+    model, samples: shown, preprocessing: preprocessing, options: options, progress: progress)
   let mapping = samples.pixelMapping(given: preprocessing)
   var (narrow, wide) = try ModelQuantizer(
     model: model, seen: blocks, options: options, preprocessing: preprocessing, mapping: mapping
   ).quantize()
-  narrow.calibration = CalibrationRecord(samples, preprocessing: preprocessing, options: options)
+  narrow.calibration = CalibrationRecord(samples, seen: shown.count, preprocessing: preprocessing, options: options)
   wide.calibration = narrow.calibration
   let choice = WidthChoice(narrow: narrow, wide: wide, options: options)
   guard options.ranksLayers || options.targetSQNR != nil else {

@@ -21,6 +21,8 @@ public struct CalibrationOptions: Sendable, Equatable {
   /// Planes of 8 bits for the softmax's output, 1 or 2.
   public var softmaxPlanes: Int
   public var rounding: WeightRoundingMode
+  /// Whether few samples are made more by variants of them: parts, mirrored images, other light and colors.
+  public var variants: Bool
   /// Layers that stay wide: int16 weights, 15-bit activations; of attention, 15-bit queries, keys, values and
   /// probabilities.
   public var wideLayers: [LayerName] = []
@@ -40,13 +42,15 @@ public struct CalibrationOptions: Sendable, Equatable {
 
   public init(
     observer: ObserverKind? = nil, activations: ActivationMode = .dynamic, smoothing: Bool = true,
-    softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, seed: UInt64 = 0, threads: Int = 1
+    softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, variants: Bool = true, seed: UInt64 = 0,
+    threads: Int = 1
   ) {
     self.observer = observer
     self.activations = activations
     self.smoothing = smoothing
     self.softmaxPlanes = softmaxPlanes
     self.rounding = rounding
+    self.variants = variants
     self.seed = seed
     self.threads = threads
   }

@@ -9,6 +9,8 @@ package struct CalibrationRecord: Sendable, Equatable {
   package var rounding: WeightRoundingMode
   package var seed: UInt64
   package var images: Int
+  /// Images that were made of these, as the images were few.
+  package var variants: Int
   /// Of the images' normalised values.
   package var mean: Double
   package var deviation: Double
@@ -19,12 +21,14 @@ package struct CalibrationRecord: Sendable, Equatable {
   /// The SQNR in dB for which layers are at int16, because all at 8 bits were under it; nil otherwise.
   package var floor: Double?
 
-  package init(_ samples: SampleSet, preprocessing: Preprocessing?, options: CalibrationOptions) {
+  /// - Parameter seen: images that calibration saw, with variants.
+  package init(_ samples: SampleSet, seen: Int, preprocessing: Preprocessing?, options: CalibrationOptions) {
     observer = options.observer
     smoothing = options.smoothing
     rounding = options.rounding
     seed = options.seed
     images = samples.count
+    variants = seen - samples.count
     var statistics = ImageStatistics()
     digests = []
     for index in 0..<samples.count {
@@ -38,6 +42,7 @@ package struct CalibrationRecord: Sendable, Equatable {
 
   private enum Key {
     static let images = ModelKey.metadata("calibration.images")
+    static let variants = ModelKey.metadata("calibration.variants")
     static let observer = ModelKey.metadata("calibration.observer")
     static let smoothing = ModelKey.metadata("calibration.smoothing")
     static let rounding = ModelKey.metadata("calibration.rounding")
@@ -52,7 +57,8 @@ package struct CalibrationRecord: Sendable, Equatable {
     var statistics = [mean, deviation]
     if let correlation { statistics.append(correlation) }
     let floors = floor.map { [(key: Key.floor, value: GGUFValue.float64($0))] } ?? []
-    return floors + [
+    let added = variants > 0 ? [(key: Key.variants, value: GGUFValue.uint32(UInt32(truncatingIfNeeded: variants)))] : []
+    return floors + added + [
       (Key.images, .uint32(UInt32(truncatingIfNeeded: images))),
       (Key.observer, .string(observer?.rawValue ?? "search")), (Key.smoothing, .bool(smoothing)),
       (Key.rounding, .string(rounding.rawValue)), (Key.seed, .string("\(seed)")),
@@ -75,6 +81,7 @@ package struct CalibrationRecord: Sendable, Equatable {
       let halves = try? file.int64s(Key.digests), halves.count.isMultiple(of: 2)
     else { return nil }
     self.images = images
+    variants = (try? file.int(Key.variants)) ?? 0
     observer = (try? file.string(Key.observer)).flatMap { ObserverKind(rawValue: $0) }
     self.smoothing = smoothing
     self.rounding = WeightRoundingMode(rawValue: rounding) ?? .calibrated

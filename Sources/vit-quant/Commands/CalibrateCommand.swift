@@ -22,6 +22,9 @@ enum CalibrateCommand {
   private static let noSmoothing = Flag("--no-smoothing", help: "leave outliers of activations where they are")
   private static let rounding = Option<WeightRoundingMode>.choice(
     "--rounding", help: "weights to nearest, or for the least drift on the samples; calibrated by default")
+  private static let noVariants = Flag(
+    "--no-variants",
+    help: "calibrate on the images alone, without parts and mirrored or recolored copies where they are few")
   private static let softmaxPlanes = Option<Int>.integer(
     "--softmax-planes", in: 1...2, help: "bytes for each of the softmax's outputs; 2 by default")
   private static let keep = Option<LayerName>(
@@ -50,8 +53,8 @@ enum CalibrateCommand {
       options: [
         OptionDeclaration(SharedOptions.data), OptionDeclaration(output), OptionDeclaration(samples),
         OptionDeclaration(observer), OptionDeclaration(activations), OptionDeclaration(noSmoothing),
-        OptionDeclaration(rounding), OptionDeclaration(softmaxPlanes), OptionDeclaration(keep),
-        OptionDeclaration(sensitivity), OptionDeclaration(target),
+        OptionDeclaration(rounding), OptionDeclaration(noVariants), OptionDeclaration(softmaxPlanes),
+        OptionDeclaration(keep), OptionDeclaration(sensitivity), OptionDeclaration(target),
         OptionDeclaration(SharedOptions.seed), OptionDeclaration(report), OptionDeclaration(SharedOptions.threads),
         OptionDeclaration(preset), OptionDeclaration(SharedOptions.skipBad),
         OptionDeclaration(SharedOptions.maximumPixels),
@@ -62,7 +65,7 @@ enum CalibrateCommand {
       conditions: [
         OptionCondition(observer.name, expected: "--activations static as well") { $0[activations] == .static }
       ]
-        + [report.name, SharedOptions.skipBad.name, SharedOptions.maximumPixels.name].map {
+        + [noVariants.name, report.name, SharedOptions.skipBad.name, SharedOptions.maximumPixels.name].map {
           OptionCondition($0, expected: "MODEL and --data instead of --preset") { $0[preset] == nil }
         }),
     run: run)
@@ -92,9 +95,11 @@ enum CalibrateCommand {
     try reportFile.commit()
     let floatSize = NumberText.bytes(4 * source.checkpoint.model.parameterCount)
     if !calibration.sensitivities.isEmpty { try printSensitivities(calibration, console) }
+    let made = calibration.model.calibration?.variants ?? 0
+    let variants = made > 0 ? " and \(made) variants of them" : ""
     try console.print(
       "\(outputPath): \(NumberText.bytes(model.byteCount)) (fp32: \(floatSize)), calibrated on "
-        + "\(NumberText.grouped(source.samples.count)) images in \(NumberText.duration(seconds: Clock.seconds - start))"
+        + "\(NumberText.grouped(source.samples.count)) images\(variants) in \(NumberText.duration(seconds: Clock.seconds - start))"
     )
   }
 
@@ -115,7 +120,8 @@ enum CalibrateCommand {
     var options = CalibrationOptions(
       observer: arguments[observer], activations: arguments[activations] ?? .dynamic,
       smoothing: !arguments[noSmoothing], softmaxPlanes: arguments[softmaxPlanes] ?? 2,
-      rounding: arguments[rounding] ?? .calibrated, seed: arguments[SharedOptions.seed] ?? 0,
+      rounding: arguments[rounding] ?? .calibrated,
+      variants: !arguments[noVariants] && arguments[preset] == nil, seed: arguments[SharedOptions.seed] ?? 0,
       threads: ExecutionOptions.threads(arguments))
     options.wideLayers = arguments.all(keep)
     options.ranksLayers = arguments[sensitivity]

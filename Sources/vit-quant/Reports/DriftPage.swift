@@ -192,7 +192,9 @@ struct DriftPage {
     var settings = "not in the file"
     if let record = origin.record {
       settings =
-        "\(NumberText.grouped(record.images)) images, \(report.model.activations.rawValue) activations, "
+        "\(NumberText.grouped(record.images)) images, "
+        + (record.variants > 0 ? "\(NumberText.grouped(record.variants)) variants of them, " : "")
+        + "\(report.model.activations.rawValue) activations, "
         + (report.model.activations == .static ? "observer \(record.observer?.rawValue ?? "search"), " : "")
         + "\(record.rounding.rawValue) rounding, \(record.smoothing ? "smoothing" : "no smoothing"), "
         + "\(report.model.softmaxPlanes) softmax plane\(report.model.softmaxPlanes == 1 ? "" : "s"), seed \(record.seed)"

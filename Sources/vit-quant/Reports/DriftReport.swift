@@ -120,7 +120,8 @@ extension DriftReport {
     var calibration = JSON.null
     if let record = origin.record {
       calibration = [
-        "images": .integer(record.images), "activations": .string(model.activations.rawValue),
+        "images": .integer(record.images), "variants": .integer(record.variants),
+        "activations": .string(model.activations.rawValue),
         "observer": JSON(record.observer?.rawValue), "rounding": .string(record.rounding.rawValue),
         "smoothing": .bool(record.smoothing), "softmax_planes": .integer(model.softmaxPlanes),
         "seed": .string("\(record.seed)"),
