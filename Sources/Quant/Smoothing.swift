@@ -27,4 +27,15 @@ package enum Smoothing {
       return Float((logarithms[channel] - mean).exponential)
     }
   }
+
+  /// How far each channel's largest magnitude is above the median of all, 1 to `limit`, as quotients of 2^15 and an
+  /// integer below it: what the activations are multiplied by has 15 bits.
+  package static func factors(activation: [Float], limit: Float) -> [Float] {
+    guard !activation.isEmpty else { return [] }
+    let median = activation.sorted()[activation.count / 2]
+    return activation.map { magnitude in
+      let factor = median > 0 ? min(max(magnitude / median, 1), limit) : 1
+      return 0x1p15 / min((0x1p15 / factor).rounded(), 32767)
+    }
+  }
 }

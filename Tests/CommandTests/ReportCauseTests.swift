@@ -35,7 +35,7 @@ struct ReportCauseTests {
     return (try JSON(parsing: Array(text.utf8)), String(page[..<end.lowerBound]).replacing(/<[^>]*>/, with: ""))
   }
 
-  private static let gate = "logit_sqnr_db=44"
+  private static let gate = "logit_sqnr_db=47"
 
   @Test("The model as it should be passes, and nothing is wrong with it")
   func good() throws {

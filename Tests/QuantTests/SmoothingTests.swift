@@ -44,6 +44,19 @@ struct SmoothingTests {
     }
   }
 
+  @Test("Behind an activation, channels above the median are divided, by the limit at most")
+  func limited() {
+    let factors = Smoothing.factors(activation: [0.5, 1, 2, 3, 40, 0, 1], limit: 2.5)
+    let expected: [Float] = [1, 1, 2, 2.5, 2.5, 1, 1]
+    for (factor, expected) in zip(factors, expected) {
+      #expect(abs(factor / expected - 1) < 1e-4)
+      let multiplier = 0x1p15 / factor
+      #expect(multiplier == multiplier.rounded() && multiplier < 0x1p15)
+    }
+    #expect(Smoothing.factors(activation: [0, 0, 7], limit: 2).allSatisfy { abs($0 - 1) < 1e-4 })
+    #expect(Smoothing.factors(activation: [], limit: 2).isEmpty)
+  }
+
   @Test("A channel without activations or weights keeps its scale, and does not move the others")
   func unusedChannels() {
     let factors = Smoothing.factors(activation: [4, 0, 9, 1], weight: [1, 1, 1, 0], alpha: 0.5)

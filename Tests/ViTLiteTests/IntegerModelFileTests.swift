@@ -78,6 +78,7 @@ struct IntegerModelFileTests {
     expectSame(block.keyNorm, expected.keyNorm)
     expectSame(block.attentionNorm, expected.attentionNorm)
     expectSame(block.hidden.norm, expected.hiddenNorm)
+    #expect(block.hidden.factors.map { factors in (0..<factors.count).map { factors[$0] } } == expected.hiddenFactors)
     #expect(block.hidden.gateShift ?? 0 == expected.gateShift)
     for layer in BlockLayer.allCases { expectSame(block.layers[layer], expected.fileLayer(layer)) }
     #expect(block.quantizers == expected.quantizers)

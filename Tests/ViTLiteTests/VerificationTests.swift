@@ -86,6 +86,27 @@ struct VerificationTests {
     #expect(throws: IntegerModelError.self) { try IntegerModel(padded) }
   }
 
+  @Test("Factors of the hidden layer's channels that are not 1 to 32767, or not one for each channel, are refused")
+  func hiddenFactors() throws {
+    let good = try lie { $0.blocks[0].hiddenFactors = [1, 32767] }
+    try IntegerModel(good).verify()
+    for wrong: [Int16] in [[0, 5], [5, -1], [.min, 5]] {
+      let bytes = try lie { $0.blocks[0].hiddenFactors = wrong }
+      let index = try #require(wrong.firstIndex { $0 < 1 })
+      #expect(
+        throws: IntegerModelError.invalid(
+          what: "\(wrong[index])", where: "tensor \"blk.0.ffn_act.factor\", element \(index)", expected: "1 to 32767")
+      ) { try IntegerModel(bytes) }
+    }
+    for count in [1, 3] {
+      let bytes = try lie { $0.blocks[0].hiddenFactors = Array(repeating: 5, count: count) }
+      #expect(
+        throws: IntegerModelError.invalid(
+          what: "\(2 * count) bytes of I16", where: "tensor \"blk.0.ffn_act.factor\"", expected: "4 bytes of I16")
+      ) { try IntegerModel(bytes) }
+    }
+  }
+
   @Test("Bounds that are not those of the weights are found", arguments: ["accumulator_bound", "output_bound"])
   func bounds(_ bound: String) throws {
     var writer = try Self.smallest().encoded()

@@ -8,24 +8,30 @@ package struct HiddenOperation: Sendable {
   package let fractionBits: Int32
   /// By how many bits the product of the gate's activation and the rest is shifted; nil without a gate.
   package let gateShift: Int32?
+  /// What each channel is multiplied by before the norm, in units of 2^-15: 1 to 32767; nil for nothing.
+  package let factors: Vector<Int16>?
   package let norm: IntegerNorm?
 
   /// - Parameters:
   ///   - fractionBits: 5 to 12.
   ///   - gateShift: 0 to 30.
-  package init(activation: ActivationTable?, fractionBits: Int32, gateShift: Int32?, norm: IntegerNorm?) {
+  package init(
+    activation: ActivationTable?, fractionBits: Int32, gateShift: Int32?, factors: Vector<Int16>? = nil,
+    norm: IntegerNorm?
+  ) {
     precondition(
       (5...12).contains(fractionBits) && (0...30).contains(gateShift ?? 0), "bits that activation and gate take")
     self.activation = activation
     self.fractionBits = fractionBits
     self.gateShift = gateShift
+    self.factors = factors
     self.norm = norm
   }
 }
 
 extension Kernels {
-  /// The activation of some rows in place, times the second half of the row where there is a gate, and the norm; each row
-  /// then quantized as the same row of `out`.
+  /// The activation of some rows in place, times the second half of the row where there is a gate, times the channels'
+  /// factors, and the norm; each row then quantized as the same row of `out`.
   ///
   /// - Parameter x: rows of as many numbers as `out`, twice as many with a gate.
   package func activate(
@@ -34,8 +40,10 @@ extension Kernels {
   ) {
     let columns = out.columns
     precondition(x.columns == (operation.gateShift == nil ? columns : 2 * columns), "rows with a gate or without")
+    precondition((operation.factors?.count ?? columns) >= columns, "a factor for each channel")
     let result = x.columns(0..<columns)
-    guard operation.activation != nil || operation.gateShift != nil || operation.norm != nil else {
+    let hasMore = operation.gateShift != nil || operation.factors != nil || operation.norm != nil
+    guard operation.activation != nil || hasMore else {
       return gelu(result, rows: rows, fractionBits: operation.fractionBits, quantizer, into: out)
     }
     for row in rows {
@@ -49,6 +57,9 @@ extension Kernels {
       }
       if let shift = operation.gateShift {
         unsafe table.row_gate(values, values + columns, Int32(truncatingIfNeeded: columns), shift)
+      }
+      if let factors = operation.factors {
+        unsafe table.row_gate(values, factors.base, Int32(truncatingIfNeeded: columns), 15)
       }
       if let norm = operation.norm { normalize(result, rows: row..<row + 1, norm) }
       quantizeRow(result, row, quantizer, range: nil, into: out, at: row)

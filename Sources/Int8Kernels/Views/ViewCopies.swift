@@ -70,6 +70,19 @@ extension IntegerNorm {
   }
 }
 
+extension HiddenOperation {
+  /// The same with a copy of its factors in memory that is large enough, at a multiple of 64 bytes.
+  @unsafe
+  package func copied(to memory: UnsafeMutableRawBufferPointer, _ copy: ByteCopy) -> HiddenOperation {
+    var memory = unsafe memory
+    let newFactors = factors.map {
+      unsafe Vector(base: place($0.base, count: $0.count, in: &memory, copy), count: $0.count)
+    }
+    return HiddenOperation(
+      activation: activation, fractionBits: fractionBits, gateShift: gateShift, factors: newFactors, norm: norm)
+  }
+}
+
 extension ChannelScales {
   /// A copy in memory that is large enough, at a multiple of 64 bytes.
   @unsafe

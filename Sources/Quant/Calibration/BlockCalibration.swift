@@ -40,8 +40,7 @@ struct BlockCalibration {
     observing = CalibrationPass(
       reference, samples: samples,
       scope: ObservationScope(
-        isBeforeSmoothing: true, ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0,
-        sampledLayers: FloatBlock.smoothedLayers(model.configuration)),
+        isBeforeSmoothing: true, ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0),
       options: options)
     measuring = CalibrationPass(
       reference, samples: samples,

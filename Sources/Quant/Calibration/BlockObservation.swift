@@ -25,10 +25,7 @@ struct BlockStatistics: Sendable {
   var keys: [HistogramObserver]
 
   init(_ configuration: ModelConfiguration) {
-    let smoothed = FloatBlock.smoothedLayers(configuration)
-    inputs = BlockLayers { layer in
-      ChannelObserver(channels: smoothed.contains(layer) ? layer.shape(in: configuration).inputs : 0)
-    }
+    inputs = BlockLayers { layer in ChannelObserver(channels: layer.shape(in: configuration).inputs) }
     qkv = ChannelObserver(channels: 3 * configuration.width)
     queries = Array(repeating: HistogramObserver(), count: configuration.heads)
     keys = Array(repeating: HistogramObserver(), count: configuration.heads)
@@ -62,8 +59,6 @@ struct ObservationScope: Sendable {
   var ranges: ObserverKind?
   /// Rows of each layer's input to keep, were all samples taken.
   var sampledRows: Int
-  /// The layers whose rows are kept.
-  var sampledLayers = BlockLayer.allCases
 
   func rowsPerImage(_ images: Int) -> Int { (sampledRows + images - 1) / max(images, 1) }
 }
@@ -103,7 +98,7 @@ struct BlockObservation: Sendable, ActivationTap {
   /// Makes room for the rows of some of `total` images, so that they are not moved as they become more.
   mutating func reserveRows(images: Int, of total: Int) {
     let count = images * min(scope.rowsPerImage(total), configuration.tokens)
-    for layer in scope.sampledLayers {
+    for layer in BlockLayer.allCases {
       rows[layer].reserveCapacity(count * layer.shape(in: configuration).inputs)
     }
   }
@@ -141,11 +136,11 @@ struct BlockObservation: Sendable, ActivationTap {
   }
 
   private mutating func observeInput(_ layer: BlockLayer, _ values: Span<Float>, rows: Int, columns: Int) {
-    seen.inputs[layer].observe(values, summing: false)
+    // Of the hidden layer's channels only smoothing asks.
+    if scope.isBeforeSmoothing || layer != .ffnDown { seen.inputs[layer].observe(values, summing: false) }
     if layer == .ffnDown, configuration.normsHidden { seen.hidden.observe(values) }
     if let kind = scope.ranges { seen.ranges[layer].observe(values, counting: kind.readsCounts) }
     let chosen = sampler.choose(of: rows)
-    guard scope.sampledLayers.contains(layer) else { return }
     RowSampler.append(chosen, of: values, columns: columns, to: &self.rows[layer])
   }
 

@@ -19,6 +19,10 @@ struct BlockQuantizer {
   /// larger values, and clipping them costs more accuracy than the coarser steps.
   static let valueHeadroom = 1.15
 
+  /// What static ranges are multiplied by, for the same reason; the hidden layer has the largest outliers.
+  private static let rangeHeadroom: Float = 1.15
+  private static let hiddenHeadroom: Float = 1.3
+
   /// The unit of an int16 tensor.
   static func unit(magnitude: Float) -> Double { max(Double(magnitude), 1e-6) / seenLevel }
 
@@ -26,6 +30,17 @@ struct BlockQuantizer {
   private func range(_ observer: HistogramObserver, _ factors: RangeFactors = RangeFactors()) -> ValueRange? {
     guard options.activations == .static else { return nil }
     return observer.range(options.observer ?? .minmax).scaled(low: factors.low, high: factors.high)
+  }
+
+  /// The static range of what a layer reads; nil for a scale for each row.
+  private func range(of layer: BlockLayer, _ observer: HistogramObserver, _ factors: RangeFactors) -> ValueRange? {
+    guard let range = range(observer, factors) else { return nil }
+    // A range that was asked for by name is what it says.
+    guard options.observer == nil else { return range }
+    guard layer == .ffnDown else { return range.scaled(low: Self.rangeHeadroom, high: Self.rangeHeadroom) }
+    // What an activation gives is bounded below.
+    let isBounded = !configuration.isGated && !configuration.normsHidden
+    return range.scaled(low: isBounded ? 1 : Self.hiddenHeadroom, high: Self.hiddenHeadroom)
   }
 
   /// A static range in int16 units.
@@ -89,7 +104,7 @@ struct BlockQuantizer {
           + [Double](repeating: gate.factor, count: configuration.isGated ? configuration.mlpWidth : 0)
       }
     }
-    let ranges = BlockLayers { layer in range(seen.ranges[layer], factors[layer]) }
+    let ranges = BlockLayers { layer in range(of: layer, seen.ranges[layer], factors[layer]) }
     let layers = BlockLayers { name in
       let layer = block.layers[name]
       let addsToResidual = name == .attnOut || name == .ffnDown
@@ -127,7 +142,8 @@ struct BlockQuantizer {
       queryNorm: innerNorm(block.queryNorm, unit: attention.query, inputUnit: queryUnit, length: headWidth),
       keyNorm: innerNorm(block.keyNorm, unit: attention.key, inputUnit: keyUnit, length: headWidth),
       attentionNorm: innerNorm(block.attentionNorm, unit: attnOutUnit, inputUnit: outputUnit),
-      hiddenNorm: innerNorm(block.hiddenNorm, unit: hiddenUnit, inputUnit: activatedUnit))
+      hiddenNorm: innerNorm(block.hiddenNorm, unit: hiddenUnit, inputUnit: activatedUnit),
+      hiddenFactors: block.hiddenFactors?.map { Int16(min(max(($0 * 0x1p15).rounded(), 1), 32767)) })
   }
 
   /// What is different in a block whose attention is wide.

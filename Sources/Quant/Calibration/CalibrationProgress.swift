@@ -48,10 +48,6 @@ struct CalibrationWork: Sendable {
     }
     let (tokens, width) = (Double(configuration.tokens), Double(configuration.width))
     let weights = layers.reduce(0) { $0 + $1.outputs * $1.inputs }
-    let smoothed = FloatBlock.smoothedLayers(configuration).reduce(0.0) { sum, layer in
-      let shape = layer.shape(in: configuration)
-      return sum + Double(shape.outputs) * Double(shape.inputs)
-    }
     // Beside the products there are norms, the softmax and GELU, and each value is looked at.
     let image = (tokens * weights + 2 * tokens * tokens * width) * 1.3
     let pass = Double(samples) * image
@@ -61,7 +57,7 @@ struct CalibrationWork: Sendable {
     costs[.measuring] = pass
     // Eight candidates, and the exact outputs.
     let smoothingRows = Double(min(RowSampler.smoothingRows, samples * configuration.tokens))
-    costs[.smoothing] = options.smoothing ? 9 * 1.5 * smoothingRows * smoothed : 0
+    costs[.smoothing] = options.smoothing ? 9 * 1.5 * smoothingRows * weights : 0
     // About ten ranges of each half for each layer.
     costs[.clipping] = searchesClipping ? 10 * 1.5 * rows * weights : 0
     costs[.quantizing] = 40 * weights

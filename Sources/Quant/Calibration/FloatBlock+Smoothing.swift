@@ -2,16 +2,10 @@ import Int8Kernels
 import ViTLite
 
 extension FloatBlock {
-  /// The layers whose input is smoothed: where something linear is before it. The MLP's second layer is one only behind
-  /// a gate or a norm.
-  static func smoothedLayers(_ configuration: ModelConfiguration) -> [BlockLayer] {
-    let smoothsHidden = configuration.isGated || configuration.normsHidden
-    return [.attnQKV, .attnOut, .ffnUp] + (smoothsHidden ? [.ffnDown] : [])
-  }
-
   /// The same function with ranges that quantize better:
-  /// - the outputs of both norms, of attention and of gates smoothed, with the strength that drifts least on sampled
-  ///   rows;
+  /// - the inputs of all layers smoothed, with the strength that drifts least on sampled rows. The factors go into what
+  ///   is linear before a layer: a norm, the values, or what a gate is multiplied by. Behind an activation alone nothing
+  ///   is; the result of the activation is multiplied by them;
   /// - queries and keys brought to equal ranges, channel by channel; with rotary positions pair by pair, because only a
   ///   factor on both channels of a pair commutes with its rotation;
   /// - keys without their mean: it adds the same number to all scores of a query, which does not change the softmax; not
@@ -75,11 +69,11 @@ extension FloatBlock {
     scaleKeys { 1 / factors[$0] }
   }
 
-  /// Smooths the outputs of norms, attention and gates; values must have been centered.
+  /// Smooths the inputs of all layers; values must have been centered.
   private mutating func smooth(_ observation: BlockObservation, _ options: CalibrationOptions) {
     let (width, mlpWidth) = (layers.attnOut.outputs, layers.ffnDown.inputs)
-    let search = SmoothingSearch(self, observation, options)
-    for (layer, factors) in zip(search.layers, search.factors()) {
+    for (layer, found) in zip(BlockLayer.allCases, SmoothingSearch(self, observation, options).factors()) {
+      guard let factors = found else { continue }
       layers[layer].scaleInputs(by: factors)
       switch layer {
       case .attnQKV: ln1.divide(by: factors)
@@ -88,7 +82,9 @@ extension FloatBlock {
       case .ffnUp: ln2.divide(by: factors)
       case .ffnDown where hiddenNorm != nil: hiddenNorm?.divide(by: factors)
       // Of the gate's two halves, the one without an activation.
-      case .ffnDown: layers.ffnUp.scaleOutputs(mlpWidth..<2 * mlpWidth) { 1 / factors[$0] }
+      case .ffnDown where observation.configuration.isGated:
+        layers.ffnUp.scaleOutputs(mlpWidth..<2 * mlpWidth) { 1 / factors[$0] }
+      case .ffnDown: hiddenFactors = factors.map { 1 / $0 }
       }
     }
   }
@@ -98,30 +94,23 @@ extension FloatBlock {
 private struct SmoothingSearch {
   /// Strengths that are tried for each layer; no smoothing at all is tried first.
   private static let alphas: [Float] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+  /// The same where an activation alone is before the layer: the largest factors. Most of its results are near 0, with
+  /// a few channels far from it, and only these are divided. The factors of `alphas` would also spread what is small.
+  private static let limits: [Float] = [1.5, 2, 3, 6]
 
   private struct Site: Sendable {
     let drift: LayerDrift
     /// One for each candidate.
     let factors: [[Float]]
-
-    init(_ layer: FloatLinear, rows: [Float], magnitudes: [Float], groups: [Range<Int>]) {
-      drift = LayerDrift(rows: rows, layer: layer, groups: groups)
-      let weights = layer.inputMagnitudes(0..<layer.outputs)
-      factors =
-        [[Float](repeating: 1, count: layer.inputs)]
-        + SmoothingSearch.alphas.map { Smoothing.factors(activation: magnitudes, weight: weights, alpha: $0) }
-    }
   }
 
-  let layers: [BlockLayer]
   private let sites: [Site]
   private let options: CalibrationOptions
 
   /// - Parameter block: with its values centered; `observation` is of the block before that.
   init(_ block: FloatBlock, _ observation: BlockObservation, _ options: CalibrationOptions) {
     self.options = options
-    let layers = FloatBlock.smoothedLayers(observation.configuration)
-    self.layers = layers
+    let layers = BlockLayer.allCases
     sites = concurrentMap(count: layers.count, threads: options.threads) { index in
       let name = layers[index]
       let layer = block.layers[name]
@@ -142,23 +131,32 @@ private struct SmoothingSearch {
             centers[channel] - seen.inputs.attnOut.minimum[channel])
         }
       }
-      return Site(layer, rows: rows, magnitudes: magnitudes, groups: name.outputGroups(layer.outputs))
+      let followsActivation = name == .ffnDown && !observation.configuration.isGated && block.hiddenNorm == nil
+      let candidates: [[Float]]
+      if followsActivation {
+        candidates = Self.limits.map { Smoothing.factors(activation: magnitudes, limit: $0) }
+      } else {
+        let weights = layer.inputMagnitudes(0..<layer.outputs)
+        candidates = Self.alphas.map { Smoothing.factors(activation: magnitudes, weight: weights, alpha: $0) }
+      }
+      return Site(
+        drift: LayerDrift(rows: rows, layer: layer, groups: name.outputGroups(layer.outputs)),
+        factors: [[Float](repeating: 1, count: layer.inputs)] + candidates)
     }
   }
 
-  /// The factors of each layer that make its output drift least on the sampled rows.
-  func factors() -> [[Float]] {
-    let candidates = Self.alphas.count + 1
+  /// The factors of each layer that make its output drift least on the sampled rows; nil for none.
+  func factors() -> [[Float]?] {
+    let candidates = sites.indices.flatMap { site in sites[site].factors.indices.map { (site: site, index: $0) } }
     let activations = options.activations
-    let errors = concurrentMap(count: sites.count * candidates, threads: options.threads) { [sites] index in
-      let site = sites[index / candidates]
-      return site.drift.error(factors: site.factors[index % candidates], activations: activations)
+    let errors = concurrentMap(count: candidates.count, threads: options.threads) { [sites] number in
+      let site = sites[candidates[number].site]
+      return site.drift.error(factors: site.factors[candidates[number].index], activations: activations)
     }
-    return sites.indices.map { site in
-      var best = 0
-      for candidate in 1..<candidates
-      where errors[site * candidates + candidate] < errors[site * candidates + best] { best = candidate }
-      return sites[site].factors[best]
+    var best = sites.map { _ in (index: 0, error: Double.infinity) }
+    for (candidate, error) in zip(candidates, errors) where error < best[candidate.site].error {
+      best[candidate.site] = (candidate.index, error)
     }
+    return zip(sites, best).map { site, best in best.index == 0 ? nil : site.factors[best.index] }
   }
 }

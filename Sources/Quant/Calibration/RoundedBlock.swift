@@ -28,6 +28,7 @@ struct RoundedBlock: Sendable {
   var keyNorm: QuantizedNorm?
   var attentionNorm: QuantizedNorm?
   var hiddenNorm: QuantizedNorm?
+  var hiddenFactors: [Int16]?
 
   /// The block for a residual stream in units of `2^-residualFractionBits`.
   func quantized(residualFractionBits: Int, layerNormEpsilon: Double) -> QuantizedBlock {
@@ -53,6 +54,7 @@ struct RoundedBlock: Sendable {
       queryQuantizers: queryQuantizers, keyQuantizers: keyQuantizers, scoreShift: scoreShift,
       valueMultiplier: valueMultiplier, valueShift: valueShift, geluFractionBits: geluFractionBits,
       gateShift: gateShift,
-      queryNorm: queryNorm, keyNorm: keyNorm, attentionNorm: attentionNorm, hiddenNorm: hiddenNorm)
+      queryNorm: queryNorm, keyNorm: keyNorm, attentionNorm: attentionNorm, hiddenNorm: hiddenNorm,
+      hiddenFactors: hiddenFactors)
   }
 }

@@ -79,6 +79,9 @@ struct BlockComparison: Sendable {
       let shifted = Double(sign: .plus, exponent: -integer.gateShift(block: index), significand: 1)
       products = (0..<down.inputs).map { hiddenScale[$0] * hiddenScale[down.inputs + $0] * shifted }
     }
+    if let factors = integer.hiddenFactors(block: index) {
+      for channel in 0..<down.inputs { products[channel] *= Double(factors[channel]) }
+    }
     let gain = integer.numbers(of: .hidden, block: index)?.gain
     errors[.ffnDown] = ModelBasis.error(down, exact.layers.ffnDown) { output, input in
       (

@@ -44,6 +44,9 @@ package struct FloatBlock: Sendable {
   package var attentionNorm: FloatNorm?
   /// Of the MLP's hidden layer, before `ffnDown`.
   package var hiddenNorm: FloatNorm?
+  /// What the activation's results are multiplied by, channel by channel, before `ffnDown`: multiples of 2^-15 below 1.
+  /// Smoothing sets them; no checkpoint has any.
+  package var hiddenFactors: [Float]?
 
   package init(
     ln1: FloatNorm, ln2: FloatNorm, layers: BlockLayers<FloatLinear>, layerScale1: [Float]? = nil,

@@ -152,6 +152,10 @@ import ViTLite
       unsafe FloatRows.fastest.activate(
         workspace.hidden.base, tokens * mlpWidth, configuration.activation.rowCode)
     }
+    if let factors = block.hiddenFactors {
+      unsafe FloatRows.fastest.multiply(
+        workspace.hidden.base, factors.base, tokens, mlpWidth, workspace.hidden.base)
+    }
     if let norm = block.hiddenNorm { normalize(workspace.hidden, norm, rows: tokens, into: workspace.hidden) }
     apply(.ffnDown, of: block, index, to: workspace.hidden, rows: tokens, into: workspace.branch, &tap)
     addBranch(workspace, scale: block.layerScale2)

@@ -63,6 +63,7 @@ struct PackedBlock: Sendable {
   let keyNorm: PackedNorm?
   let attentionNorm: PackedNorm?
   let hiddenNorm: PackedNorm?
+  let hiddenFactors: FloatBuffer?
 
   init(_ block: FloatBlock) {
     ln1 = PackedNorm(block.ln1)
@@ -74,5 +75,6 @@ struct PackedBlock: Sendable {
     keyNorm = block.keyNorm.map { PackedNorm($0) }
     attentionNorm = block.attentionNorm.map { PackedNorm($0) }
     hiddenNorm = block.hiddenNorm.map { PackedNorm($0) }
+    hiddenFactors = block.hiddenFactors.map { FloatBuffer($0) }
   }
 }

@@ -242,6 +242,9 @@ private struct ModelEncoder {
       ("ffn_norm", block.hiddenNorm),
     ]
     for (name, norm) in norms { if let norm { add(ModelKey.block(index, name), norm) } }
+    if let factors = block.hiddenFactors {
+      writer.add(ModelKey.hiddenFactors(index), dimensions: [factors.count], values: factors)
+    }
     for layer in BlockLayer.allCases {
       add(LayerName.block(index, layer).description, block.fileLayer(layer))
     }

@@ -75,6 +75,8 @@ package struct QuantizedBlock: Sendable, Equatable {
   package var keyNorm: QuantizedNorm?
   package var attentionNorm: QuantizedNorm?
   package var hiddenNorm: QuantizedNorm?
+  /// What the activation's results are multiplied by, channel by channel, in units of 2^-15; nil for nothing.
+  package var hiddenFactors: [Int16]?
 }
 
 /// A calibrated int8 model, ready to be written.

@@ -146,7 +146,8 @@ struct ForwardPass<Observer: PhaseObserver> {
       product(.ffnUp, layers.ffnUp, input, into: hidden)
       let activations = arena.input(of: layers.ffnDown).rows(0..<rows.count)
       phase(.ffnActivation, rows: rows.count) { tokens in
-        kernels.activate(hidden, rows: tokens, block.hidden, block.quantizers.ffnDown, into: activations)
+        let operation = window?.read(block.hidden) ?? block.hidden
+        kernels.activate(hidden, rows: tokens, operation, block.quantizers.ffnDown, into: activations)
       }
       product(.ffnDown, layers.ffnDown, activations, addingTo: arena.residual.rows(rows))
     }

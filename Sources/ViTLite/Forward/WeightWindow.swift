@@ -63,6 +63,7 @@ final class WeightWindow: @unchecked Sendable {
   }
 
   /// The smallest capacity with which a worker can run a model: room for a panel of each layer, and for a norm.
+  /// The factors of a hidden layer's channels are shorter than a panel that reads it.
   static func minimum(_ model: IntegerModel) -> Int {
     let norm = 2 * MemoryPlan.aligned(model.configuration.width * MemoryLayout<Int32>.size)
     return model.layerNames.reduce(norm) { most, name in
@@ -101,6 +102,11 @@ final class WeightWindow: @unchecked Sendable {
 
   func read(_ scales: ChannelScales) -> ChannelScales {
     unsafe read { copy in unsafe scales.copied(to: memory, copy) }
+  }
+
+  func read(_ operation: HiddenOperation) -> HiddenOperation {
+    guard operation.factors != nil else { return operation }
+    return unsafe read { copy in unsafe operation.copied(to: memory, copy) }
   }
 
   private func read<Result>(_ body: (ByteCopy) -> Result) -> Result {

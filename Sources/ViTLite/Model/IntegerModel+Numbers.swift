@@ -126,6 +126,13 @@
     /// Fraction bits of the MLP's hidden layer; with a gate, of the gate.
     package func hiddenFractionBits(block index: Int) -> Int { Int(blocks[index].hidden.fractionBits) }
 
+    /// What the activations of each channel are multiplied by before the layer that reads them; nil for nothing.
+    package func hiddenFactors(block index: Int) -> [Float]? {
+      blocks[index].hidden.factors.map { factors in
+        (0..<configuration.mlpWidth).map { Float(factors[$0]) * 0x1p-15 }
+      }
+    }
+
     /// By how many bits the product of the gate's activation and the rest is shifted; 0 without a gate.
     package func gateShift(block index: Int) -> Int { Int(blocks[index].hidden.gateShift ?? 0) }
   }

@@ -425,6 +425,7 @@ extension ModelDecoder {
         isThere && isInner ? try self.norm(ModelKey.block(index, name), width: width) : nil
       }
       let hiddenNorm = try innerNorm("ffn_norm", width: configuration.mlpWidth, configuration.normsHidden)
+      let hiddenFactors = try hiddenFactors(of: index)
       blocks.append(
         IntegerBlock(
           ln1: try norm(ModelKey.block(index, "ln1")), ln2: try norm(ModelKey.block(index, "ln2")),
@@ -439,7 +440,7 @@ extension ModelDecoder {
             shift: valueShifts[index]),
           hidden: HiddenOperation(
             activation: activation, fractionBits: geluFractionBits[index],
-            gateShift: configuration.isGated ? gateShifts[index] : nil, norm: hiddenNorm),
+            gateShift: configuration.isGated ? gateShifts[index] : nil, factors: hiddenFactors, norm: hiddenNorm),
           queryNorm: try innerNorm("attn_q_norm", width: configuration.width, configuration.normsQueriesAndKeys),
           keyNorm: try innerNorm("attn_k_norm", width: configuration.width, configuration.normsQueriesAndKeys),
           rotation: isInner ? rotation : nil,
@@ -463,6 +464,19 @@ extension ModelDecoder {
     let cosines = unsafe Matrix(reading: values.extracting(0..<count / 2), rows: patches, columns: pairs)
     let sines = unsafe Matrix(reading: values.dropFirst(count / 2), rows: patches, columns: pairs)
     return Rotation(cosines: cosines, sines: sines)
+  }
+
+  /// What a block's activations are multiplied by; nil where the file has nothing.
+  private func hiddenFactors(of block: Int) throws(IntegerModelError) -> Vector<Int16>? {
+    let (name, count) = (ModelKey.hiddenFactors(block), configuration.mlpWidth)
+    guard hasTensor(name) else { return nil }
+    let values = try unsafe Vector(
+      base: data(name, .int16, count: count).assumingMemoryBound(to: Int16.self), count: count)
+    for index in 0..<count where values[index] < 1 {
+      throw .invalid(
+        what: "\(values[index])", where: "tensor \"\(name)\", element \(index)", expected: "1 to 32767")
+    }
+    return values
   }
 
   private func layers(of block: Int) throws(IntegerModelError) -> BlockLayers<LinearLayer> {

@@ -10,6 +10,8 @@ package enum ModelKey {
   /// Planes of 8 bits of each block's queries, keys, values and probabilities; absent where all blocks have one of each
   /// but the probabilities.
   package static let attentionPlanes = "block.attention_planes"
+  /// What the activations of a block's hidden layer are multiplied by, channel by channel; absent where by nothing.
+  package static func hiddenFactors(_ block: Int) -> String { self.block(block, "ffn_act.factor") }
   /// The norm between the embeddings and the first block.
   package static let preNorm = "pre_norm"
   /// Of queries and keys: the cosines of all patches, then the sines.

@@ -54,14 +54,18 @@ enum ExportCommand {
 
   private static func norms(of model: IntegerModel) -> [Entry] {
     (0..<model.configuration.blockCount).flatMap { block in
-      BlockNorm.allCases.flatMap { norm -> [Entry] in
-        guard let width = model.numbers(of: norm, block: block)?.gain.count else { return [] }
-        let name = ModelKey.block(block, norm.rawValue)
-        return [
-          Entry(name: "\(name).weight", shape: [width]) { model.numbers(of: norm, block: block)?.gain ?? [] },
-          Entry(name: "\(name).bias", shape: [width]) { model.numbers(of: norm, block: block)?.bias ?? [] },
-        ]
+      let factors = model.hiddenFactors(block: block).map { factors in
+        [Entry(name: ModelKey.hiddenFactors(block), shape: [factors.count]) { factors }]
       }
+      return (factors ?? [])
+        + BlockNorm.allCases.flatMap { norm -> [Entry] in
+          guard let width = model.numbers(of: norm, block: block)?.gain.count else { return [] }
+          let name = ModelKey.block(block, norm.rawValue)
+          return [
+            Entry(name: "\(name).weight", shape: [width]) { model.numbers(of: norm, block: block)?.gain ?? [] },
+            Entry(name: "\(name).bias", shape: [width]) { model.numbers(of: norm, block: block)?.bias ?? [] },
+          ]
+        }
     }
   }
 }
