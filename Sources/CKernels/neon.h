@@ -111,7 +111,6 @@ static inline __attribute__((always_inline)) void vq_matmul_by_blocks_neon(
   }
 }
 
-
 void vq_row_range_i32_neon(const int32_t *, int32_t, int64_t *, int32_t *, int32_t *);
 int64_t vq_row_square_sum_neon(const int32_t *, int32_t, int32_t, int32_t);
 void vq_row_normalize_i16_neon(const int32_t *, int32_t, int32_t, int32_t, int32_t, const int32_t *, const int32_t *,

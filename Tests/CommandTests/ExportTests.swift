@@ -28,6 +28,11 @@ struct ExportTests {
         if abs(level - level.rounded()) >= 0.02 { break }
       }
     }
+    let factors = (0..<model.configuration.blockCount).map { model.hiddenFactors(block: $0) }
+    #expect(factors.contains { $0 != nil })
+    for (block, expected) in factors.enumerated() {
+      #expect(try file[ModelKey.hiddenFactors(block)].map { try file.floats($0.name) } == expected)
+    }
     #expect(file["blk.5.ln2.bias"]?.shape == [model.configuration.width])
     let missing = try Program.run("export", TestModels.fashionInt8)
     #expect(missing.status == 2)

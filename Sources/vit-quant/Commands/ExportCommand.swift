@@ -29,7 +29,7 @@ enum ExportCommand {
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
     let model = try ModelFile.loadInteger(arguments.operands[0])
     let path = arguments[target] ?? ""
-    let entries = model.layerNames.flatMap { linear($0, of: model) } + norms(of: model)
+    let entries = model.layerNames.flatMap { linear($0, of: model) } + norms(of: model) + factors(of: model)
     do throws(SafetensorsError) {
       var writer = try SafetensorsWriter(
         path: path,
@@ -54,18 +54,23 @@ enum ExportCommand {
 
   private static func norms(of model: IntegerModel) -> [Entry] {
     (0..<model.configuration.blockCount).flatMap { block in
-      let factors = model.hiddenFactors(block: block).map { factors in
-        [Entry(name: ModelKey.hiddenFactors(block), shape: [factors.count]) { factors }]
+      BlockNorm.allCases.flatMap { norm -> [Entry] in
+        guard let width = model.numbers(of: norm, block: block)?.gain.count else { return [] }
+        let name = ModelKey.block(block, norm.rawValue)
+        return [
+          Entry(name: "\(name).weight", shape: [width]) { model.numbers(of: norm, block: block)?.gain ?? [] },
+          Entry(name: "\(name).bias", shape: [width]) { model.numbers(of: norm, block: block)?.bias ?? [] },
+        ]
       }
-      return (factors ?? [])
-        + BlockNorm.allCases.flatMap { norm -> [Entry] in
-          guard let width = model.numbers(of: norm, block: block)?.gain.count else { return [] }
-          let name = ModelKey.block(block, norm.rawValue)
-          return [
-            Entry(name: "\(name).weight", shape: [width]) { model.numbers(of: norm, block: block)?.gain ?? [] },
-            Entry(name: "\(name).bias", shape: [width]) { model.numbers(of: norm, block: block)?.bias ?? [] },
-          ]
-        }
+    }
+  }
+
+  /// What the activations of the hidden layers are multiplied by.
+  private static func factors(of model: IntegerModel) -> [Entry] {
+    (0..<model.configuration.blockCount).compactMap { block in
+      model.hiddenFactors(block: block).map { factors in
+        Entry(name: ModelKey.hiddenFactors(block), shape: [factors.count]) { factors }
+      }
     }
   }
 }
