@@ -90,10 +90,11 @@ struct WideLayerTests {
     #expect(choice.byGainForTime(noisy).first == .block(1, .ffnDown))
     // A multiplication and an addition are two operations of the plan.
     for name in narrow.widthNames {
-      guard case .block = name else { continue }
+      guard case .block(let block, let layer) = name else { continue }
       var outline = narrow.outline
       let before = ForwardPlan(outline, kind: .fast, workers: 1).linearOperations
-      if case .block(_, let layer) = name { outline.wideLayers[layer] += 1 }
+      outline.wideLayers[layer] += 1
+      if block + 1 == narrow.configuration.depth { outline.lastBlock.layers[layer] = true }
       let after = ForwardPlan(outline, kind: .fast, workers: 1).linearOperations
       #expect(Double(after - before) == 2 * choice.addedProducts(name))
     }

@@ -42,14 +42,37 @@ struct ForwardPlanTests {
   private static func path(of plan: ForwardPlan) -> [Int] {
     let configuration = plan.outline.configuration
     func groups(_ count: Int) -> Int { (count + plan.rows - 1) / plan.rows }
-    return plan.order.sequence { repetition in
+    func repetitions(_ repetition: PhaseOrder.Repetition, _ block: Int) -> Int {
       switch repetition {
       case .patchRows: groups(configuration.patches)
       case .tokenRows: groups(configuration.tokens)
+      case .readRows: groups(plan.outline.rows(afterBlock: block))
       case .pooledRows: groups(configuration.pooledTokens.count)
       case .blocks: configuration.depth
       }
     }
+    func path(_ range: Range<Int>, _ loops: ArraySlice<PhaseOrder.Loop>, block: Int) -> [Int] {
+      var (indices, index): ([Int], Int) = ([], range.lowerBound)
+      while index < range.upperBound {
+        // Inner loops stand before those that contain them.
+        guard
+          let outer = loops.lastIndex(where: {
+            $0.range.lowerBound == index && $0.range.upperBound <= range.upperBound
+          })
+        else {
+          indices.append(index)
+          index += 1
+          continue
+        }
+        let loop = loops[outer]
+        for round in 0..<repetitions(loop.repetition, block) {
+          indices += path(loop.range, loops[..<outer], block: loop.repetition == .blocks ? round : block)
+        }
+        index = loop.range.upperBound
+      }
+      return indices
+    }
+    return path(plan.order.phases.indices, plan.order.loops[...], block: 0)
   }
 
   @Test("A pass does the phases of the list, in the plan's order", arguments: PlanKind.allCases, [0, 1, 3])
@@ -119,6 +142,28 @@ struct ForwardPlanTests {
     }
   }
 
+  @Test("Of the last block a head that reads the class token gets that token alone, whatever else is computed", arguments: [(12, 3), (32, 2)])
+  func readRows(width: Int, heads: Int) throws {
+    // Where the width is whole panels of weights, queries are projected for that token alone, too.
+    let example = IntegerModelCase.random(
+      IntegerModelCase.configuration { ($0.depth, $0.classes, $0.width, $0.heads) = (2, 10, width, heads) })
+    let model = try IntegerModel(example.quantized().bytes)
+    let configuration = model.configuration
+    #expect(model.outline.rows(afterBlock: 0) == configuration.tokens)
+    #expect(model.outline.rows(afterBlock: 1) == 1)
+    for pixels in example.pixels(model) {
+      for kind in PlanKind.allCases {
+        let session = try InferenceSession(model: model, threads: 2, plan: kind)
+        let all = try session.run(pixels, keepingHiddenStates: true)
+        #expect(try session.run(pixels).logits == all.logits)
+      }
+    }
+    let pooled = Self.outline { $0.readout = .tokenMeanThenNorm }
+    #expect(pooled.rows(afterBlock: configuration.depth - 1) == pooled.configuration.tokens)
+    let headless = Self.outline { $0.classes = 0 }
+    #expect(headless.rows(afterBlock: configuration.depth - 1) == headless.configuration.tokens)
+  }
+
   @Test("The plan depends on the outline alone and reserves no tokens that nobody reads")
   func purity() {
     let outline = Self.outline { $0.classes = 10 }
@@ -134,12 +179,14 @@ struct ForwardPlanTests {
     var outline = Self.outline { $0.depth = 4 }
     let narrow = ForwardPlan(outline, kind: .fast, workers: 1)
     let configuration = outline.configuration
-    let product = 2 * Int64(configuration.tokens * configuration.width * configuration.mlpWidth)
-    #expect(narrow.operations(of: .ffnUp) == 4 * product)
+    let row = 2 * Int64(configuration.width * configuration.mlpWidth)
+    let product = Int64(configuration.tokens) * row
+    // The head reads one token of the last block.
+    #expect(narrow.operations(of: .ffnUp) == 3 * product + row)
     outline.wideLayers.ffnUp = 3
     outline.hasWidePatchEmbedding = true
     let wide = ForwardPlan(outline, kind: .fast, workers: 1)
-    #expect(wide.operations(of: .ffnUp) == (1 + 3 * 3) * product)
+    #expect(wide.operations(of: .ffnUp) == 3 * 3 * product + row)
     #expect(wide.operations(of: .patchEmbedding) == 2 * narrow.operations(of: .patchEmbedding))
     #expect(
       wide.linearOperations == narrow.linearOperations + 6 * product + narrow.operations(of: .patchEmbedding))

@@ -91,15 +91,20 @@ struct WidthChoice {
   /// Multiplications that a layer takes more at int16, for one image: two products beside the first.
   func addedProducts(_ name: LayerName) -> Double {
     let configuration = narrow.configuration
+    let outline = narrow.outline
     let (tokens, width) = (Double(configuration.tokens), Double(configuration.width))
-    // The block that pools by attention has one query.
-    func rows(_ block: Int) -> Double { block < configuration.depth ? tokens : 1 }
+    // Of queries; the block that pools by attention has one.
+    func rows(_ block: Int) -> Double {
+      block < configuration.depth ? Double(outline.rows(afterBlock: block)) : 1
+    }
     switch name {
     case .attention(let block):
       return rows(block) * tokens * width * (2 + Double(3 - narrow.softmaxPlanes))
+    case .block(let block, .attnQKV):
+      return 2 * (rows(block) + 2 * tokens) * width * width
     case .block(let block, let layer):
       let (outputs, inputs) = layer.shape(in: configuration)
-      return 2 * (layer == .attnQKV ? tokens : rows(block)) * Double(outputs) * Double(inputs)
+      return 2 * rows(block) * Double(outputs) * Double(inputs)
     case .patchEmbedding:
       return 2 * Double(configuration.patches) * Double(configuration.patchInputs) * width
     case .output, .pooler, .projection:

@@ -116,10 +116,13 @@ public struct QuantizedModel: Sendable {
 extension QuantizedModel {
   /// What a plan for this model depends on.
   var outline: ModelOutline {
-    ModelOutline(
+    let last = blocks.prefix(configuration.depth).last
+    return ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
       wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].low != nil } },
       wideAttentions: blocks.count { $0.hasWideAttention },
+      lastBlock: BlockWidths(
+        layers: BlockLayers { last?.layers[$0].low != nil }, attention: last?.hasWideAttention ?? false),
       hasWidePatchEmbedding: patchEmbedding.low != nil, hasWideOutput: (head ?? projection ?? pooler)?.low != nil)
   }
 

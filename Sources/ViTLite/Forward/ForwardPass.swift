@@ -5,6 +5,9 @@ import Int8Kernels
 /// All workers run it together. The work of a phase is divided into pieces; each worker takes pieces until none is
 /// left, and then waits until the others have finished theirs. The result does not depend on the number of workers. The
 /// float reference has the same four functions in the same order.
+///
+/// Where the head reads the class token alone, the last block computes the keys and values of all tokens, and the rest
+/// of that token alone.
 struct ForwardPass<Observer: PhaseObserver> {
   let model: IntegerModel
   let arena: InferenceArena
@@ -23,8 +26,9 @@ struct ForwardPass<Observer: PhaseObserver> {
     embed(pixels, fractions)
     for (index, block) in model.blocks.prefix(configuration.depth).enumerated() {
       keepResidual(index, states)
-      attention(block, to: 0..<configuration.tokens, queries: configuration.tokens)
-      mlp(block, rows: configuration.tokens)
+      let rows = states == nil ? plan.outline.rows(afterBlock: index) : configuration.tokens
+      attention(block, to: 0..<configuration.tokens, queries: rows)
+      mlp(block, rows: rows)
     }
     keepResidual(configuration.depth, states)
     readOut(states)
@@ -33,19 +37,19 @@ struct ForwardPass<Observer: PhaseObserver> {
   /// residual (tokens x width) = positions with prefix tokens, plus patches (patches x inputs) times the embedding; then
   /// the norm before the blocks.
   private func embed(_ pixels: Vector<UInt8>, _ fractions: Vector<UInt8>?) {
-    phase(.positions, rows: model.configuration.tokens) { tokens in
+    phase(.positions, over: model.configuration.tokens) { tokens in
       withRows(of: model.positions, tokens) { positions, tokens in
         arena.residual.rows(tokens).copyRows(0..<tokens.count, from: positions)
       }
     }
     plan.forEachRows(of: model.configuration.patches) { rows in
       let input = arena.patches(rows.count, isWide: fractions != nil)
-      phase(.patches, rows: rows.count) { patches in
+      phase(.patches, over: rows.count) { patches in
         gather(patches, from: rows.lowerBound, of: pixels, fractions, into: input)
       }
       product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
-    phase(.preNorm, rows: model.configuration.tokens) { tokens in
+    phase(.preNorm, over: model.configuration.tokens) { tokens in
       guard let stored = model.preNorm else { return }
       let norm = window?.read(stored) ?? stored
       for token in tokens { kernels.normalize(arena.residual, row: token, norm, into: arena.residual, at: token) }
@@ -69,7 +73,8 @@ struct ForwardPass<Observer: PhaseObserver> {
         project(.values, block, rows)
         pack(.values, block, rows, of: tokens.count)
       } else {
-        project(.all, block, rows)
+        // Where attention pools, whoever looks at the pass may look at all queries.
+        project(.all, block, rows, queries: adds ? queries : nil)
         pack(.all, block, rows, of: tokens.count)
       }
     }
@@ -80,7 +85,7 @@ struct ForwardPass<Observer: PhaseObserver> {
       }
       attend(block, rows, of: tokens.count)
       let output = arena.input(of: block.layers.attnOut).rows(0..<rows.count)
-      phase(.attnQuantize, rows: rows.count) { tokens in
+      phase(.attnQuantize, over: rows.count) { tokens in
         if let norm = block.attentionNorm { kernels.normalize(arena.attention, rows: tokens, norm) }
         kernels.quantize(arena.attention, rows: tokens, block.quantizers.attnOut, into: output)
       }
@@ -97,11 +102,11 @@ struct ForwardPass<Observer: PhaseObserver> {
   ///
   /// - Parameter keys: of each head.
   private func attend(_ block: IntegerBlock, _ tokens: Range<Int>, of keys: Int) {
-    work(.attnScores, rows: tokens.count) { units in
+    work(.attnScores, over: tokens.count) { units in
       let valueScales = window?.read(block.valueScales) ?? block.valueScales
       for unit in units { attend(block, valueScales, from: tokens.lowerBound, tokens.count, of: keys, unit) }
     }
-    finish(.attnCombine, work: .attnScores, rows: tokens.count)
+    finish(.attnCombine, work: .attnScores, over: tokens.count)
   }
 
   /// One head and block of query rows.
@@ -145,7 +150,7 @@ struct ForwardPass<Observer: PhaseObserver> {
       let hidden = arena.hidden.rows(0..<rows.count)
       product(.ffnUp, layers.ffnUp, input, into: hidden)
       let activations = arena.input(of: layers.ffnDown).rows(0..<rows.count)
-      phase(.ffnActivation, rows: rows.count) { tokens in
+      phase(.ffnActivation, over: rows.count) { tokens in
         let operation = window?.read(block.hidden) ?? block.hidden
         kernels.activate(hidden, rows: tokens, operation, block.quantizers.ffnDown, into: activations)
       }
@@ -157,7 +162,7 @@ struct ForwardPass<Observer: PhaseObserver> {
   private func readOut(_ states: HiddenStates?) {
     let configuration = model.configuration
     let finalTokens = states?.finalTokens ?? arena.finalTokens
-    phase(.finalNorm, rows: configuration.tokens) { tokens in
+    phase(.finalNorm, over: configuration.tokens) { tokens in
       let kept = tokens.clamped(to: 0..<finalTokens.rows)
       if configuration.readout.normFollowsPooling {
         finalTokens.copyRows(kept, from: arena.residual)
@@ -172,7 +177,7 @@ struct ForwardPass<Observer: PhaseObserver> {
       attention(block, to: configuration.pooledTokens, queries: 1, adds: false)
       mlp(block, rows: 1)
     }
-    phase(.output, rows: 1) { _ in
+    phase(.output, over: 1) { _ in
       pool(finalTokens, window?.read(model.finalNorm) ?? model.finalNorm)
       if let layer = model.outputLayer { applyHead(layer) }
     }
@@ -184,18 +189,18 @@ struct ForwardPass<Observer: PhaseObserver> {
 extension ForwardPass {
   /// A phase: this worker's pieces of it, and the wait until all of it is done.
   ///
-  /// - Parameter rows: that the phase takes.
+  /// - Parameter count: of the tokens, patches or outputs that the phase goes over.
   @inline(__always)
-  private func phase(_ phase: Phase, rows: Int, _ body: (Range<Int>) -> Void) {
-    work(phase, rows: rows, body)
+  private func phase(_ phase: Phase, over count: Int, _ body: (Range<Int>) -> Void) {
+    work(phase, over: count, body)
     observer.finish(phase)
-    finish(phase, work: phase, rows: rows)
+    finish(phase, work: phase, over: count)
   }
 
   /// The pieces of a phase that this worker gets.
   @inline(__always)
-  private func work(_ phase: Phase, rows: Int, _ body: (Range<Int>) -> Void) {
-    let (count, unit) = plan.share(of: phase, rows: rows)
+  private func work(_ phase: Phase, over count: Int, _ body: (Range<Int>) -> Void) {
+    let (count, unit) = plan.share(of: phase, over: count)
     worker.take(count, unit: unit, body)
   }
 
@@ -203,8 +208,8 @@ extension ForwardPass {
   ///
   /// - Parameter first: the first of the phases that were worked on together.
   @inline(__always)
-  private func finish(_ phase: Phase, work first: Phase, rows: Int) {
-    worker.finishPhase(plan.share(of: first, rows: rows).count)
+  private func finish(_ phase: Phase, work first: Phase, over count: Int) {
+    worker.finishPhase(plan.share(of: first, over: count).count)
     observer.met(after: phase)
   }
 
@@ -221,17 +226,27 @@ extension ForwardPass {
     for layer: LinearLayer
   ) {
     let input = arena.input(of: layer).rows(0..<residual.rows)
-    phase(current, rows: residual.rows) { tokens in
+    phase(current, over: residual.rows) { tokens in
       let norm = window?.read(norm) ?? norm
       kernels.normalize(residual, rows: tokens, norm, quantizer, through: scratch.normalized, into: input)
     }
   }
 
   /// qkv (rows x 3 width, or x width) = normed tokens times some of the layer's outputs.
-  private func project(_ part: QKVPart, _ block: IntegerBlock, _ rows: Range<Int>) {
+  ///
+  /// - Parameter queries: how many rows' queries are needed of all three parts, from the first on; nil for all.
+  private func project(_ part: QKVPart, _ block: IntegerBlock, _ rows: Range<Int>, queries: Int? = nil) {
     let layer = block.layers.attnQKV
-    let input = arena.input(of: layer).rows(0..<rows.count)
-    product(.attnQKV, layer, from: first(of: part), input, into: arena.qkv.rows(0..<rows.count))
+    let (input, out) = (arena.input(of: layer).rows(0..<rows.count), arena.qkv.rows(0..<rows.count))
+    let width = model.configuration.width
+    guard let queries, queries < rows.count, width.isMultiple(of: WeightLayout.panelColumns) else {
+      return product(.attnQKV, layer, from: first(of: part), input, into: out)
+    }
+    phase(.attnQKV, over: out.columns) { outputs in
+      let (few, all) = (outputs.clamped(to: 0..<width), outputs.clamped(to: width..<out.columns))
+      multiply(input.rows(0..<queries), by: layer, few, from: 0, into: out.rows(0..<queries))
+      multiply(input, by: layer, all, from: 0, into: out)
+    }
   }
 
   /// Keys and values of some tokens, packed for all heads' products.
@@ -239,7 +254,7 @@ extension ForwardPass {
   /// - Parameter count: of all tokens whose keys and values are packed.
   private func pack(_ part: QKVPart, _ block: IntegerBlock, _ rows: Range<Int>, of count: Int) {
     let headWidth = model.configuration.headWidth
-    phase(.attnPack, rows: rows.count) { heads in
+    phase(.attnPack, over: rows.count) { heads in
       for head in heads {
         if part != .values {
           let keys = channels(of: .keys, head, among: part).rows(0..<rows.count)
@@ -271,16 +286,22 @@ extension ForwardPass {
   private func product(
     _ current: Phase, _ layer: LinearLayer, from first: Int = 0, _ input: QuantizedRows, into out: Matrix<Int16>
   ) {
-    phase(current, rows: out.rows) { outputs in
-      withPanels(of: layer, outputs, from: first) { panels, columns in
-        kernels.multiply(input, by: panels, into: out.columns(columns))
-      }
+    phase(current, over: out.columns) { outputs in multiply(input, by: layer, outputs, from: first, into: out) }
+  }
+
+  /// Some columns of a product as int16.
+  private func multiply(
+    _ input: QuantizedRows, by layer: LinearLayer, _ columns: Range<Int>, from first: Int, into out: Matrix<Int16>
+  ) {
+    guard !columns.isEmpty else { return }
+    withPanels(of: layer, columns, from: first) { panels, columns in
+      kernels.multiply(input, by: panels, into: out.columns(columns))
     }
   }
 
   /// A linear layer's product in place of what is there.
   private func product(_ current: Phase, _ layer: LinearLayer, _ input: QuantizedRows, into out: Matrix<Int32>) {
-    phase(current, rows: out.rows) { outputs in
+    phase(current, over: out.columns) { outputs in
       withPanels(of: layer, outputs) { panels, columns in
         kernels.multiply(input, by: panels, into: out.columns(columns))
       }
@@ -291,7 +312,7 @@ extension ForwardPass {
   private func product(
     _ current: Phase, _ layer: LinearLayer, _ input: QuantizedRows, addingTo out: Matrix<Int32>
   ) {
-    phase(current, rows: out.rows) { outputs in
+    phase(current, over: out.columns) { outputs in
       withPanels(of: layer, outputs) { panels, columns in
         kernels.multiply(input, by: panels, addingTo: out.columns(columns))
       }
@@ -337,17 +358,22 @@ extension ForwardPass {
       let input = arena.patches(rows.count, isWide: false)
       product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
-    for block in model.blocks.prefix(model.configuration.depth) {
-      plan.forEachRows(of: model.configuration.tokens) { rows in runProducts(of: block, rows) }
+    for (index, block) in model.blocks.prefix(model.configuration.depth).enumerated() {
+      let queries = plan.outline.rows(afterBlock: index)
+      plan.forEachRows(of: model.configuration.tokens) { rows in
+        if plan.splitsQKV {
+          project(.keys, block, rows)
+          project(.values, block, rows)
+        } else {
+          project(.all, block, rows, queries: queries)
+        }
+      }
+      plan.forEachRows(of: queries) { rows in runProducts(ofQueriesIn: block, rows) }
     }
   }
 
-  private func runProducts(of block: IntegerBlock, _ rows: Range<Int>) {
-    if plan.splitsQKV {
-      for part in [QKVPart.keys, .values, .queries] { project(part, block, rows) }
-    } else {
-      project(.all, block, rows)
-    }
+  private func runProducts(ofQueriesIn block: IntegerBlock, _ rows: Range<Int>) {
+    if plan.splitsQKV { project(.queries, block, rows) }
     for (phase, layer) in [(Phase.attnOut, block.layers.attnOut), (.ffnDown, block.layers.ffnDown)] {
       product(phase, layer, arena.input(of: layer).rows(0..<rows.count), addingTo: arena.residual.rows(rows))
     }

@@ -224,10 +224,13 @@ public final class IntegerModel: @unchecked Sendable {
     _ configuration: ModelConfiguration, softmaxPlanes: Int, _ patchEmbedding: LinearLayer, _ blocks: [IntegerBlock],
     output: LinearLayer?
   ) -> ModelOutline {
-    ModelOutline(
+    let last = blocks.prefix(configuration.depth).last
+    return ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
       wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
       wideAttentions: blocks.count { $0.hasWideAttention },
+      lastBlock: BlockWidths(
+        layers: BlockLayers { last?.layers[$0].isWide ?? false }, attention: last?.hasWideAttention ?? false),
       hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: output?.isWide ?? false)
   }
 

@@ -19,6 +19,8 @@ package struct ModelOutline: Sendable {
   package var wideLayers: BlockLayers<Int>
   /// Blocks whose attention is wide.
   package var wideAttentions: Int
+  /// What is wide of the last block before the readout.
+  package var lastBlock: BlockWidths
   package var hasWidePatchEmbedding: Bool
   package var hasWideOutput: Bool
   /// Places that were checked.
@@ -27,6 +29,7 @@ package struct ModelOutline: Sendable {
   package init(
     configuration: ModelConfiguration, softmaxPlanes: Int = 2,
     wideLayers: BlockLayers<Int> = BlockLayers { _ in 0 }, wideAttentions: Int = 0,
+    lastBlock: BlockWidths = BlockWidths(layers: BlockLayers { _ in false }, attention: false),
     hasWidePatchEmbedding: Bool = false,
     hasWideOutput: Bool = true
   ) {
@@ -34,6 +37,7 @@ package struct ModelOutline: Sendable {
     self.softmaxPlanes = softmaxPlanes
     self.wideLayers = wideLayers
     self.wideAttentions = wideAttentions
+    self.lastBlock = lastBlock
     self.hasWidePatchEmbedding = hasWidePatchEmbedding
     self.hasWideOutput = hasWideOutput
   }
@@ -46,6 +50,25 @@ package struct ModelOutline: Sendable {
       !configuration.readout.normFollowsPooling || configuration.classes == 0
     case .tokens, .attention: configuration.classes == 0
     }
+  }
+
+  /// Tokens that something reads after a block, from the first on: all but after the last block, of which a head that
+  /// reads the class token alone needs no other, unless the final tokens are kept.
+  package func rows(afterBlock index: Int) -> Int {
+    let isLast = index + 1 == configuration.depth
+    guard isLast, configuration.readout.pooling == .tokens, !keepsFinalTokens else { return configuration.tokens }
+    return configuration.readout.segments
+  }
+}
+
+/// What of a block is wide: linear layers, attention.
+package struct BlockWidths: Sendable {
+  package var layers: BlockLayers<Bool>
+  package var attention: Bool
+
+  package init(layers: BlockLayers<Bool>, attention: Bool) {
+    self.layers = layers
+    self.attention = attention
   }
 }
 
@@ -128,8 +151,8 @@ public struct ForwardPlan: Sendable {
       ? .fast(poolsByAttention: poolsByAttention)
       : .lean(splitsQKV: splitsQKV, poolsByAttention: poolsByAttention)
     meetings = Self.meetings(order)
-    shares = Phase.allCases.map { [splitsQKV, queryRows] phase in
-      Share(phase, outline.configuration, splitsQKV: splitsQKV, queryRows: queryRows)
+    shares = Phase.allCases.map { [queryRows] phase in
+      Share(phase, heads: outline.configuration.heads, queryRows: queryRows)
     }
     let lifetimes = Self.lifetimes(order, kind, meetings)
     let shapes = BufferShapes(outline, kind: kind, rows: rows, queryRows: queryRows, splitsQKV: splitsQKV)
@@ -157,8 +180,9 @@ public struct ForwardPlan: Sendable {
     return phases
   }
 
-  /// How many items the workers share in a phase that takes some rows, and how many belong together.
-  func share(of phase: Phase, rows: Int) -> (count: Int, unit: Int) { shares[phase.rawValue].items(rows: rows) }
+  /// How many items the workers share in a phase that goes over some tokens, patches or outputs, and how many belong
+  /// together.
+  func share(of phase: Phase, over count: Int) -> (count: Int, unit: Int) { shares[phase.rawValue].items(over: count) }
 
   /// Bytes of activations that an inference takes, beside the model.
   public var arenaByteCount: Int { memory.byteCount }
@@ -179,36 +203,26 @@ public struct ForwardPlan: Sendable {
   }
 }
 
-/// The items of a phase that the workers share: a fixed number, or one for each group of rows.
+/// The items of a phase that the workers share: a fixed number, or some for each group of what the phase goes over.
 private struct Share: Sendable {
   private let fixed: Int
-  /// Items for each group of `rowGroup` rows.
-  private let perRowGroup: Int
-  private let rowGroup: Int
+  private let perGroup: Int
+  private let group: Int
   private let unit: Int
 
-  init(_ phase: Phase, _ configuration: ModelConfiguration, splitsQKV: Bool, queryRows: Int) {
-    var (fixed, perRowGroup, rowGroup, unit) = (0, 0, 1, 1)
-    let description = phase.description
-    switch description.work {
-    case .tokens, .patches: perRowGroup = 1
-    case .heads: fixed = configuration.heads
-    case .queryBlocks: (perRowGroup, rowGroup) = (configuration.heads, queryRows)
-    case .once: fixed = 1
-    case .outputs:
-      unit = WeightLayout.panelColumns
-      fixed = configuration.width
-      if case .layer(let layer) = description.product, !(layer == .attnQKV && splitsQKV) {
-        fixed = layer.shape(in: configuration).outputs
+  init(_ phase: Phase, heads: Int, queryRows: Int) {
+    (fixed, perGroup, group, unit) =
+      switch phase.description.work {
+      case .tokens, .patches: (0, 1, 1, 1)
+      case .heads: (heads, 0, 1, 1)
+      case .queryBlocks: (0, heads, queryRows, 1)
+      case .once: (1, 0, 1, 1)
+      case .outputs: (0, 1, 1, WeightLayout.panelColumns)
       }
-    }
-    (self.fixed, self.perRowGroup, self.rowGroup, self.unit) = (fixed, perRowGroup, rowGroup, unit)
   }
 
   @inline(__always)
-  func items(rows: Int) -> (count: Int, unit: Int) {
-    (fixed + perRowGroup * ((rows + rowGroup - 1) / rowGroup), unit)
-  }
+  func items(over count: Int) -> (count: Int, unit: Int) { (fixed + perGroup * ((count + group - 1) / group), unit) }
 }
 
 // MARK: - Derived from the phases
@@ -274,16 +288,19 @@ extension ForwardPlan {
   package func operations(of phase: Phase) -> Int64 {
     guard let product = phase.description.product else { return 0 }
     let configuration = outline.configuration
-    let tokens = Int64(configuration.tokens)
+    let (tokens, width) = (Int64(configuration.tokens), Int64(configuration.width))
     let depth = Int64(configuration.depth)
-    let attention = 2 * tokens * tokens * Int64(configuration.width)
-    let wideAttentions = Int64(outline.wideAttentions)
+    // Rows that the last block leaves out.
+    let unread = depth > 0 ? tokens - Int64(outline.rows(afterBlock: configuration.depth - 1)) : 0
+    /// Rows through a product of the attentions, all planes counted.
+    func attentionRows(_ planes: Int64) -> Int64 {
+      let wide = Int64(outline.wideAttentions) * (3 - planes)
+      return tokens * (depth * planes + wide) - unread * (outline.lastBlock.attention ? 3 : planes)
+    }
     switch product {
     // A wide attention takes three products of either kind.
-    case .scores: return attention * (depth + 2 * wideAttentions)
-    case .values:
-      let planes = Int64(outline.softmaxPlanes)
-      return attention * (depth * planes + wideAttentions * (3 - planes))
+    case .scores: return 2 * tokens * width * attentionRows(1)
+    case .values: return 2 * tokens * width * attentionRows(Int64(outline.softmaxPlanes))
     case .patchEmbedding:
       // Pixels have no low plane; values that lie between pixels take a third product.
       let products: Int64 = outline.hasWidePatchEmbedding ? 2 : 1
@@ -292,7 +309,10 @@ extension ForwardPlan {
       let (outputs, inputs) = layer.shape(in: configuration)
       // A wide layer takes three products.
       let products = depth + 2 * Int64(outline.wideLayers[layer])
-      return 2 * products * tokens * Int64(outputs) * Int64(inputs)
+      // Of queries, keys and values the last block leaves out queries.
+      let unreadOutputs = unread * (layer == .attnQKV ? width : Int64(outputs))
+      let unreadProducts = outline.lastBlock.layers[layer] ? 3 : 1 as Int64
+      return 2 * Int64(inputs) * (products * tokens * Int64(outputs) - unreadProducts * unreadOutputs)
     }
   }
 

@@ -7,6 +7,8 @@ struct PhaseOrder: Sendable {
     case patchRows
     /// The tokens, some rows at a time.
     case tokenRows
+    /// The tokens that something reads after the block, some rows at a time.
+    case readRows
     /// The tokens that are pooled by attention, some rows at a time.
     case pooledRows
     /// The blocks of the model.
@@ -53,7 +55,7 @@ struct PhaseOrder: Sendable {
         .once([.positions]),
         .rows(.patchRows, [.patches, .patchEmbedding]),
         .once([.preNorm]),
-        .blocks([.rows(.tokenRows, keys), .rows(.tokenRows, queries), .rows(.tokenRows, mlp)]),
+        .blocks([.rows(.tokenRows, keys), .rows(.readRows, queries), .rows(.readRows, mlp)]),
         .once([.finalNorm]),
       ] + (poolsByAttention ? [.rows(.pooledRows, keys), .once(queries + mlp)] : []) + [.once([.output])])
   }
@@ -82,17 +84,5 @@ struct PhaseOrder: Sendable {
     for part in parts { add(part) }
     self.phases = phases
     self.loops = loops
-  }
-
-  /// The indices of `phases` in the order of a pass that repeats each loop as often as `count` says.
-  func sequence(_ count: (Repetition) -> Int) -> [Int] {
-    var sequence = Array(phases.indices)
-    for loop in loops {
-      guard let first = sequence.firstIndex(where: { loop.range.contains($0) }) else { continue }
-      let body = sequence[first...].prefix { loop.range.contains($0) }
-      let repeated = (0..<count(loop.repetition)).flatMap { _ in body }
-      sequence.replaceSubrange(body.startIndex..<body.endIndex, with: repeated)
-    }
-    return sequence
   }
 }
