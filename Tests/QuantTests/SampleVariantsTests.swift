@@ -21,19 +21,19 @@ struct SampleVariantsTests {
   @Test("Few samples become more, each followed by its variants")
   func few() {
     let samples = set(3)
-    let more = samples.withVariants(seed: 1)
+    let more = samples.withVariants(seed: 1, wanted: 64)
     #expect(more.count == 12)
     #expect(more.names == (0..<12).map { "image \($0 / 4)" })
     #expect(more.labels == (0..<12).map { $0 / 4 })
     for index in 0..<3 { #expect(more[4 * index] == samples[index]) }
     #expect((1..<4).contains { more[$0] != samples[0] })
-    #expect(set(30).withVariants(seed: 1).count == 90)
+    #expect(set(30).withVariants(seed: 1, wanted: 64).count == 90)
   }
 
   @Test("Many samples stay as they are", arguments: [64, 65])
   func many(count: Int) {
     let samples = set(count)
-    let same = samples.withVariants(seed: 1)
+    let same = samples.withVariants(seed: 1, wanted: 64)
     #expect(same.count == count)
     #expect((0..<count).allSatisfy { same[$0] == samples[$0] })
   }
@@ -41,7 +41,7 @@ struct SampleVariantsTests {
   @Test("The same seed gives the same variants, another seed others")
   func seeds() {
     func samples(_ seed: UInt64) -> [Sample] {
-      let more = set(2).withVariants(seed: seed)
+      let more = set(2).withVariants(seed: seed, wanted: 64)
       return (0..<more.count).map { more[$0] }
     }
     #expect(samples(5) == samples(5))
@@ -50,7 +50,7 @@ struct SampleVariantsTests {
 
   @Test("Normalised values stay within those of their image, and every other variant is mirrored")
   func values() throws {
-    let more = set(1, kind: .values).withVariants(seed: 3)
+    let more = set(1, kind: .values).withVariants(seed: 3, wanted: 64)
     for index in 1..<more.count {
       guard case .values(let values) = more[index] else {
         Issue.record("pixels of a set of values")

@@ -142,7 +142,9 @@ struct ForwardPlanTests {
     }
   }
 
-  @Test("Of the last block a head that reads the class token gets that token alone, whatever else is computed", arguments: [(12, 3), (32, 2)])
+  @Test(
+    "Of the last block a head that reads the class token gets that token alone, whatever else is computed",
+    arguments: [(12, 3), (32, 2)])
   func readRows(width: Int, heads: Int) throws {
     // Where the width is whole panels of weights, queries are projected for that token alone, too.
     let example = IntegerModelCase.random(

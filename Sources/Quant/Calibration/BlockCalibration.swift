@@ -17,15 +17,14 @@ struct CalibratedBlocks {
 
 /// Takes all samples through the float model, block by block, and quantizes each block as soon as it was seen.
 ///
-/// Each block is passed twice: as it is, to choose what smoothing and centering move, and again with that moved, to
-/// choose ranges and to round its weights. Each of the two passes has residual streams of its own, so that what is seen
-/// of a block is what running either model as a whole would show. Memory holds the two residual streams of all samples,
-/// and weights and sampled rows of one block.
+/// Each block is looked at as it is, with some of the samples, to choose what smoothing and centering move, and then
+/// passed by all of them with that moved, to choose ranges and to round its weights. Memory holds the residual streams
+/// of all samples, and weights and sampled rows of one block.
 struct BlockCalibration {
   private let model: FloatModel
   private let options: CalibrationOptions
   private let samples: SampleSet
-  private var observing: CalibrationPass
+  private var smoothing: SmoothingLook
   private var measuring: CalibrationPass
   private let work: CalibrationWork
 
@@ -37,11 +36,7 @@ struct BlockCalibration {
     let searchesClipping = Self.searchesClipping(samples, options)
     work = CalibrationWork(
       model.configuration, samples: samples.count, options: options, searchesClipping: searchesClipping)
-    observing = CalibrationPass(
-      reference, samples: samples,
-      scope: ObservationScope(
-        isBeforeSmoothing: true, ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0),
-      options: options)
+    smoothing = SmoothingLook(of: samples.count, options: options)
     measuring = CalibrationPass(
       reference, samples: samples,
       scope: ObservationScope(
@@ -70,7 +65,6 @@ struct BlockCalibration {
     let patches = try measuring.embed(preprocessing: preprocessing) {
       progress(work.progress(.embedding, blocks: 0, part: Double($0) / count))
     }
-    observing.start(from: measuring)
     var blocks = CalibratedBlocks(
       readout: ReadoutObservation(measuring.scope), patches: options.rounding == .calibrated ? patches : nil)
     blocks.residual.merge(measuring.embeddings)
@@ -81,13 +75,12 @@ struct BlockCalibration {
       }
       let folded = model.foldedBlock(index)
       if let layer = folded.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
-      let observed = try observing.run(folded, at: index, parts: [0..<samples.count]) {
-        report(.observing, Double($0) / count)
-      }
+      let looked = Double(smoothing.samples.count)
+      let observed = try measuring.look(at: folded, index, as: &smoothing) { report(.observing, Double($0) / looked) }
       report(.smoothing, 0)
       let isInner = index < model.configuration.depth
       let block = folded.smoothed(
-        observed[0], rotatedWidth: isInner && model.rotation != nil ? model.configuration.headWidth : nil,
+        observed, rotatedWidth: isInner && model.rotation != nil ? model.configuration.headWidth : nil,
         options: options)
       if !isInner { pooling = block }
       if let layer = block.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }

@@ -15,7 +15,7 @@ public func calibrate(
   let found = [samples.channels, samples.height, samples.width]
   guard found == expected else { throw .sampleShape(found: found, expected: expected) }
 
-  let shown = options.variants ? samples.withVariants(seed: options.seed) : samples
+  let shown = options.variants ? samples.withVariants(seed: options.seed, wanted: options.wantedSamples) : samples
   let (blocks, work) = try BlockCalibration.run(
     model, samples: shown, preprocessing: preprocessing, options: options, progress: progress)
   let mapping = samples.pixelMapping(given: preprocessing)

@@ -56,6 +56,11 @@ public struct CalibrationOptions: Sendable, Equatable {
   }
 }
 
+extension CalibrationOptions {
+  /// Fewer samples get variants. Static ranges need more of what images can be than scales for each row do.
+  var wantedSamples: Int { activations == .static ? 64 : 48 }
+}
+
 /// Why a model can't be calibrated.
 public enum CalibrationError: Error, Equatable, Sendable {
   case noSamples

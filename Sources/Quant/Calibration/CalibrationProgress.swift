@@ -6,7 +6,7 @@ public struct CalibrationProgress: Sendable, Equatable {
   public enum Phase: String, Sendable, CaseIterable {
     /// The first blocks' input is made of the images.
     case embedding
-    /// The images go through a block as it is.
+    /// The images, or some of them, go through a block as it is.
     case observing
     case smoothing
     /// The images go through the smoothed block.
@@ -53,7 +53,8 @@ struct CalibrationWork: Sendable {
     let pass = Double(samples) * image
     let rows = Double(min(RowSampler.roundingRows, samples * configuration.tokens))
     costs[.embedding] = Double(samples) * tokens * width * Double(configuration.patchInputs)
-    costs[.observing] = pass
+    // Without the product of the last layer.
+    costs[.observing] = Double(SmoothingLook.samples(of: samples, options).count) * image * 0.7
     costs[.measuring] = pass
     // Eight candidates, and the exact outputs.
     let smoothingRows = Double(min(RowSampler.smoothingRows, samples * configuration.tokens))

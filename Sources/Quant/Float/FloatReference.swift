@@ -33,10 +33,14 @@ import ViTLite
   }
 
   /// One block, or the head that pools by attention, which leaves the residual stream as it is.
-  func runBlock<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+  ///
+  /// - Parameter completes: false to end a block with what its last layer reads.
+  func runBlock<Tap: ActivationTap>(
+    _ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap, completes: Bool = true
+  ) {
     guard index < configuration.depth else { return poolByAttention(workspace, &tap) }
     attention(index, workspace, &tap)
-    mlp(index, workspace, &tap)
+    mlp(index, workspace, &tap, completes: completes)
   }
 
   // MARK: The forward pass
@@ -133,17 +137,23 @@ import ViTLite
 
   /// residual += layerScale2 * ffnDown(activation(ffnUp(ln2(residual)))), where a gate's activation is multiplied by the
   /// rest.
-  func mlp<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+  ///
+  /// - Parameter completes: false to end with what `ffnDown` reads.
+  func mlp<Tap: ActivationTap>(
+    _ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap, completes: Bool = true
+  ) {
     let block = blocks[index]
     let (tokens, width) = (configuration.tokens, configuration.width)
     observe(.residualMiddle, index, workspace.residual, tokens, width, &tap)
     normalize(workspace.residual, block.ln2, rows: tokens, into: workspace.normed)
     apply(.ffnUp, of: block, index, to: workspace.normed, rows: tokens, into: workspace.hidden, &tap)
-    contract(index, workspace, &tap)
+    contract(index, workspace, &tap, completes: completes)
   }
 
   /// residual += layerScale2 * ffnDown(activation(hidden)), where a gate's activation is multiplied by the rest.
-  func contract<Tap: ActivationTap>(_ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap) {
+  func contract<Tap: ActivationTap>(
+    _ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap, completes: Bool = true
+  ) {
     let (block, tokens, mlpWidth) = (blocks[index], configuration.tokens, configuration.mlpWidth)
     if configuration.isGated {
       unsafe FloatRows.gate(workspace.hidden.base, configuration.activation, rows: tokens, columns: mlpWidth)
@@ -157,6 +167,7 @@ import ViTLite
         workspace.hidden.base, factors.base, tokens, mlpWidth, workspace.hidden.base)
     }
     if let norm = block.hiddenNorm { normalize(workspace.hidden, norm, rows: tokens, into: workspace.hidden) }
+    guard completes else { return observe(.input(.ffnDown), index, workspace.hidden, tokens, mlpWidth, &tap) }
     apply(.ffnDown, of: block, index, to: workspace.hidden, rows: tokens, into: workspace.branch, &tap)
     addBranch(workspace, scale: block.layerScale2)
   }

@@ -1,8 +1,6 @@
 import Int8Kernels
 
 extension SampleSet {
-  /// Calibration adds variants to sets with fewer samples than this.
-  private static let wanted = 64
   /// What one sample becomes at most, itself included.
   private static let mostOfOne = 4
 
@@ -12,8 +10,10 @@ extension SampleSet {
   /// What calibration fits to few images fits others worse. The variants show it more of what images can be, and cost
   /// no time when the model runs. Variants stand next to their sample, so that the two halves of a set have none of
   /// the same image. Values that are normalised already keep their light and colors, because what they mean is unknown.
-  func withVariants(seed: UInt64) -> SampleSet {
-    let copies = min((Self.wanted + count - 1) / max(count, 1), Self.mostOfOne)
+  ///
+  /// - Parameter wanted: sets with as many samples stay as they are.
+  func withVariants(seed: UInt64, wanted: Int) -> SampleSet {
+    let copies = min((wanted + count - 1) / max(count, 1), Self.mostOfOne)
     guard copies > 1 else { return self }
     var result = SampleSet(channels: channels, height: height, width: width, kind: kind, labelled: labels != nil)
     for index in 0..<count {
