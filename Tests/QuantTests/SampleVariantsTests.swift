@@ -30,6 +30,17 @@ struct SampleVariantsTests {
     #expect(set(30).withVariants(seed: 1, wanted: 64).count == 90)
   }
 
+  @Test("Static ranges and a target get variants of more samples than scales for each row")
+  func wanted() {
+    var options = CalibrationOptions()
+    func count() -> Int { set(50).withVariants(seed: 1, wanted: options.wantedSamples).count }
+    #expect(count() == 50)
+    options.targetSQNR = 40
+    #expect(count() == 100)
+    options = CalibrationOptions(activations: .static)
+    #expect(count() == 100)
+  }
+
   @Test("Many samples stay as they are", arguments: [64, 65])
   func many(count: Int) {
     let samples = set(count)

@@ -57,8 +57,9 @@ public struct CalibrationOptions: Sendable, Equatable {
 }
 
 extension CalibrationOptions {
-  /// Fewer samples get variants. Static ranges need more of what images can be than scales for each row do.
-  var wantedSamples: Int { activations == .static ? 64 : 48 }
+  /// Fewer samples get variants. Static ranges need more of what images can be than scales for each row do, and so does a
+  /// target that is to hold for other images.
+  var wantedSamples: Int { activations == .static || targetSQNR != nil ? 64 : 48 }
 }
 
 /// Why a model can't be calibrated.
