@@ -158,8 +158,8 @@ struct CalibrationPass {
 
 /// What smoothing is chosen from: some of the samples, and rows of what each layer reads of them.
 struct SmoothingLook {
-  /// Enough to tell which channels are large; where the samples have variants, these are the samples themselves. Static
-  /// ranges need all: factors from fewer cost them over 1 dB on other images.
+  /// Enough to tell which channels are large. Static ranges need all samples: factors from fewer cost them over 1 dB on
+  /// other images.
   private static let mostSamples = 32
 
   let scope: ObservationScope

@@ -101,7 +101,9 @@ struct WidthChoice {
     case .attention(let block):
       return rows(block) * tokens * width * (2 + Double(3 - narrow.softmaxPlanes))
     case .block(let block, .attnQKV):
-      return 2 * (rows(block) + 2 * tokens) * width * width
+      // The block that pools projects the queries of all tokens.
+      let queries = block < configuration.depth ? rows(block) : tokens
+      return 2 * (queries + 2 * tokens) * width * width
     case .block(let block, let layer):
       let (outputs, inputs) = layer.shape(in: configuration)
       return 2 * rows(block) * Double(outputs) * Double(inputs)
