@@ -15,23 +15,18 @@ typedef enum vq_output {
   vq_output_sums,        // out: int32_t, the sums over k alone; the fields of the requantization are not read
 } vq_output;
 
-// One product of uint8 activations (rows) and packed int8 weights (columns), with its requantization:
+// One product of activations (rows) and packed weights (columns), with its requantization:
 //   accumulator = sum over k of a[row][k] * b[k][column] - row_zero_point[row] * column_sum[column]
 //   value       = roundHalfUp(accumulator * row_multiplier[row] * column_multiplier[column] / 2^shift) + bias[column]
-// In a wide product both operands have a second, low plane in units 2^7 smaller. To what is written as int32, the sum of
-// an accumulating output included, two more products are added, the one after the other, before it is saturated to int16:
-//   accumulator = sum over k of a_low[row][k] * b[k][column]
-//   accumulator = sum over k of a[row][k] * b_low[k][column] - row_zero_point[row] * column_sum_low[column]
-//   value       = roundHalfUp(accumulator * row_multiplier[row] * column_multiplier[column] / 2^(shift + 7))
-// and each of the two sums is held within +-(2^30 - 1).
+// Sums and accumulators are int32 and wrap.
 typedef struct vq_matmul {
-  const uint8_t *a;                  // rows x a_stride; a_stride >= k and k bytes are readable in each row
-  ptrdiff_t a_stride;                // bytes
-  const int8_t *b;                   // panels of 16 columns: [columns/16][k/4][16][4], zero-padded
+  const void *a;                     // rows x a_stride; a_stride >= k and k elements are readable in each row
+  ptrdiff_t a_stride;                // elements
+  const void *b;                     // panels of 16 columns, zero-padded
   int32_t rows;
   int32_t columns;                   // columns to write; the arrays below are readable up to the next multiple of 16
   int32_t k;                         // inputs, a multiple of 4
-  int32_t shift;                     // 0 to 62, in a wide product to 55
+  int32_t shift;                     // 0 to 62
   const int32_t *row_multiplier;     // 0 to 32767
   const int32_t *row_zero_point;     // 0 to 255
   const int32_t *column_multiplier;  // -32767 to 32767
@@ -40,10 +35,6 @@ typedef struct vq_matmul {
   void *out;                         // element (0, 0) of the block
   ptrdiff_t out_stride;              // elements
   vq_output output;
-  // The low planes, laid out as a, b and column_sum; all NULL in a product that is not wide, as sums alone never are.
-  const uint8_t *_Nullable a_low;           // 0 to 127; in a wide product NULL stands for zeros
-  const int8_t *_Nullable b_low;            // -64 to 63
-  const int32_t *_Nullable column_sum_low;  // sum of the column's numbers in b_low
 } vq_matmul;
 
 // Parameters of a row's quantization from int16 to uint8 (`RowQuantizer` in Swift).
@@ -55,7 +46,10 @@ typedef struct vq_row_quantizer {
 } vq_row_quantizer;
 
 typedef struct vq_kernels {
+  // a: uint8_t. b: int8_t, [columns/16][k/4][16][4].
   void (*_Nonnull matmul)(const vq_matmul *);
+  // a: int16_t. b: int16_t, [columns/16][k/2][16][2], at an even address.
+  void (*_Nonnull matmul_wide)(const vq_matmul *);
   // sum, minimum and maximum of a row, n >= 1
   void (*_Nonnull row_range_i32)(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum);
   // sum of d*d, d = roundHalfUp((x - mean) / 2^shift), |d| < 2^21
@@ -84,15 +78,14 @@ typedef struct vq_kernels {
   // values: 16 channels x `tokens` tokens, saturated to +-127, as one panel [tokens/4][16][4]; row stride of x in
   // elements; `channels` (1 to 16) are read, the rest and the tokens up to a multiple of 4 are zero.
   void (*_Nonnull pack_values)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel);
-  // The same with 7 more bits. With x clamped and shifted as its quantizer says, and as int16
-  // d = roundHalfUp(x * inverse / 2^14), a row's levels are d + 2^7 * zero_point, held within 0 to 32767:
-  // high = level >> 7, low = level & 127.
-  void (*_Nonnull row_quantize_wide)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *high,
-                            uint8_t *low);
-  // Keys' levels are d, values' levels the values, within +-16319: level = 2^7 * high + low, low from -64 to 63. Each
-  // plane is written as `pack_key` and `pack_values` write theirs; the sums are those of each plane.
-  void (*_Nonnull pack_key_wide)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *high,
-                        int8_t *low, int32_t *high_sum, int32_t *low_sum);
+  // Levels 32 times as fine, without a zero point: with x clamped and shifted as its quantizer says,
+  //   level = (roundHalfUp(x * inverse / 2^15) + 1) >> 1
+  void (*_Nonnull row_quantize_wide)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *out);
+  // The same levels of a key, written as a column of a wide product's panel: 2 levels every 64 bytes. n is padded with
+  // zeros to a multiple of 4.
+  void (*_Nonnull pack_key_wide)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *panel_column);
+  // Values within +-16319 in two planes, value = 2^7 * high + low, with low from -64 to 63; each plane is written as
+  // `pack_values` writes its one.
   void (*_Nonnull pack_values_wide)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels,
                            int8_t *high, int8_t *low);
   int32_t (*_Nonnull row_maximum_i32)(const int32_t *x, int32_t n);
