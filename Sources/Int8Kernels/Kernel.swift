@@ -1,6 +1,7 @@
 /// The functions of a kernel table, in its order; the raw value is the name in `CKernels.h`.
 package enum Kernel: String, Sendable, CaseIterable {
   case matmul
+  case matmulWide = "matmul_wide"
   case rowRange32 = "row_range_i32"
   case rowSquareSum = "row_square_sum"
   case rowNormalize16 = "row_normalize_i16"

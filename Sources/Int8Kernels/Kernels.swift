@@ -12,6 +12,7 @@ package struct Kernels: @unchecked Sendable {
   static let portable = unsafe Kernels(
     vq_kernels(
       matmul: { unsafe Portable.matmul($0) },
+      matmul_wide: { unsafe Portable.matmulWide($0) },
       row_range_i32: { unsafe Portable.rowRange($0, $1, $2, $3, $4) },
       row_square_sum: { unsafe Portable.rowSquareSum($0, $1, $2, $3) },
       row_normalize_i16: { unsafe Portable.rowNormalize16($0, $1, $2, $3, $4, $5, $6, $7, $8) },
@@ -24,8 +25,8 @@ package struct Kernels: @unchecked Sendable {
       row_quantize_u8: { unsafe Portable.rowQuantize($0, $1, $2, $3) },
       pack_key: { unsafe Portable.packKey($0, $1, $2, $3) },
       pack_values: { unsafe Portable.packValues($0, $1, $2, $3, $4) },
-      row_quantize_wide: { unsafe Portable.rowQuantizeWide($0, $1, $2, $3, $4) },
-      pack_key_wide: { unsafe Portable.packKeyWide($0, $1, $2, $3, $4, $5, $6) },
+      row_quantize_wide: { unsafe Portable.rowQuantizeWide($0, $1, $2, $3) },
+      pack_key_wide: { unsafe Portable.packKeyWide($0, $1, $2, $3) },
       pack_values_wide: { unsafe Portable.packValuesWide($0, $1, $2, $3, $4, $5) },
       row_maximum_i32: { unsafe Portable.rowMaximum($0, $1) },
       row_exp2: { unsafe Portable.rowExp2($0, $1, $2, $3, $4) },

@@ -9,33 +9,28 @@ package struct LayerReach: Sendable, Equatable {
   /// The largest multiplier of a layer's rows: raw pixels have 1, activations up to 15 bits.
   package static func rowMultiplier(readsPixels: Bool) -> Int64 { readsPixels ? 1 : 32767 }
 
-  /// A level minus its zero point is within ±255, so an accumulator is within 255 times the sum of the weights'
-  /// magnitudes, which 31 bits hold for up to 65,536 inputs; with two multipliers of 15 bits it needs 61.
+  /// A level minus its zero point is within ±255, and a level of a wide layer within `WideLayer.levelLimit`. So an
+  /// accumulator is within that times the sum of the weights' magnitudes, which 31 bits hold for up to 65,536 weights of
+  /// 8 bits, and for those of a wide layer that calibration made; with two multipliers of 15 bits it needs 61.
   ///
   /// - Parameters:
-  ///   - weights, low: packed; `low` is empty where a layer has no low plane.
+  ///   - weights: packed; int16 where `isWide` says so.
   ///   - multiplier, bias: one for each output, at least.
   ///   - inputs: at most 65,536.
-  ///   - shift: 0 to 62, or to 55 with a low plane.
+  ///   - shift: 0 to 62.
   ///   - rowMultiplier: the largest that an input can have, at most 32767.
   package init(
-    weights: Span<Int8>, low: Span<Int8>, multiplier: Span<Int32>, bias: Span<Int32>, outputs: Int, inputs: Int,
+    weights: RawSpan, isWide: Bool, multiplier: Span<Int32>, bias: Span<Int32>, outputs: Int, inputs: Int,
     shift: Int32, rowMultiplier: Int64
   ) {
-    let high = ColumnSums(weights, inputs: inputs).magnitudes
-    let lower = ColumnSums(low, inputs: inputs).magnitudes
-    let lowShift = shift + WideLayer.lowBits
+    let magnitudes = ColumnSums(weights, inputs: inputs, isWide: isWide).magnitudes
+    let levelLimit = isWide ? WideLayer.levelLimit : 255
     var largest = (accumulator: Int64(0), output: Int64(0))
     for index in 0..<outputs {
       let scale = rowMultiplier * Int64(multiplier[index].magnitude)
-      var accumulator = 255 * high[index]
-      var output = Self.quotient(accumulator * scale, shift: shift) + Int64(bias[index].magnitude)
-      if !lower.isEmpty {
-        // The low plane of an activation is within 127, and has no zero point.
-        output += Self.quotient(127 * high[index] * scale, shift: lowShift)
-        output += Self.quotient(255 * lower[index] * scale, shift: lowShift)
-        accumulator = max(accumulator, 255 * lower[index])
-      }
+      let accumulator = levelLimit * magnitudes[index]
+      // A larger accumulator is refused for itself.
+      let output = Self.quotient(min(accumulator, 1 << 31) * scale, shift: shift) + Int64(bias[index].magnitude)
       largest = (max(largest.accumulator, accumulator), max(largest.output, output))
     }
     (accumulator, output) = largest
@@ -44,28 +39,29 @@ package struct LayerReach: Sendable, Equatable {
   /// `x / 2^shift`, rounded up. No overflow: `x` is below 2^61, and what is added below 2^62.
   private static func quotient(_ x: Int64, shift: Int32) -> Int64 { (x + (1 << Int64(shift)) - 1) >> Int64(shift) }
 
-  /// The sums of each output's weights, and of their magnitudes, in one plane. Padding counts too.
+  /// The sums of each output's weights, and of their magnitudes. Padding counts too.
   struct ColumnSums {
     private(set) var plain: [Int32]
     private(set) var magnitudes: [Int64]
 
-    init(_ weights: Span<Int8>, inputs: Int) {
-      let panelBytes = WeightLayout.paddedInputs(inputs) * WeightLayout.panelColumns
-      let panels = panelBytes == 0 ? 0 : weights.count / panelBytes
+    init(_ weights: RawSpan, inputs: Int, isWide: Bool) {
+      let panelBytes = WeightLayout.byteCount(outputs: WeightLayout.panelColumns, inputs: inputs, isWide: isWide)
+      let panels = panelBytes == 0 ? 0 : weights.byteCount / panelBytes
       plain = [Int32](repeating: 0, count: panels * WeightLayout.panelColumns)
       magnitudes = [Int64](repeating: 0, count: plain.count)
-      let bytes = unsafe weights.bytes
+      let bits: Int32 = isWide ? 16 : 8
       for panel in 0..<panels {
         var sum = SIMD16<Int32>()
-        var magnitude = SIMD16<Int32>()
+        // 65,536 weights of 2^15 are 2^31.
+        var magnitude = SIMD16<UInt32>()
         for offset in stride(from: panel * panelBytes, to: (panel + 1) * panelBytes, by: 64) {
-          // A lane's four bytes are the weights of four inputs; see `Portable.matmul`.
-          let lanes = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD16<Int32>.self)
-          for input in 0..<4 {
-            let weight = (lanes &<< Int32(truncatingIfNeeded: 24 &- 8 &* input)) &>> 24
+          // A lane's four bytes are the weights of four inputs, or of two; see `Portable.matmul`.
+          let lanes = unsafe weights.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD16<Int32>.self)
+          for left in stride(from: 32 - bits, through: 0, by: -Int(bits)) {
+            let weight = (lanes &<< left) &>> (32 - bits)
             sum &+= weight
             let sign = weight &>> 31
-            magnitude &+= (weight ^ sign) &- sign
+            magnitude &+= SIMD16<UInt32>(truncatingIfNeeded: (weight ^ sign) &- sign)
           }
         }
         for lane in 0..<WeightLayout.panelColumns {

@@ -34,6 +34,12 @@ package struct RowQuantizer: Sendable, Equatable {
     self.init(step: multiplier, levels: 254, low: 0 &- multiplier, high: multiplier)
   }
 
+  /// For a wide row of this range: symmetric, `level = round(x * 32 * 255 / (2 * multiplier))`.
+  package static func wide(minimum: Int32, maximum: Int32) -> RowQuantizer {
+    let multiplier = min(max(maximum, 0 &- minimum, 1), 32767)
+    return RowQuantizer(step: multiplier, levels: 255, low: 0 &- multiplier, high: multiplier)
+  }
+
   /// - Parameter levels: the number of quantization steps in `2 * step`.
   init(step: Int32, levels: Int32, low: Int32, high: Int32) {
     multiplier = step
@@ -62,26 +68,12 @@ package struct RowQuantizer: Sendable, Equatable {
     return (Int32(product) &+ 32) &>> 6 &+ quantizer.zero_point
   }
 
-  /// How far one value is from 0, in levels of 7 more bits. A value within the range that the quantizer was made for is at
-  /// most 32641 from it: `2 multiplier` values are 255 levels.
+  /// The level of one value in a wide row, 32 times as fine and without a zero point; the definition of
+  /// `row_quantize_wide` and `pack_key_wide`. For values within the multiplier it is within `WideLayer.levelLimit`.
   @inline(__always)
-  private static func wideDistance(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
-    let product = Int32(scale(x, quantizer)) &* quantizer.inverse
-    return Int32(Int16(truncatingIfNeeded: FixedPoint.roundHalfUp(product, shift: 14)))
-  }
-
-  /// The level of one value with 7 more bits, 0 to 32767, where `zero_point * 2^7` stands for 0; the definition of
-  /// `row_quantize_wide`.
-  @inline(__always)
-  static func wideLevel(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
-    min(max(wideDistance(x, quantizer) &+ quantizer.zero_point &<< WideLayer.lowBits, 0), 32767)
-  }
-
-  /// The level of one value of a symmetric scale with 7 more bits, -16319 to 16319; the definition of `pack_key_wide`.
-  @inline(__always)
-  static func wideSymmetricLevel(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
-    let limit = Int32(WideLayer.weightLimit)
-    return min(max(wideDistance(x, quantizer), 0 &- limit), limit)
+  static func wideLevel(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int16 {
+    let product = FixedPoint.multiplyQ15(scale(x, quantizer), Int16(truncatingIfNeeded: quantizer.inverse))
+    return Int16(truncatingIfNeeded: (Int32(product) &+ 1) &>> 1)
   }
 
   var cValue: vq_row_quantizer {

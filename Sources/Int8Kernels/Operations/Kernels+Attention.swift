@@ -28,14 +28,14 @@ extension Kernels {
   }
 
   /// Quantizes a head's keys as panels whose columns are tokens, each symmetric with a scale of its own:
-  /// `multiplier / 127` units of `keys`, to the planes that `packed` has.
+  /// `multiplier / 127` units of `keys`, or 2^-5 of that in wide keys.
   ///
   /// - Parameter first: the token that the first row of `keys` is.
   package func packKeys(
-    _ keys: Matrix<Int16>, _ quantizer: ActivationQuantizer, into packed: PackedActivations, at first: Int = 0
+    _ keys: Matrix<Int16>, _ quantizer: ActivationQuantizer, into packed: PackedKeys, at first: Int = 0
   ) {
     precondition(
-      first >= 0 && first + keys.rows <= packed.outputs && packed.inputs == keys.columns, "a column for each token")
+      first >= 0 && first + keys.rows <= packed.tokens && packed.headWidth == keys.columns, "a column for each token")
     for token in 0..<keys.rows {
       prefetch(keys, after: token)
       let key = unsafe keys.row(token)
@@ -50,13 +50,17 @@ extension Kernels {
       unsafe packed.multiplier[output] = rowQuantizer.multiplier
       var cValue = rowQuantizer.cValue
       let count = Int32(truncatingIfNeeded: keys.columns)
-      let place = WeightLayout.index(output: output, input: 0, inputs: keys.columns)
-      if let low = unsafe packed.low {
-        unsafe table.pack_key_wide(
-          key, count, &cValue, packed.panels + place, low.panels + place, packed.columnSum + output,
-          low.columnSum + output)
+      let place = WeightLayout.index(output: output, input: 0, inputs: keys.columns, isWide: packed.isWide)
+      if packed.isWide {
+        let levels = WeightLayout.paddedOutputs(packed.tokens) * WeightLayout.paddedInputs(packed.headWidth)
+        let panels = unsafe packed.panels.bindMemory(to: Int16.self, capacity: levels)
+        unsafe table.pack_key_wide(key, count, &cValue, panels + place)
+        // Wide queries have no zero point.
+        unsafe packed.columnSum[output] = 0
       } else {
-        unsafe packed.columnSum[output] = table.pack_key(key, count, &cValue, packed.panels + place)
+        let levels = WeightLayout.paddedOutputs(packed.tokens) * WeightLayout.paddedInputs(packed.headWidth)
+        let panels = unsafe packed.panels.bindMemory(to: Int8.self, capacity: levels)
+        unsafe packed.columnSum[output] = table.pack_key(key, count, &cValue, panels + place)
       }
     }
   }
@@ -65,18 +69,19 @@ extension Kernels {
   /// columns are channels.
   ///
   /// - Parameter firstToken: the token that the first row of `values` is, a multiple of 4.
-  package func packValues(_ values: Matrix<Int16>, into packed: PackedActivations, at firstToken: Int = 0) {
+  package func packValues(_ values: Matrix<Int16>, into packed: PackedValues, at firstToken: Int = 0) {
     precondition(
-      packed.outputs == values.columns && firstToken >= 0 && firstToken.isMultiple(of: 4)
-        && firstToken + values.rows <= packed.inputs, "a column for each channel, whole groups of 4 tokens")
-    let panelBytes = WeightLayout.paddedInputs(packed.inputs) * WeightLayout.panelColumns
+      packed.headWidth == values.columns && firstToken >= 0 && firstToken.isMultiple(of: 4)
+        && firstToken + values.rows <= packed.tokens, "a column for each channel, whole groups of 4 tokens")
+    let panelBytes = WeightLayout.paddedInputs(packed.tokens) * WeightLayout.panelColumns
     let tokens = Int32(truncatingIfNeeded: values.rows)
     for first in stride(from: 0, to: values.columns, by: WeightLayout.panelColumns) {
       let x = unsafe values.base + first
       let channels = Int32(truncatingIfNeeded: min(WeightLayout.panelColumns, values.columns - first))
       let place = first / WeightLayout.panelColumns * panelBytes + firstToken * WeightLayout.panelColumns
-      if let low = unsafe packed.low {
-        unsafe table.pack_values_wide(x, values.stride, tokens, channels, packed.panels + place, low.panels + place)
+      if packed.isWide {
+        unsafe table.pack_values_wide(
+          x, values.stride, tokens, channels, packed.panels + place, packed.lowPanels + place)
       } else {
         unsafe table.pack_values(x, values.stride, tokens, channels, packed.panels + place)
       }
@@ -98,23 +103,24 @@ extension Kernels {
     for row in 0..<rows {
       let x = unsafe scores.row(row)
       let maximum = unsafe table.row_maximum_i32(x, count)
-      let low = unsafe hasSecondPlane ? probabilities.highRow(rows + row) : nil
-      sums[0, row] = unsafe table.row_exp2(x, count, maximum, probabilities.highRow(row), low)
+      let low = unsafe hasSecondPlane ? probabilities.row(rows + row) : nil
+      sums[0, row] = unsafe table.row_exp2(x, count, maximum, probabilities.row(row), low)
     }
   }
 
-  /// The sums of values, each times its probability: a row for each row of the softmax's planes and, where the values
-  /// have a low plane, as many again as the softmax has rows, of the high plane of the one and the low plane of the other.
-  /// The product of the two low planes, under 2^-14 of the range, is left out.
+  /// The sums of values, each times its probability: a row for each row of the softmax's planes and, for wide values, as
+  /// many again as the softmax has rows, of the high plane of the one and the low plane of the other. The product of the two
+  /// low planes, under 2^-14 of the range, is left out.
   ///
   /// A sum of either kind is at most 255 * 127 for each token.
-  package func sumValues(_ probabilities: QuantizedRows, _ values: PackedActivations, into out: Matrix<Int32>) {
+  package func sumValues(_ probabilities: QuantizedRows, _ values: PackedValues, into out: Matrix<Int32>) {
     let planeRows = probabilities.rows
-    sumProducts(probabilities, with: values.matrix(shift: 0), into: out.rows(0..<planeRows))
-    guard let low = values.lowMatrix() else { return }
+    sumProducts(probabilities, with: values.matrix(lowPlane: false), into: out.rows(0..<planeRows))
+    guard values.isWide else { return }
     precondition(planeRows.isMultiple(of: 2), "two planes of probabilities beside two of values")
     sumProducts(
-      probabilities.rows(0..<planeRows / 2), with: low, into: out.rows(planeRows..<planeRows + planeRows / 2))
+      probabilities.rows(0..<planeRows / 2), with: values.matrix(lowPlane: true),
+      into: out.rows(planeRows..<planeRows + planeRows / 2))
   }
 
   /// Attention output: the weighted values over the sum of their weights, as int16.

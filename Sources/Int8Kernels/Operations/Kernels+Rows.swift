@@ -135,18 +135,21 @@ extension Kernels {
     let values = unsafe x.row(row)
     let rowQuantizer: RowQuantizer
     switch quantizer {
-    case .fixed(let fixed): rowQuantizer = fixed
+    case .fixed(let fixed):
+      rowQuantizer = out.isWide ? RowQuantizer.wide(minimum: fixed.low, maximum: fixed.high) : fixed
     case .dynamic:
       let range = unsafe known ?? range(values, count: x.columns)
-      rowQuantizer = RowQuantizer(minimum: range.minimum, maximum: range.maximum)
+      rowQuantizer =
+        out.isWide
+        ? RowQuantizer.wide(minimum: range.minimum, maximum: range.maximum)
+        : RowQuantizer(minimum: range.minimum, maximum: range.maximum)
     }
-    let high = unsafe out.highRow(index)
     let count = Int32(truncatingIfNeeded: x.columns)
     var cValue = rowQuantizer.cValue
-    if let low = unsafe out.low {
-      unsafe table.row_quantize_wide(values, count, &cValue, high, low + index * out.stride)
+    if out.isWide {
+      unsafe table.row_quantize_wide(values, count, &cValue, out.wideRow(index))
     } else {
-      unsafe table.row_quantize_u8(values, count, &cValue, high)
+      unsafe table.row_quantize_u8(values, count, &cValue, out.row(index))
     }
     out.clearTail(ofRow: index)
     unsafe out.multiplier[index] = rowQuantizer.multiplier

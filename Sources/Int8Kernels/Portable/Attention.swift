@@ -40,20 +40,13 @@ extension Portable {
   @unsafe
   static func packKeyWide(
     _ x: UnsafePointer<Int16>, _ count: Int32, _ quantizer: UnsafePointer<vq_row_quantizer>,
-    _ high: UnsafeMutablePointer<Int8>, _ low: UnsafeMutablePointer<Int8>, _ highSum: UnsafeMutablePointer<Int32>,
-    _ lowSum: UnsafeMutablePointer<Int32>
+    _ column: UnsafeMutablePointer<Int16>
   ) {
     let quantizer = unsafe quantizer.pointee
     let count = Int(count)
-    unsafe highSum.pointee = 0
-    unsafe lowSum.pointee = 0
     for index in 0..<(count + 3) / 4 * 4 {
-      let planes = WidePlanes(index < count ? unsafe RowQuantizer.wideSymmetricLevel(x[index], quantizer) : 0)
-      let place = index / 4 * 64 + index % 4
-      unsafe high[place] = planes.high
-      unsafe low[place] = planes.low
-      unsafe highSum.pointee &+= Int32(planes.high)
-      unsafe lowSum.pointee &+= Int32(planes.low)
+      let level = index < count ? unsafe RowQuantizer.wideLevel(x[index], quantizer) : 0
+      unsafe column[index / 2 * 32 + index % 2] = level
     }
   }
 
@@ -64,12 +57,12 @@ extension Portable {
     _ low: UnsafeMutablePointer<Int8>
   ) {
     let tokens = Int(tokens)
-    let limit = Int16(WideLayer.weightLimit)
+    let limit = Int16(WideValues.limit)
     for token in 0..<(tokens + 3) / 4 * 4 {
       for channel in 0..<16 {
         let inside = token < tokens && channel < Int(channels)
         let value: Int16 = inside ? unsafe min(max(x[token * stride + channel], -limit), limit) : 0
-        let planes = WidePlanes(Int32(value))
+        let planes = WidePlanes(value)
         let place = token / 4 * 64 + channel * 4 + token % 4
         unsafe high[place] = planes.high
         unsafe low[place] = planes.low
@@ -133,16 +126,16 @@ extension Portable {
   }
 }
 
-/// A level of 15 bits and a sign in two planes: `level = high * 2^7 + low`, with `low` from -64 to 63.
-struct WidePlanes {
+/// A value in two planes: `value = high * 2^7 + low`, with `low` from -64 to 63.
+private struct WidePlanes {
   let high: Int8
   let low: Int8
 
-  /// - Parameter level: within `WideLayer.weightLimit`.
+  /// - Parameter value: within `WideValues.limit`.
   @inline(__always)
-  init(_ level: Int32) {
-    let upper = (level &+ 64) &>> WideLayer.lowBits
+  init(_ value: Int16) {
+    let upper = (value &+ 64) &>> 7
     high = Int8(truncatingIfNeeded: upper)
-    low = Int8(truncatingIfNeeded: level &- upper &<< WideLayer.lowBits)
+    low = Int8(truncatingIfNeeded: value &- upper &<< 7)
   }
 }

@@ -113,13 +113,11 @@ extension Portable {
   @unsafe
   static func rowQuantizeWide(
     _ x: UnsafePointer<Int16>, _ count: Int32, _ quantizer: UnsafePointer<vq_row_quantizer>,
-    _ high: UnsafeMutablePointer<UInt8>, _ low: UnsafeMutablePointer<UInt8>
+    _ out: UnsafeMutablePointer<Int16>
   ) {
     let quantizer = unsafe quantizer.pointee
     for index in 0..<Int(count) {
-      let level = unsafe RowQuantizer.wideLevel(x[index], quantizer)
-      unsafe high[index] = UInt8(truncatingIfNeeded: level &>> WideLayer.lowBits)
-      unsafe low[index] = UInt8(truncatingIfNeeded: level & 127)
+      unsafe out[index] = RowQuantizer.wideLevel(x[index], quantizer)
     }
   }
 }

@@ -1,6 +1,6 @@
 import CKernels
 
-// The kernels of two planes: rows, keys and values of 15 bits.
+// The kernels of rows, keys and values beside wide products.
 extension KernelComparison {
   mutating func rowQuantizeWide(_ cases: ComparisonCases) -> Bool {
     for quantizer in RowCases.asymmetricQuantizers where cases.isThorough {
@@ -17,28 +17,22 @@ extension KernelComparison {
   private mutating func quantizeWide(_ row: [Int16], _ quantizer: vq_row_quantizer) -> Bool {
     let x = Operand<Int16, Memory>(row)
     return agree { table in
-      let planes = Planes<UInt8, Memory>(count: row.count)
-      unsafe withUnsafePointer(to: quantizer) {
-        unsafe table.row_quantize_wide(x.base, Int32(x.count), $0, planes.high.base, planes.low.base)
-      }
-      return planes.elements
+      let out = Operand<Int16, Memory>(repeating: 99, count: row.count)
+      unsafe withUnsafePointer(to: quantizer) { unsafe table.row_quantize_wide(x.base, Int32(x.count), $0, out.base) }
+      return out.elements
     }
   }
 
   mutating func packKeyWide(_ cases: ComparisonCases) -> Bool {
     for (index, row) in cases.rows16.enumerated() {
       let x = Operand<Int16, Memory>(row)
-      // A column of a panel ends with the last group's four bytes.
-      let size = ((row.count + 3) / 4 - 1) * 64 + 4
+      // A column of a panel ends with the last group's two levels.
+      let size = ((row.count + 3) / 4 * 2 - 1) * 32 + 2
       for quantizer in cases.choice(of: RowCases.quantizers, for: index) {
         let same = agree { table in
-          let planes = Planes<Int8, Memory>(count: size)
-          let sums = Operand<Int32, Memory>(repeating: 99, count: 2)
-          unsafe withUnsafePointer(to: quantizer) {
-            unsafe table.pack_key_wide(
-              x.base, Int32(x.count), $0, planes.high.base, planes.low.base, sums.base, sums.base + 1)
-          }
-          return planes.elements.map { Int32($0) } + sums.elements
+          let panel = Operand<Int16, Memory>(repeating: 99, count: size)
+          unsafe withUnsafePointer(to: quantizer) { unsafe table.pack_key_wide(x.base, Int32(x.count), $0, panel.base) }
+          return panel.elements
         }
         guard same else { return false }
       }
@@ -56,10 +50,11 @@ extension KernelComparison {
           values[values.count - 1] = .max
           let x = Operand<Int16, Memory>(values)
           let same = agree { table in
-            let planes = Planes<Int8, Memory>(count: (tokens + 3) / 4 * 64)
-            unsafe table.pack_values_wide(
-              x.base, stride, Int32(tokens), Int32(channels), planes.high.base, planes.low.base)
-            return planes.elements
+            let size = (tokens + 3) / 4 * 64
+            let high = Operand<Int8, Memory>(repeating: 99, count: size)
+            let low = Operand<Int8, Memory>(repeating: 99, count: size)
+            unsafe table.pack_values_wide(x.base, stride, Int32(tokens), Int32(channels), high.base, low.base)
+            return high.elements + low.elements
           }
           guard same else { return false }
         }
@@ -67,17 +62,4 @@ extension KernelComparison {
     }
     return true
   }
-}
-
-/// Memory for two planes.
-private struct Planes<Element: BinaryInteger & BitwiseCopyable, Memory: OperandMemory> {
-  let high: Operand<Element, Memory>
-  let low: Operand<Element, Memory>
-
-  init(count: Int) {
-    high = Operand(repeating: 99, count: count)
-    low = Operand(repeating: 99, count: count)
-  }
-
-  var elements: [Element] { high.elements + low.elements }
 }

@@ -18,7 +18,8 @@ struct KernelComparison<Memory: OperandMemory> {
   /// Whether a kernel gives the same in all of the cases. Ends at the first difference.
   mutating func compare(_ kernel: Kernel, on cases: ComparisonCases) -> Bool {
     switch kernel {
-    case .matmul: matmul(cases)
+    case .matmul: unsafe matmul(cases, isWide: false) { table, product in unsafe table.matmul(product) }
+    case .matmulWide: unsafe matmul(cases, isWide: true) { table, product in unsafe table.matmul_wide(product) }
     case .rowRange32: rowRange32(cases)
     case .rowSquareSum: rowSquareSum(cases)
     case .rowNormalize16: rowNormalize16(cases)
@@ -46,11 +47,13 @@ struct KernelComparison<Memory: OperandMemory> {
     return output(tested) == output(expected)
   }
 
-  private mutating func matmul(_ cases: ComparisonCases) -> Bool {
-    for shape in cases.products {
+  private mutating func matmul(
+    _ cases: ComparisonCases, isWide: Bool, _ call: (vq_kernels, UnsafePointer<vq_matmul>) -> Void
+  ) -> Bool {
+    for shape in cases.products where shape.isWide == isWide {
       let operands = MatmulOperands<Memory>(shape)
       for output in MatmulCase.outputs {
-        let same = agree { table in unsafe operands.run(output) { unsafe table.matmul($0) } }
+        let same = agree { table in unsafe operands.run(output) { unsafe call(table, $0) } }
         guard same else { return false }
       }
     }

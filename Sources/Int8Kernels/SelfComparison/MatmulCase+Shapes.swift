@@ -8,9 +8,9 @@ extension MatmulCase {
     MatmulCase(rows: 17, columns: 33, k: 20, shift: 40, seed: 4),
     MatmulCase(rows: 33, columns: 16, k: 8, shift: 33, values: .moderate, seed: 5),
     MatmulCase(rows: 2, columns: 97, k: 20, shift: 0, seed: 6), MatmulCase(rows: 1, columns: 16, k: 1028, seed: 7),
-    MatmulCase(rows: 26, columns: 19, k: 36, shift: 33, values: .moderate, planes: .two, seed: 9),
-    MatmulCase(rows: 7, columns: 35, k: 68, shift: 27, planes: .twoOfWeights, aPadding: 2, seed: 10),
-    MatmulCase(rows: 3, columns: 17, k: 8, shift: 24, values: .extreme, planes: .two),
+    MatmulCase(rows: 26, columns: 19, k: 36, shift: 33, values: .moderate, isWide: true, seed: 9),
+    MatmulCase(rows: 7, columns: 35, k: 68, shift: 27, isWide: true, aPadding: 2, seed: 10),
+    MatmulCase(rows: 3, columns: 17, k: 8, shift: 24, values: .extreme, isWide: true),
   ]
 
   static let thorough = shapes + moderate + large + shifts + edges + pairs + wide
@@ -57,14 +57,10 @@ extension MatmulCase {
     }
   }
 
-  /// The same of two planes: fewer of the shapes, and shifts up to 55.
-  private static let wide: [MatmulCase] = {
-    var cases = shapes.indices.filter { $0 % 3 == 0 }.map { shapes[$0] }
-    cases += moderate + large.suffix(2) + shifts + edges + pairs.prefix(3)
-    return cases.filter { $0.shift <= 55 }.map { shape in
-      var shape = shape
-      shape.planes = shape.rows % 4 == 3 ? .twoOfWeights : .two
-      return shape
-    }
-  }()
+  /// The same of int16: what depends on their values alone is not repeated.
+  private static let wide = (shapes + moderate + large + edges).map { shape in
+    var shape = shape
+    shape.isWide = true
+    return shape
+  }
 }

@@ -7,7 +7,7 @@ struct MatmulCase: Sendable, CustomStringConvertible {
     case random
     /// With column sums and a bias as small as a layer's, so that int16 is mostly not saturated.
     case moderate
-    /// Activations of 255, weights of -128 and 127, zero points and multipliers at their ends.
+    /// Activations and weights at their ends, 255 or -32768, -128 and 127 or -32768 and 32767; so zero points and multipliers.
     case extreme
     /// Activations of 255 or 0, neighbouring weights that add up to 127, 128 or 129 or to the negative of that: around
     /// what a kernel may multiply and add in 16 bits.
@@ -15,20 +15,13 @@ struct MatmulCase: Sendable, CustomStringConvertible {
     case zero
   }
 
-  /// The planes of the operands.
-  enum Planes: Sendable {
-    case one
-    /// Two of the weights, one of the activations.
-    case twoOfWeights
-    case two
-  }
-
   var rows: Int
   var columns: Int
   var k: Int
   var shift: Int32 = 24
   var values = Values.random
-  var planes = Planes.one
+  /// Whether the operands are int16.
+  var isWide = false
   /// Elements between the end of a row and the start of the next, of the activations and of the output.
   var aPadding = 0
   var outPadding = 3
@@ -38,6 +31,6 @@ struct MatmulCase: Sendable, CustomStringConvertible {
   static let outputs = [vq_output_int16, vq_output_int32, vq_output_accumulate, vq_output_sums]
 
   var description: String {
-    "\(rows) x \(k) x \(columns), shift \(shift), \(values), padding \(aPadding) \(outPadding), \(planes)"
+    "\(rows) x \(k) x \(columns), shift \(shift), \(values), padding \(aPadding) \(outPadding)\(isWide ? ", int16" : "")"
   }
 }

@@ -3,22 +3,18 @@ import CKernels
 /// The operands of a `MatmulCase`, each in memory of exactly the size that the contract lets a kernel use.
 struct MatmulOperands<Memory: OperandMemory> {
   let shape: MatmulCase
-  let a: Operand<UInt8, Memory>
-  let b: Operand<Int8, Memory>
+  let levels: Levels
   let rowMultiplier: Operand<Int32, Memory>
   let rowZeroPoint: Operand<Int32, Memory>
   let columnMultiplier: Operand<Int32, Memory>
   let columnSum: Operand<Int32, Memory>
   let bias: Operand<Int32, Memory>
-  /// Of a wide product.
-  let low: LowPlanes?
   let initialOutput: [Int32]
 
-  struct LowPlanes {
-    /// Nil where the activations have none.
-    let a: Operand<UInt8, Memory>?
-    let b: Operand<Int8, Memory>
-    let columnSum: Operand<Int32, Memory>
+  /// Activations and weights.
+  enum Levels {
+    case narrow(a: Operand<UInt8, Memory>, b: Operand<Int8, Memory>)
+    case wide(a: Operand<Int16, Memory>, b: Operand<Int16, Memory>)
   }
 
   init(_ shape: MatmulCase) {
@@ -26,15 +22,12 @@ struct MatmulOperands<Memory: OperandMemory> {
     var random = SplitMix64(seed: shape.seed)
     let padded = (shape.columns + 15) / 16 * 16
     let aCount = (shape.rows - 1) * (shape.k + shape.aPadding) + shape.k
+    levels =
+      shape.isWide
+      ? Self.wideLevels(shape, aCount, padded * shape.k, &random)
+      : Self.narrowLevels(shape, aCount, padded * shape.k, &random)
     switch shape.values {
     case .random, .moderate, .pairs:
-      if shape.values == .pairs {
-        a = Operand(random.numbers(aCount, in: 0...3).map { $0 == 0 ? 0 : 255 })
-        b = Operand(Self.pairs(padded * shape.k, &random))
-      } else {
-        a = Operand(random.numbers(aCount, in: 0...255))
-        b = Operand(random.numbers(padded * shape.k, in: -128...127))
-      }
       rowMultiplier = Operand(random.numbers(shape.rows, in: 0...32767))
       rowZeroPoint = Operand(random.numbers(shape.rows, in: 0...255))
       columnMultiplier = Operand(random.numbers(padded, in: -32767...32767))
@@ -42,42 +35,56 @@ struct MatmulOperands<Memory: OperandMemory> {
       columnSum = Operand(random.numbers(padded, in: isModerate ? -900...900 : Int32.min...Int32.max))
       bias = Operand(random.numbers(padded, in: isModerate ? -5000...5000 : Int32.min...Int32.max))
     case .extreme:
-      a = Operand(repeating: 255, count: aCount)
-      b = Operand((0..<padded * shape.k).map { $0 % 64 < 32 ? -128 : 127 })
       rowMultiplier = Operand((0..<shape.rows).map { [32767, 0, 1, 32766][$0 % 4] })
       rowZeroPoint = Operand((0..<shape.rows).map { [255, 0, 128][$0 % 3] })
       columnMultiplier = Operand((0..<padded).map { [-32767, 32767, 0, -1, 1][$0 % 5] })
       columnSum = Operand((0..<padded).map { $0 % 16 < 8 ? Int32(-128 * shape.k) : Int32(127 * shape.k) })
       bias = Operand((0..<padded).map { [Int32.min, .max, 0, -1][$0 % 4] })
     case .zero:
-      a = Operand(repeating: 0, count: aCount)
-      b = Operand(repeating: 0, count: padded * shape.k)
       rowMultiplier = Operand(repeating: 0, count: shape.rows)
       rowZeroPoint = Operand(repeating: 0, count: shape.rows)
       columnMultiplier = Operand(repeating: 0, count: padded)
       columnSum = Operand(repeating: 0, count: padded)
       bias = Operand(repeating: 0, count: padded)
     }
-    low = shape.planes == .one ? nil : Self.lowPlanes(shape, aCount: aCount, padded: padded, &random)
     let outCount = (shape.rows - 1) * (shape.columns + shape.outPadding) + shape.columns
     let limit: Int32 = (1 << 30) - 1
     initialOutput = random.numbers(outCount, in: -limit...limit)
   }
 
-  private static func lowPlanes(
-    _ shape: MatmulCase, aCount: Int, padded: Int, _ random: inout SplitMix64
-  ) -> LowPlanes {
-    if shape.values == .extreme {
-      return LowPlanes(
-        a: shape.planes == .two ? Operand(repeating: 127, count: aCount) : nil,
-        b: Operand((0..<padded * shape.k).map { $0 % 64 < 32 ? -64 : 63 }),
-        columnSum: Operand((0..<padded).map { $0 % 16 < 8 ? Int32(-64 * shape.k) : Int32(63 * shape.k) }))
+  private static func narrowLevels(
+    _ shape: MatmulCase, _ aCount: Int, _ bCount: Int, _ random: inout SplitMix64
+  ) -> Levels {
+    switch shape.values {
+    case .random, .moderate:
+      .narrow(
+        a: Operand(random.numbers(aCount, in: 0...255)), b: Operand(random.numbers(bCount, in: -128...127)))
+    case .pairs:
+      .narrow(
+        a: Operand(random.numbers(aCount, in: 0...3).map { $0 == 0 ? 0 : 255 }), b: Operand(pairs(bCount, &random)))
+    case .extreme:
+      .narrow(
+        a: Operand(repeating: 255, count: aCount), b: Operand((0..<bCount).map { $0 % 64 < 32 ? -128 : 127 }))
+    case .zero: .narrow(a: Operand(repeating: 0, count: aCount), b: Operand(repeating: 0, count: bCount))
     }
-    let sums = shape.values == .random ? Int32.min...Int32.max : -900...900
-    return LowPlanes(
-      a: shape.planes == .two ? Operand(random.numbers(aCount, in: 0...127)) : nil,
-      b: Operand(random.numbers(padded * shape.k, in: -64...63)),
-      columnSum: Operand(random.numbers(padded, in: sums)))
+  }
+
+  private static func wideLevels(
+    _ shape: MatmulCase, _ aCount: Int, _ bCount: Int, _ random: inout SplitMix64
+  ) -> Levels {
+    switch shape.values {
+    case .random, .pairs:
+      .wide(
+        a: Operand(random.numbers(aCount, in: Int16.min...Int16.max)),
+        b: Operand(random.numbers(bCount, in: Int16.min...Int16.max)))
+    case .moderate:
+      .wide(
+        a: Operand(random.numbers(aCount, in: -4080...4080)), b: Operand(random.numbers(bCount, in: -300...300)))
+    case .extreme:
+      .wide(
+        a: Operand(repeating: .min, count: aCount), b: Operand((0..<bCount).map { $0 % 32 < 16 ? .min : .max }))
+    case .zero: .wide(a: Operand(repeating: 0, count: aCount), b: Operand(repeating: 0, count: bCount))
+    }
   }
 
   /// Weights of which each two neighbours add up to 127 or 128, in half of the groups of 32 also to 129; or to the
@@ -116,13 +123,16 @@ struct MatmulOperands<Memory: OperandMemory> {
   /// - Parameter out: of the kind that `output` says, as many elements as `initialOutput` has.
   @unsafe
   func call(_ body: (UnsafePointer<vq_matmul>) -> Void, _ output: vq_output, into out: UnsafeMutableRawPointer) {
-    let low = output == vq_output_sums ? nil : low
+    let (a, b): (UnsafeRawPointer, UnsafeRawPointer)
+    switch levels {
+    case .narrow(let x, let y): unsafe (a, b) = unsafe (UnsafeRawPointer(x.base), UnsafeRawPointer(y.base))
+    case .wide(let x, let y): unsafe (a, b) = unsafe (UnsafeRawPointer(x.base), UnsafeRawPointer(y.base))
+    }
     var product = unsafe vq_matmul(
-      a: a.base, a_stride: shape.k + shape.aPadding, b: b.base, rows: Int32(shape.rows),
-      columns: Int32(shape.columns), k: Int32(shape.k), shift: shape.shift, row_multiplier: rowMultiplier.base,
-      row_zero_point: rowZeroPoint.base, column_multiplier: columnMultiplier.base, column_sum: columnSum.base,
-      bias: bias.base, out: out, out_stride: shape.columns + shape.outPadding, output: output, a_low: low?.a?.base,
-      b_low: low?.b.base, column_sum_low: low?.columnSum.base)
+      a: a, a_stride: shape.k + shape.aPadding, b: b, rows: Int32(shape.rows), columns: Int32(shape.columns),
+      k: Int32(shape.k), shift: shape.shift, row_multiplier: rowMultiplier.base, row_zero_point: rowZeroPoint.base,
+      column_multiplier: columnMultiplier.base, column_sum: columnSum.base, bias: bias.base, out: out,
+      out_stride: shape.columns + shape.outPadding, output: output)
     unsafe body(&product)
   }
 }

@@ -3,45 +3,47 @@
 /// Copies bytes from wherever they are.
 package typealias ByteCopy = (UnsafeRawBufferPointer, UnsafeMutableRawPointer) -> Void
 
-/// Copies numbers to the start of some memory, and leaves the memory behind them.
+/// Copies bytes to the start of some memory, and leaves the memory behind them.
 ///
 /// - Parameter memory: at a multiple of 64 bytes, large enough; what is left begins at one again.
+@unsafe
+private func place(
+  _ bytes: UnsafeRawBufferPointer, in memory: inout UnsafeMutableRawBufferPointer, _ copy: ByteCopy
+) -> UnsafeMutableRawPointer {
+  guard let target = memory.baseAddress, bytes.count <= memory.count else {
+    preconditionFailure("memory for what is copied")
+  }
+  unsafe copy(bytes, target)
+  let taken = min((bytes.count + 63) / 64 * 64, memory.count)
+  unsafe memory = UnsafeMutableRawBufferPointer(rebasing: memory[taken...])
+  return unsafe target
+}
+
+/// The same of numbers.
 @unsafe
 private func place<Element: BitwiseCopyable>(
   _ numbers: UnsafePointer<Element>, count: Int, in memory: inout UnsafeMutableRawBufferPointer, _ copy: ByteCopy
 ) -> UnsafePointer<Element> {
-  let byteCount = count * MemoryLayout<Element>.stride
-  guard let target = memory.baseAddress, byteCount <= memory.count else {
-    preconditionFailure("memory for what is copied")
-  }
-  unsafe copy(UnsafeRawBufferPointer(start: numbers, count: byteCount), target)
-  let taken = min((byteCount + 63) / 64 * 64, memory.count)
-  unsafe memory = UnsafeMutableRawBufferPointer(rebasing: memory[taken...])
-  return unsafe UnsafePointer(target.bindMemory(to: Element.self, capacity: count))
+  let bytes = unsafe UnsafeRawBufferPointer(start: numbers, count: count * MemoryLayout<Element>.stride)
+  return unsafe UnsafePointer(place(bytes, in: &memory, copy).bindMemory(to: Element.self, capacity: count))
 }
 
 extension PackedMatrix {
   /// Bytes of a copy.
   package static func byteCount(outputs: Int, inputs: Int, isWide: Bool) -> Int {
-    let numbers = 4 * WeightLayout.paddedOutputs(outputs)
-    return WeightLayout.byteCount(outputs: outputs, inputs: inputs) * (isWide ? 2 : 1) + numbers * (isWide ? 4 : 3)
+    WeightLayout.byteCount(outputs: outputs, inputs: inputs, isWide: isWide) + 3 * 4
+      * WeightLayout.paddedOutputs(outputs)
   }
 
   /// A copy in memory of at least `byteCount` bytes, at a multiple of 64.
   @unsafe
   package func copied(to memory: UnsafeMutableRawBufferPointer, _ copy: ByteCopy) -> PackedMatrix {
     var memory = unsafe memory
-    let byteCount = WeightLayout.byteCount(outputs: outputs, inputs: inputs)
+    let bytes = unsafe weightBytes
     let count = WeightLayout.paddedOutputs(outputs)
-    let newWeights = unsafe place(weights, count: byteCount, in: &memory, copy)
-    var plane: LowPlane?
-    if let low = unsafe low {
-      let newLow = unsafe place(low.weights, count: byteCount, in: &memory, copy)
-      unsafe plane = unsafe LowPlane(
-        weights: newLow, columnSum: place(low.columnSum, count: count, in: &memory, copy))
-    }
     return unsafe PackedMatrix(
-      weights: newWeights, plane: plane, multiplier: place(multiplier, count: count, in: &memory, copy),
+      weights: place(bytes, in: &memory, copy), isWide: isWide,
+      multiplier: place(multiplier, count: count, in: &memory, copy),
       columnSum: place(columnSum, count: count, in: &memory, copy),
       bias: place(bias, count: count, in: &memory, copy), outputs: outputs, inputs: inputs, shift: shift)
   }

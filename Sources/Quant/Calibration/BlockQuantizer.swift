@@ -154,7 +154,7 @@ struct BlockQuantizer {
     _ layer: RoundedLinear, valueShift: Int32, _ projectionBias: ([Double]) -> [Double]
   ) -> WideAttention<Double> {
     let first = 2 * configuration.width
-    var bits = Int(WideLayer.lowBits) - 1
+    var bits = Int(WideValues.lowBits) - 1
     var finer = layer.finerOutputs(from: first, bits: bits)
     while bits > 0, finer.outputBound > Int64(Int32.max) {
       bits -= 1
@@ -162,7 +162,7 @@ struct BlockQuantizer {
     }
     return WideAttention(
       scales: finer.scales, outputBound: finer.outputBound, projectionBias: projectionBias(finer.biasErrors),
-      valueShift: valueShift + Int32(bits) - WideLayer.lowBits)
+      valueShift: valueShift + Int32(bits) - WideValues.lowBits)
   }
 
   /// The scale of each value channel in units of the attention output, padded to whole panels.

@@ -23,7 +23,7 @@ public struct CalibrationOptions: Sendable, Equatable {
   public var rounding: WeightRoundingMode
   /// Whether few samples are made more by variants of them: parts, mirrored images, other light and colors.
   public var variants: Bool
-  /// Layers that stay wide: int16 weights, 15-bit activations; of attention, 15-bit queries, keys, values and
+  /// Layers that stay wide: int16 weights and activations; of attention, int16 queries, keys, values and
   /// probabilities.
   public var wideLayers: [LayerName] = []
   /// The SQNR to reach, in dB, on mirrored copies of the calibration images, which weights were not fitted to: layers are

@@ -33,7 +33,7 @@ struct CandidateModels {
       }
       // A projection's bias cancels rounding errors of the values, which depend on the widths of `attn_qkv` and of
       // attention. So neither of the two models may have it.
-      if block.hasWideAttention || (block.layers.attnQKV.low == nil) != (block.layers.attnOut.low == nil) {
+      if block.hasWideAttention || block.layers.attnQKV.isWide != block.layers.attnOut.isWide {
         scales[.block(index, .attnOut)] = block.fileLayer(.attnOut).scales
       }
     }

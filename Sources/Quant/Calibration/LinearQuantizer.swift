@@ -3,15 +3,17 @@ import ViTLite
 
 /// Turns a float linear layer into an integer one.
 struct LinearQuantizer {
-  /// The real value of one unit of `accumulator * row multiplier`, for a weight of 1.
+  /// The real value of one unit of `accumulator * row multiplier`, for a weight of 1 and inputs of 8 bits.
   var inputUnit: Double
+  /// By how many bits the inputs of the wide form are finer.
+  var finerBits = Int(WideLayer.levelBits)
   /// The real value of one unit of each output.
   var outputUnits: [Double]
   /// The shifts that the file can hold; for a provisional unit, also those that a settled one may bring among them.
   var shifts = Self.validShifts
   var threads = 1
 
-  static let validShifts = LinearLayer.validShifts(isWide: false)
+  static let validShifts = LinearLayer.validShifts
 
   /// Quantizes the weights with a symmetric scale for each output. The scale is exactly `multiplier / 2^shift`, so that
   /// only the rounding and clipping of the weights change the result, not the multiplier.
@@ -19,54 +21,91 @@ struct LinearQuantizer {
   /// - Parameter seen: sampled inputs. The weights are rounded so that the outputs for these change least, and the mean
   ///   of the remaining error is subtracted from the bias. Without them, weights are rounded to nearest.
   func quantize(_ layer: FloatLinear, seen: LayerInputs? = nil) -> RoundedLinear {
-    let (outputs, inputs) = (layer.outputs, layer.inputs)
     let scale = scale(of: layer)
     let (multipliers, levels) = round(layer, scale, seen: seen)
     let steps = steps(multipliers, shift: scale.shift)
-    let factor = Self.power(-scale.shift)
-    let pieces = inPieces(outputs) { range in
+    let pieces = inPieces(layer.outputs) { range in
       var piece = Piece()
       for output in range {
-        var sum: Int32 = 0
-        var magnitude: Int64 = 0
         var correction = 0.0
-        for input in 0..<inputs {
-          let level = levels[output * inputs + input]
-          sum += Int32(level)
-          magnitude += Int64(level.magnitude)
-          if let seen {
-            correction += Double(seen.exactMean[input]) * Double(layer.weight[output * inputs + input])
+        if let seen {
+          for input in 0..<layer.inputs {
+            let level = levels[output * layer.inputs + input]
+            correction += Double(seen.exactMean[input]) * Double(layer.weight[output * layer.inputs + input])
             correction -= Double(seen.quantizedMean[input]) * Double(level) * steps[output]
           }
         }
-        piece.sums.append(sum)
         piece.exactBias.append(Double(layer.bias[output]) + correction)
-        piece.accumulatorBound = max(piece.accumulatorBound, 255 * magnitude)
-        piece.reach.append(Double(255 * magnitude) * 32767 * Double(multipliers[output]) * factor)
+        piece.append(levels[output * layer.inputs..<(output + 1) * layer.inputs])
       }
       return piece
     }
-    let padding = [Int32](repeating: 0, count: WeightLayout.paddedOutputs(outputs) - outputs)
-    let quantized = QuantizedLinear(
-      weights: WeightLayout.pack(levels, outputs: outputs, inputs: inputs), multiplier: multipliers + padding,
-      columnSum: pieces.flatMap(\.sums) + padding, bias: [Int32](repeating: 0, count: outputs + padding.count),
-      outputs: outputs, inputs: inputs, shift: Int32(scale.shift),
-      accumulatorBound: pieces.reduce(0) { max($0, $1.accumulatorBound) }, outputBound: 0)
-    return RoundedLinear(
-      quantized, exactBias: pieces.flatMap(\.exactBias), outputUnits: outputUnits, reach: pieces.flatMap(\.reach),
-      hasScale: scale.isFound)
+    let weights = PackedWeights.int8(WeightLayout.pack(levels, outputs: layer.outputs, inputs: layer.inputs))
+    return rounded(layer, weights, multipliers, scale, pieces, levelLimit: 255)
+  }
+
+  /// The same with int16 weights, rounded to nearest on a scale with which no sum of products can leave int32, for inputs
+  /// that are finer by `finerBits`.
+  ///
+  /// - Parameter keepsWeights: false where only the bounds are needed.
+  func quantizeWide(_ layer: FloatLinear, keepsWeights: Bool = true) -> RoundedLinear {
+    var finer = self
+    finer.inputUnit *= Self.power(-finerBits)
+    return finer.quantizeExact(layer, keepsWeights: keepsWeights)
+  }
+
+  private func quantizeExact(_ layer: FloatLinear, keepsWeights: Bool) -> RoundedLinear {
+    let inputs = layer.inputs
+    let scale = wideScale(of: layer)
+    let multipliers = scale.ratios.map { Self.multiplier($0, shift: scale.shift) }
+    let steps = steps(multipliers, shift: scale.shift)
+    let pieces = inPieces(layer.outputs) { range in
+      var piece = Piece()
+      for output in range {
+        let levels = layer.weight[output * inputs..<(output + 1) * inputs].map { weight in
+          Int16(min(max((Double(weight) / steps[output]).rounded(), -32767), 32767))
+        }
+        piece.exactBias.append(Double(layer.bias[output]))
+        piece.append(levels[...])
+        if keepsWeights { piece.wideLevels += levels }
+      }
+      return piece
+    }
+    let levels = pieces.flatMap(\.wideLevels)
+    let weights = keepsWeights ? WeightLayout.pack(levels, outputs: layer.outputs, inputs: inputs) : []
+    return rounded(layer, .int16(weights), multipliers, scale, pieces, levelLimit: WideLayer.levelLimit)
   }
 
   /// What some outputs of a layer contribute to it.
   private struct Piece: Sendable {
-    var sums: [Int32] = []
     var exactBias: [Double] = []
-    var reach: [Double] = []
-    var accumulatorBound = Int64(0)
+    /// For each output, the sum of its levels and of their magnitudes.
+    var sums: [Int32] = []
+    var magnitudes: [Int64] = []
     /// Of a wide layer.
-    var high: [Int8] = []
-    var low: [Int8] = []
-    var lowSums: [Int32] = []
+    var wideLevels: [Int16] = []
+
+    mutating func append<Level: FixedWidthInteger>(_ levels: ArraySlice<Level>) {
+      sums.append(levels.reduce(0) { $0 &+ Int32(truncatingIfNeeded: $1) })
+      magnitudes.append(levels.reduce(0) { $0 + Int64($1.magnitude) })
+    }
+  }
+
+  /// - Parameter levelLimit: the largest magnitude of an input's level, less its zero point.
+  private func rounded(
+    _ layer: FloatLinear, _ weights: PackedWeights, _ multipliers: [Int32], _ scale: Scale, _ pieces: [Piece],
+    levelLimit: Int64
+  ) -> RoundedLinear {
+    let padding = [Int32](repeating: 0, count: WeightLayout.paddedOutputs(layer.outputs) - layer.outputs)
+    let bounds = pieces.flatMap(\.magnitudes).map { levelLimit * $0 }
+    let factor = 32767 * Self.power(-scale.shift)
+    let quantized = QuantizedLinear(
+      weights: weights, multiplier: multipliers + padding, columnSum: pieces.flatMap(\.sums) + padding,
+      bias: [Int32](repeating: 0, count: layer.outputs + padding.count), outputs: layer.outputs, inputs: layer.inputs,
+      shift: Int32(scale.shift), accumulatorBound: bounds.max() ?? 0, outputBound: 0)
+    return RoundedLinear(
+      quantized, exactBias: pieces.flatMap(\.exactBias), outputUnits: outputUnits,
+      reach: zip(bounds, multipliers).map { Double($0) * Double($1) * factor }, hasScale: scale.isFound)
   }
 
   private func inPieces<Result: Sendable>(
@@ -76,59 +115,6 @@ struct LinearQuantizer {
     return concurrentMap(count: (outputs + size - 1) / size, threads: threads) { piece in
       body(piece * size..<min((piece + 1) * size, outputs))
     }
-  }
-
-  /// The same with int16 weights in two planes: `level = high * 2^7 + low`.
-  ///
-  /// - Parameter keepsWeights: false where only the bounds are needed.
-  func quantizeWide(_ layer: FloatLinear, keepsWeights: Bool = true) -> RoundedLinear {
-    var narrow = self
-    if shifts == Self.validShifts { narrow.shifts = LinearLayer.validShifts(isWide: true) }
-    var rounded = narrow.quantize(layer)
-    var wide = rounded.layer
-    let (outputs, inputs) = (layer.outputs, layer.inputs)
-    let steps = steps(wide.multiplier, shift: Int(wide.shift))
-    let scales = wide.multiplier.map { Double($0) * Self.power(-Int(wide.shift)) }
-    let limit = Double(WideLayer.weightLimit)
-    let pieces = inPieces(outputs) { range in
-      var piece = Piece()
-      for output in range {
-        let step = steps[output] / 128
-        var reach = (high: Int64(0), low: Int64(0))
-        var sums = (high: Int32(0), low: Int32(0))
-        for index in output * inputs..<(output + 1) * inputs {
-          let level = Int(min(max(Double(layer.weight[index]) / step, -limit), limit).rounded())
-          let upper = (level + 64) >> 7
-          let (high, low) = (Int8(upper), Int8(level - 128 * upper))
-          sums.high += Int32(high)
-          sums.low += Int32(low)
-          reach.high += Int64(high.magnitude)
-          reach.low += Int64(low.magnitude)
-          if keepsWeights {
-            piece.high.append(high)
-            piece.low.append(low)
-          }
-        }
-        piece.sums.append(sums.high)
-        piece.lowSums.append(sums.low)
-        piece.accumulatorBound = max(piece.accumulatorBound, 255 * reach.high, 255 * reach.low)
-        let levels = 255 * Double(reach.high) + (127 * Double(reach.high) + 255 * Double(reach.low)) / 128
-        piece.reach.append(levels * 32767 * scales[output])
-      }
-      return piece
-    }
-    let padding = [Int32](repeating: 0, count: wide.columnSum.count - outputs)
-    wide.columnSum = pieces.flatMap(\.sums) + padding
-    wide.lowColumnSum = pieces.flatMap(\.lowSums) + padding
-    wide.accumulatorBound = pieces.reduce(wide.accumulatorBound) { max($0, $1.accumulatorBound) }
-    if keepsWeights {
-      wide.weights = WeightLayout.pack(pieces.flatMap(\.high), outputs: outputs, inputs: inputs)
-      wide.low = WeightLayout.pack(pieces.flatMap(\.low), outputs: outputs, inputs: inputs)
-    } else {
-      wide.weights = []
-    }
-    rounded.widen(wide, reach: pieces.flatMap(\.reach))
-    return rounded
   }
 
   // MARK: Scales
@@ -149,7 +135,28 @@ struct LinearQuantizer {
         return row.reduce(0) { max($0, $1.magnitude) }
       }
     }
-    let ratios = zip(largest.joined(), outputUnits).map { Double($0) / 127 * inputUnit / $1 }
+    return self.scale(ofSteps: largest.joined().map { Double($0) / 127 })
+  }
+
+  /// The scale with which the weights of an output fit 16 bits, and their sum, rounded, is within the limit.
+  private func wideScale(of layer: FloatLinear) -> Scale {
+    let limit = Double(WideLayer.weightSumLimit) - Double(layer.inputs) / 2
+    let steps = inPieces(layer.outputs) { range in
+      range.map { output in
+        var (largest, sum) = (0.0, 0.0)
+        for weight in layer.weight[output * layer.inputs..<(output + 1) * layer.inputs] {
+          largest = max(largest, Double(weight.magnitude))
+          sum += Double(weight.magnitude)
+        }
+        return max(largest / 32767, sum / limit)
+      }
+    }
+    return scale(ofSteps: Array(steps.joined()))
+  }
+
+  /// - Parameter steps: the real value of one level of each output's weights.
+  private func scale(ofSteps steps: [Double]) -> Scale {
+    let ratios = zip(steps, outputUnits).map { $0 * inputUnit / $1 }
     let isFound = Self.hasScale(ratios.reduce(0) { max($0, $1.magnitude) })
     let shift = isFound ? Self.shift(for: ratios, in: shifts) : Self.validShifts.lowerBound
     return Scale(ratios: ratios, shift: shift, isFound: isFound)

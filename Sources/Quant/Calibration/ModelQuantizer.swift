@@ -111,15 +111,16 @@ struct ModelQuantizer {
       let rows = patches.indices.map { patches[$0] / mapping.scale[$0 % inputCount / perChannel] }
       return LayerInputs(rows, inputs: inputCount, rounding: nil)
     }
-    let quantizer = LinearQuantizer(inputUnit: 1, outputUnits: units)
+    let quantizer = LinearQuantizer(inputUnit: 1, finerBits: Int(WideLayer.pixelBits), outputUnits: units)
     var quantized = (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer, seen: sampled)).layer
+    let finerBits = isWide ? quantizer.finerBits : 0
     for output in 0..<layer.outputs {
-      let step = Double(quantized.multiplier[output]) * LinearQuantizer.power(-Int(quantized.shift)) * unit
+      // Of a weight, for whole pixels.
+      let step = Double(quantized.multiplier[output]) * LinearQuantizer.power(finerBits - Int(quantized.shift)) * unit
       var bias = Double(quantized.bias[output]) * unit
       for input in 0..<inputCount {
         let channel = input / perChannel
-        let index = WeightLayout.index(output: output, input: input, inputs: inputCount)
-        let weight = Double(quantized.weights[index]) + Double(quantized.low?[index] ?? 0) / 128
+        let weight = Double(quantized.level(output: output, input: input))
         bias += weight * step * Double(mapping.offset[channel]) / Double(mapping.scale[channel])
       }
       quantized.bias[output] = LinearQuantizer.integer(bias / unit)
@@ -128,7 +129,7 @@ struct ModelQuantizer {
     let largestBias = quantized.bias.reduce(0) { max($0, Int64($1.magnitude)) }
     let reach =
       Double(quantized.accumulatorBound) * Double(quantized.multiplier.max() ?? 0)
-      * LinearQuantizer.power(-Int(quantized.shift)) * (isWide ? 2 : 1)
+      * LinearQuantizer.power(-Int(quantized.shift))
     quantized.outputBound = Int64(min(reach, 1e18)) + largestBias
     return quantized
   }

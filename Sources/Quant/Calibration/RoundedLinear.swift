@@ -13,8 +13,6 @@ struct RoundedLinear: Sendable {
   private let outputUnits: [Double]
   /// The largest magnitude of each output without its bias, with any input.
   private var reach: [Double]
-  /// The same of the wide form, which may be rounded once more.
-  private var wideReach: [Double]?
   /// Whether the shift belongs to a scale of the weights; it does not in a layer of zeros.
   private let hasScale: Bool
 
@@ -27,15 +25,9 @@ struct RoundedLinear: Sendable {
     roundBias(units: 1)
   }
 
-  mutating func widen(_ layer: QuantizedLinear, reach: [Double]) {
-    self.layer = layer
-    wideReach = reach
-    roundBias(units: 1)
-  }
-
   /// The layer with outputs in units of `2^exponent` times the present ones.
   func rescaled(by exponent: Int) -> RoundedLinear {
-    let largest = LinearLayer.validShifts(isWide: wideReach != nil).upperBound
+    let largest = LinearLayer.validShifts.upperBound
     guard exponent != 0 || layer.shift > Int32(largest) else { return self }
     var result = self
     if hasScale {
@@ -46,7 +38,6 @@ struct RoundedLinear: Sendable {
       if excess > 0 { result.layer.multiplier = layer.multiplier.map { $0 > 0 ? max($0 >> excess, 1) : 0 } }
       let factor = LinearQuantizer.power(-exponent)
       result.reach = reach.map { $0 * factor }
-      result.wideReach = wideReach.map { $0.map { $0 * factor } }
     }
     result.roundBias(units: LinearQuantizer.power(exponent))
     return result
@@ -71,7 +62,7 @@ struct RoundedLinear: Sendable {
       scales.bias[output] = bias
       errors[output] -= Double(bias) * outputUnits[output] / factor
       let scale = Double(scales.multiplier[output]) * LinearQuantizer.power(Int(excess))
-      let reach = max(reach[output], wideReach?[output] ?? 0) * factor * scale / Double(max(larger[output], 1))
+      let reach = reach[output] * factor * scale / Double(max(larger[output], 1))
       bound = max(bound, Int64(min(reach, 1e18)) + 2 + Int64(bias.magnitude))
     }
     return (scales, bound, errors)
@@ -86,9 +77,7 @@ struct RoundedLinear: Sendable {
       let bias = LinearQuantizer.integer(exactBias[output] / unit)
       layer.bias[output] = bias
       biasErrors[output] -= Double(bias) * unit
-      var bound = Int64(min(reach[output], 1e18))
-      if let wideReach { bound = max(bound, Int64(min(wideReach[output], 1e18)) + 2) }
-      layer.outputBound = max(layer.outputBound, bound + Int64(bias.magnitude))
+      layer.outputBound = max(layer.outputBound, Int64(min(reach[output], 1e18)) + Int64(bias.magnitude))
     }
   }
 }

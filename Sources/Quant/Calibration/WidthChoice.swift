@@ -88,7 +88,8 @@ struct WidthChoice {
     return sensitivities.indices.sorted { (costs[$0], $0) < (costs[$1], $1) }.map { sensitivities[$0].layer }
   }
 
-  /// Multiplications that a layer takes more at int16, for one image: two products beside the first.
+  /// Multiplications that a layer takes more at int16, for one image, in the time of one of int8: an int16 product takes
+  /// the time of two. A wide attention has one of these, and three of int8 for the values.
   func addedProducts(_ name: LayerName) -> Double {
     let configuration = narrow.configuration
     let outline = narrow.outline
@@ -99,18 +100,18 @@ struct WidthChoice {
     }
     switch name {
     case .attention(let block):
-      return rows(block) * tokens * width * (2 + Double(3 - narrow.softmaxPlanes))
+      return rows(block) * tokens * width * (1 + Double(3 - narrow.softmaxPlanes))
     case .block(let block, .attnQKV):
       // The block that pools projects the queries of all tokens.
       let queries = block < configuration.depth ? rows(block) : tokens
-      return 2 * (queries + 2 * tokens) * width * width
+      return (queries + 2 * tokens) * width * width
     case .block(let block, let layer):
       let (outputs, inputs) = layer.shape(in: configuration)
-      return 2 * rows(block) * Double(outputs) * Double(inputs)
+      return rows(block) * Double(outputs) * Double(inputs)
     case .patchEmbedding:
-      return 2 * Double(configuration.patches) * Double(configuration.patchInputs) * width
+      return Double(configuration.patches) * Double(configuration.patchInputs) * width
     case .output, .pooler, .projection:
-      return 2 * Double(narrow[name]?.outputs ?? 0) * Double(narrow[name]?.inputs ?? 0)
+      return Double(narrow[name]?.outputs ?? 0) * Double(narrow[name]?.inputs ?? 0)
     }
   }
 

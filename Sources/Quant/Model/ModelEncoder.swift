@@ -212,23 +212,21 @@ private struct ModelEncoder {
   }
 
   mutating func add(_ name: String, _ linear: QuantizedLinear) {
-    let groups = WeightLayout.paddedInputs(linear.inputs) / 4
+    let inputs = WeightLayout.paddedInputs(linear.inputs)
     let panels = WeightLayout.paddedOutputs(linear.outputs) / WeightLayout.panelColumns
-    writer.add(
-      "\(name).weight", dimensions: [4, WeightLayout.panelColumns, groups, panels], values: linear.weights)
-    if let low = linear.low, let sums = linear.lowColumnSum {
-      writer.add("\(name).weight_low", dimensions: [4, WeightLayout.panelColumns, groups, panels], values: low)
-      add("\(name).column_sum_low", sums)
+    let reach: LayerReach
+    switch linear.weights {
+    case .int8(let levels):
+      writer.add("\(name).weight", dimensions: [4, WeightLayout.panelColumns, inputs / 4, panels], values: levels)
+      reach = unsafe linear.reach(of: levels.span.bytes, readsPixels: name == LayerName.patchEmbedding.description)
+    case .int16(let levels):
+      writer.add("\(name).weight", dimensions: [2, WeightLayout.panelColumns, inputs / 2, panels], values: levels)
+      reach = unsafe linear.reach(of: levels.span.bytes, readsPixels: name == LayerName.patchEmbedding.description)
     }
     add("\(name).multiplier", linear.multiplier)
     add("\(name).column_sum", linear.columnSum)
     add("\(name).bias", linear.bias)
     set("\(name).shift", .int32(linear.shift))
-    let low = linear.low ?? []
-    let reach = LayerReach(
-      weights: linear.weights.span, low: low.span, multiplier: linear.multiplier.span, bias: linear.bias.span,
-      outputs: linear.outputs, inputs: linear.inputs, shift: linear.shift,
-      rowMultiplier: LayerReach.rowMultiplier(readsPixels: name == LayerName.patchEmbedding.description))
     set("\(name).accumulator_bound", .int64(reach.accumulator))
     set("\(name).output_bound", .int64(reach.output))
   }
@@ -248,5 +246,14 @@ private struct ModelEncoder {
     for layer in BlockLayer.allCases {
       add(LayerName.block(index, layer).description, block.fileLayer(layer))
     }
+  }
+}
+
+extension QuantizedLinear {
+  /// What the weights, whose bytes these are, can come to.
+  fileprivate func reach(of bytes: RawSpan, readsPixels: Bool) -> LayerReach {
+    LayerReach(
+      weights: bytes, isWide: isWide, multiplier: multiplier.span, bias: bias.span, outputs: outputs, inputs: inputs,
+      shift: shift, rowMultiplier: LayerReach.rowMultiplier(readsPixels: readsPixels))
   }
 }

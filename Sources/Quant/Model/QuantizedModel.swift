@@ -3,11 +3,7 @@ import ViTLite
 
 /// A linear layer as calibration makes it and the file holds it; see `PackedLinear`.
 package struct QuantizedLinear: Sendable, Equatable {
-  /// Packed: `[outputs/16][inputs/4][16][4]`.
-  package var weights: [Int8]
-  /// The low plane of a wide layer, packed likewise, and its column sums; nil for a layer of 8 bits.
-  package var low: [Int8]?
-  package var lowColumnSum: [Int32]?
+  package var weights: PackedWeights
   /// One for each output, padded to whole panels.
   package var multiplier: [Int32]
   package var columnSum: [Int32]
@@ -23,6 +19,34 @@ package struct QuantizedLinear: Sendable, Equatable {
   var projectionBias: [Int32] = []
   /// Only of `attn_qkv`: what takes the place of its scales where the block's attention is wide.
   var forWideAttention: WideAttention<Int32>?
+}
+
+/// The weights of a linear layer as the kernels read them.
+package enum PackedWeights: Sendable, Equatable {
+  /// `[outputs/16][inputs/4][16][4]`
+  case int8([Int8])
+  /// `[outputs/16][inputs/2][16][2]`
+  case int16([Int16])
+
+  package var isWide: Bool {
+    switch self {
+    case .int8: false
+    case .int16: true
+    }
+  }
+}
+
+extension QuantizedLinear {
+  package var isWide: Bool { weights.isWide }
+
+  /// The level of a weight.
+  package func level(output: Int, input: Int) -> Int {
+    let index = WeightLayout.index(output: output, input: input, inputs: inputs, isWide: isWide)
+    return switch weights {
+    case .int8(let levels): Int(levels[index])
+    case .int16(let levels): Int(levels[index])
+    }
+  }
 }
 
 /// What changes in a block whose attention is wide: the weights that give queries, keys and values stay, but the values
@@ -61,7 +85,7 @@ package struct QuantizedBlock: Sendable, Equatable {
   package var queryQuantizers: [ActivationQuantizer]
   package var keyQuantizers: [ActivationQuantizer]
   package var scoreShift: Int32
-  /// Whether queries, keys, values and probabilities have 15 bits.
+  /// Whether queries and keys have 13 bits, values and probabilities 15.
   package var hasWideAttention = false
   /// Scale of each value channel in units of the attention output, times `2^valueShift`; padded to whole panels.
   package var valueMultiplier: [Int32]
@@ -119,11 +143,11 @@ extension QuantizedModel {
     let last = blocks.prefix(configuration.depth).last
     return ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
-      wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].low != nil } },
+      wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
       wideAttentions: blocks.count { $0.hasWideAttention },
       lastBlock: BlockWidths(
-        layers: BlockLayers { last?.layers[$0].low != nil }, attention: last?.hasWideAttention ?? false),
-      hasWidePatchEmbedding: patchEmbedding.low != nil, hasWideOutput: (head ?? projection ?? pooler)?.low != nil)
+        layers: BlockLayers { last?.layers[$0].isWide ?? false }, attention: last?.hasWideAttention ?? false),
+      hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: (head ?? projection ?? pooler)?.isWide ?? false)
   }
 
   /// The names of the linear layers, in order.
@@ -133,7 +157,9 @@ extension QuantizedModel {
   }
 
   /// The names of all that can be wide, in order.
-  package var widthNames: [LayerName] { LayerName.withAttention(layerNames) }
+  package var widthNames: [LayerName] {
+    configuration.headWidth <= WideLayer.headWidthLimit ? LayerName.withAttention(layerNames) : layerNames
+  }
 
   /// A linear layer; nil where the model has none of that name, and setting such does nothing.
   package subscript(layer: LayerName) -> QuantizedLinear? {

@@ -43,7 +43,7 @@ struct ForwardPass<Observer: PhaseObserver> {
       }
     }
     plan.forEachRows(of: model.configuration.patches) { rows in
-      let input = arena.patches(rows.count, isWide: fractions != nil)
+      let input = arena.patches(rows.count)
       phase(.patches, over: rows.count) { patches in
         gather(patches, from: rows.lowerBound, of: pixels, fractions, into: input)
       }
@@ -121,7 +121,7 @@ struct ForwardPass<Observer: PhaseObserver> {
     let heads = arena.qkv.rows(rows).columns(channels)
     transform(heads, block.queryNorm?.channels(channels), block.rotation, from: first + rows.lowerBound)
     kernels.quantizeQueries(heads, block.queryQuantizers[head], into: queries)
-    let keys = arena.keys(head).sized(outputs: keyCount, inputs: headWidth, isWide: block.hasWideAttention)
+    let keys = arena.keys(head).sized(tokens: keyCount, isWide: block.hasWideAttention)
     kernels.multiply(queries, by: keys.matrix(shift: block.scoreShift), into: scores)
     observer.finish(.attnScores)
     // A second plane's rows, where there are two, follow the first's: one product takes both.
@@ -130,7 +130,7 @@ struct ForwardPass<Observer: PhaseObserver> {
     kernels.softmax(scores, into: probabilities, sums: scratch.rowSums)
     observer.finish(.attnSoftmax)
     let weighted = scratch.weightedSums.rows(0..<planeRows.count + (block.hasWideAttention ? rows.count : 0))
-    let values = arena.values(head).sized(outputs: headWidth, inputs: keyCount, isWide: block.hasWideAttention)
+    let values = arena.values(head).sized(tokens: keyCount, isWide: block.hasWideAttention)
     kernels.sumValues(probabilities, values, into: weighted)
     observer.finish(.attnValues)
     kernels.combine(
@@ -260,12 +260,12 @@ extension ForwardPass {
           let keys = channels(of: .keys, head, among: part).rows(0..<rows.count)
           let norm = block.keyNorm?.channels(head * headWidth..<(head + 1) * headWidth)
           transform(keys, norm, block.rotation, from: rows.lowerBound)
-          let packed = arena.keys(head).sized(outputs: count, inputs: headWidth, isWide: block.hasWideAttention)
+          let packed = arena.keys(head).sized(tokens: count, isWide: block.hasWideAttention)
           kernels.packKeys(keys, block.keyQuantizers[head], into: packed, at: rows.lowerBound)
         }
         if part != .keys {
           let values = channels(of: .values, head, among: part).rows(0..<rows.count)
-          let packed = arena.values(head).sized(outputs: headWidth, inputs: count, isWide: block.hasWideAttention)
+          let packed = arena.values(head).sized(tokens: count, isWide: block.hasWideAttention)
           kernels.packValues(values, into: packed, at: rows.lowerBound)
         }
       }
@@ -355,7 +355,7 @@ extension ForwardPass {
   /// All linear layers that see every token, in order, on whatever the buffers hold; for measurements.
   func runProducts() {
     plan.forEachRows(of: model.configuration.patches) { rows in
-      let input = arena.patches(rows.count, isWide: false)
+      let input = arena.patches(rows.count)
       product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
     for (index, block) in model.blocks.prefix(model.configuration.depth).enumerated() {
@@ -439,9 +439,9 @@ extension ForwardPass {
       for channel in 0..<configuration.channels {
         for row in 0..<size {
           let line = (channel * configuration.imageHeight + top + row) * configuration.imageWidth + left
-          out.setExact(
+          out.setPixels(
             row: index, column: (channel * size + row) * size, pixels.extracting(line..<line + size),
-            low: fractions?.extracting(line..<line + size))
+            fractions: fractions?.extracting(line..<line + size))
         }
       }
     }

@@ -5,7 +5,7 @@
   package struct LayerNumbers: Sendable {
     package let outputs: Int
     package let inputs: Int
-    /// The levels, -127 to 127, `outputs x inputs`.
+    /// The levels, `outputs x inputs`: -127 to 127 or, where the layer is at int16, -32767 to 32767.
     package let levels: [Float]
     /// For each output, in its units: what one level contributes for each unit of the input. The unit of the patch
     /// embedding's input is a pixel's, of the others that of the int16 values which are quantized.
@@ -50,10 +50,13 @@
       var levels: [Float] = []
       levels.reserveCapacity(layer.outputs * layer.inputs)
       for output in 0..<layer.outputs {
-        for input in 0..<layer.inputs { levels.append(Float(panels.weight(output: output, input: input)) / 128) }
+        for input in 0..<layer.inputs { levels.append(Float(panels.weight(output: output, input: input))) }
       }
-      // A row's level stands for 2/255 of the row's multiplier; pixels are levels themselves.
-      let unit = Double(sign: .plus, exponent: -Int(panels.shift), significand: name == .patchEmbedding ? 1 : 127.5)
+      // A row's level stands for 2/255 of the row's multiplier; pixels are levels themselves. Levels of int16 are finer.
+      let readsPixels = name == .patchEmbedding
+      let finerBits = layer.isWide ? Int(readsPixels ? WideLayer.pixelBits : WideLayer.levelBits) : 0
+      let unit = Double(
+        sign: .plus, exponent: finerBits - Int(panels.shift), significand: readsPixels ? 1 : 127.5)
       return LayerNumbers(
         outputs: layer.outputs, inputs: layer.inputs, levels: levels,
         scales: (0..<layer.outputs).map { Double(panels.multiplier(output: $0)) * unit },
@@ -106,14 +109,14 @@
 
     /// The magnitudes that a block's values can have, in the units in which they are projected.
     package func valueRange(block index: Int) -> ClosedRange<Float> {
-      let largest = Float(blocks[index].hasWideAttention ? WideLayer.weightLimit : 127)
+      let largest = Float(blocks[index].hasWideAttention ? WideValues.limit : 127)
       return -largest...largest
     }
 
     /// For each channel of attention's output: its units for a unit of the projected values.
     package func valueScales(block index: Int) -> [Double] {
       let (scales, isWide) = (blocks[index].valueScales, blocks[index].hasWideAttention)
-      let exponent = -Int(scales.shift) - (isWide ? Int(WideLayer.lowBits) : 0)
+      let exponent = -Int(scales.shift) - (isWide ? Int(WideValues.lowBits) : 0)
       let unit = Double(sign: .plus, exponent: exponent, significand: 1)
       return (0..<configuration.width).map { Double(scales.multiplier[$0]) * unit }
     }

@@ -5,7 +5,7 @@ package struct LinearLayer: Sendable {
   package let name: LayerName
   package let outputs: Int
   package let inputs: Int
-  /// Whether the layer has int16 weights and reads 15-bit activations.
+  /// Whether the layer has int16 weights and reads int16 activations.
   package let isWide: Bool
   private let source: PanelSource
 
@@ -18,9 +18,7 @@ package struct LinearLayer: Sendable {
   }
 
   /// Shifts of the requantization, for writers and readers of model files.
-  package static func validShifts(isWide: Bool) -> ClosedRange<Int> {
-    0...(isWide ? 62 - Int(WideLayer.lowBits) : 62)
-  }
+  package static let validShifts = 0...62
 
   /// The weights of some outputs, from a multiple of 16 on, ready to be multiplied with.
   @inline(__always)

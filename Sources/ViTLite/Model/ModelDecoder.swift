@@ -313,11 +313,6 @@ extension ModelDecoder {
     try unsafe Vector(base: data(name, .int32, count: count).assumingMemoryBound(to: Int32.self), count: count)
   }
 
-  @unsafe
-  private func int8s(_ name: String, count: Int) throws(IntegerModelError) -> UnsafePointer<Int8> {
-    try unsafe data(name, .int8, count: count).assumingMemoryBound(to: Int8.self)
-  }
-
   /// Multipliers, none larger than 15 bits.
   private func multipliers(_ name: String, count: Int) throws(IntegerModelError) -> Vector<Int32> {
     let values = try int32s(name, count: count)
@@ -354,18 +349,22 @@ extension ModelDecoder {
         throw .invalid(what: "\(bound) \(reach)", where: "layer \(name)", expected: "0 to \(Int32.max)")
       }
     }
-    let byteCount = WeightLayout.byteCount(outputs: outputs, inputs: inputs)
-    let isWide = hasTensor("\(name).weight_low")
-    let shift = try integer("\(name).shift", in: LinearLayer.validShifts(isWide: isWide))
+    guard !hasTensor("\(name).weight_low") else {
+      throw .invalid(
+        what: "int16 weights in two planes", where: "layer \(name)",
+        expected: "the I16 weights that this version writes: calibrate the model again")
+    }
+    let isWide = try Self.value { () throws(GGUFError) in try file.tensor("\(name).weight").type } == .int16
+    let byteCount = WeightLayout.byteCount(outputs: outputs, inputs: inputs, isWide: isWide)
+    let shift = try integer("\(name).shift", in: LinearLayer.validShifts)
     let multiplier = try multipliers("\(name).multiplier", count: columns)
     let columnSum = try int32s("\(name).column_sum", count: columns)
     let bias = try int32s("\(name).bias", count: columns)
-    let lowSum = isWide ? try int32s("\(name).column_sum_low", count: columns) : nil
-    let weights = try unsafe int8s("\(name).weight", count: byteCount)
-    let low = isWide ? try unsafe int8s("\(name).weight_low", count: byteCount) : nil
+    let type = isWide ? GGUF.TensorType.int16 : .int8
+    let weights = try unsafe data("\(name).weight", type, count: byteCount / type.size)
     let matrix = unsafe PackedMatrix(
-      weights: weights, low: low, multiplier: multiplier, columnSum: columnSum, lowColumnSum: lowSum, bias: bias,
-      outputs: outputs, inputs: inputs, shift: Int32(shift))
+      weights: weights, isWide: isWide, multiplier: multiplier, columnSum: columnSum, bias: bias, outputs: outputs,
+      inputs: inputs, shift: Int32(shift))
     if let output = matrix.firstImpossibleOutput {
       throw .invalid(
         what: "an impossible column sum, or padding that is not 0, of output \(output)", where: "layer \(name)",
@@ -404,9 +403,10 @@ extension ModelDecoder {
     let keys = try quantizers("block.key_range", count: depth * heads).map { $0.symmetric }
     let scoreShifts = try scalars("block.score_shift", in: 0...62)
     let valueShifts = try scalars("block.value_shift", in: -22...16)
+    let planes = configuration.headWidth <= WideLayer.headWidthLimit ? 1...2 : 1...1
     let attentionPlanes: [Int32] =
       file[ModelKey.metadata(ModelKey.attentionPlanes)] == nil
-      ? Array(repeating: 1, count: depth) : try scalars(ModelKey.attentionPlanes, in: 1...2)
+      ? Array(repeating: 1, count: depth) : try scalars(ModelKey.attentionPlanes, in: planes)
     let geluFractionBits = try scalars("block.gelu_fraction_bits", in: 5...12)
     let gateShifts = configuration.isGated ? try scalars("block.gate_shift", in: 0...30) : []
     let activation: ActivationTable? =

@@ -2,17 +2,17 @@
 package enum Buffer: Int, CaseIterable, Sendable {
   /// The residual stream: tokens x width, int32.
   case residual
-  /// Flattened patches: patches x patch inputs, uint8.
+  /// Flattened patches: patches x patch inputs, uint8; these and other activations int16 where a layer that reads them is wide.
   case patches
   /// The input of the linear layers that read rows of the model's width: tokens x width, uint8.
   case activations
   /// Queries, keys and values: tokens x 3 width, int16.
   case qkv
-  /// All heads' keys, packed: of each head its high plane, then the low one where some attention is wide.
+  /// All heads' keys, packed: int8, or room for int16 where some attention is wide.
   case keys
-  /// For each head and key: its scale and the sum of its levels in each plane, int32.
+  /// For each head and key: its scale and the sum of its levels, int32.
   case keyScales
-  /// All heads' values, packed as the keys are.
+  /// All heads' values, packed: of each head its high plane, then the low one where some attention is wide.
   case values
   /// The heads' results side by side: tokens x width, int16.
   case attention
@@ -115,23 +115,21 @@ package struct BufferSet: OptionSet, Sendable {
 package struct BufferShape: Sendable, Equatable {
   package var rows: Int
   package var columns: Int
-  /// Bytes of a number; 1 for levels of 8 bits.
+  /// Bytes of a number.
   package var elementSize: Int
-  /// 2 where activations have a low plane too.
-  package var planes = 1
   /// Whether each row has a scale and a zero point.
   package var hasScales = false
 
   /// Bytes from one row to the next: rows of activations start at aligned addresses.
-  var rowBytes: Int { hasScales ? MemoryPlan.aligned(columns) : columns * elementSize }
+  var rowBytes: Int { (hasScales ? MemoryPlan.aligned(columns) : columns) * elementSize }
 
-  /// Bytes of one plane.
-  var planeBytes: Int { MemoryPlan.aligned(rows * rowBytes) }
+  /// Bytes of the numbers.
+  var elementBytes: Int { MemoryPlan.aligned(rows * rowBytes) }
 
   /// Bytes of the scales of all rows, and of their zero points.
   var scaleBytes: Int { hasScales ? MemoryPlan.aligned(rows * 4) : 0 }
 
-  var byteCount: Int { planes * planeBytes + 2 * scaleBytes }
+  var byteCount: Int { elementBytes + 2 * scaleBytes }
 
   static func int32(_ rows: Int, _ columns: Int) -> BufferShape {
     BufferShape(rows: rows, columns: columns, elementSize: 4)
@@ -139,12 +137,12 @@ package struct BufferShape: Sendable, Equatable {
   static func int16(_ rows: Int, _ columns: Int) -> BufferShape {
     BufferShape(rows: rows, columns: columns, elementSize: 2)
   }
-  /// Packed int8 panels.
+  /// Packed panels.
   static func panels(_ count: Int, byteCount: Int) -> BufferShape {
     BufferShape(rows: count, columns: byteCount, elementSize: 1)
   }
   /// Quantized activations.
   static func activations(_ rows: Int, _ columns: Int, isWide: Bool = false) -> BufferShape {
-    BufferShape(rows: rows, columns: columns, elementSize: 1, planes: isWide ? 2 : 1, hasScales: true)
+    BufferShape(rows: rows, columns: columns, elementSize: isWide ? 2 : 1, hasScales: true)
   }
 }

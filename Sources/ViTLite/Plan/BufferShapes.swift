@@ -37,7 +37,7 @@ struct BufferShapes {
     case .activations: return .activations(rows, width, isWide: wide.attnQKV || wide.attnOut || wide.ffnUp)
     case .qkv: return .int16(rows, qkvWidth)
     case .keys: return .panels(heads, byteCount: planes * WeightLayout.byteCount(outputs: tokens, inputs: headWidth))
-    case .keyScales: return .int32((1 + planes) * heads, paddedTokens)
+    case .keyScales: return .int32(2 * heads, paddedTokens)
     case .values: return .panels(heads, byteCount: planes * WeightLayout.byteCount(outputs: headWidth, inputs: tokens))
     case .attention: return .int16(kind == .lean ? 0 : tokens, width)
     case .hidden: return .int16(rows, upOutputs)

@@ -292,26 +292,24 @@ extension ForwardPlan {
     let depth = Int64(configuration.depth)
     // Rows that the last block leaves out.
     let unread = depth > 0 ? tokens - Int64(outline.rows(afterBlock: configuration.depth - 1)) : 0
-    /// Rows through a product of the attentions, all planes counted.
-    func attentionRows(_ planes: Int64) -> Int64 {
-      let wide = Int64(outline.wideAttentions) * (3 - planes)
-      return tokens * (depth * planes + wide) - unread * (outline.lastBlock.attention ? 3 : planes)
+    /// Rows through a product of the attentions, counted as often as int8 products take that time.
+    func attentionRows(_ narrow: Int64, wide: Int64) -> Int64 {
+      let added = Int64(outline.wideAttentions) * (wide - narrow)
+      return tokens * (depth * narrow + added) - unread * (outline.lastBlock.attention ? wide : narrow)
     }
     switch product {
-    // A wide attention takes three products of either kind.
-    case .scores: return 2 * tokens * width * attentionRows(1)
-    case .values: return 2 * tokens * width * attentionRows(Int64(outline.softmaxPlanes))
+    // An int16 product is counted as two of int8; a wide attention's values take three of these.
+    case .scores: return 2 * tokens * width * attentionRows(1, wide: 2)
+    case .values: return 2 * tokens * width * attentionRows(Int64(outline.softmaxPlanes), wide: 3)
     case .patchEmbedding:
-      // Pixels have no low plane; values that lie between pixels take a third product.
       let products: Int64 = outline.hasWidePatchEmbedding ? 2 : 1
       return 2 * products * Int64(configuration.patches) * Int64(configuration.patchInputs) * Int64(configuration.width)
     case .layer(let layer):
       let (outputs, inputs) = layer.shape(in: configuration)
-      // A wide layer takes three products.
-      let products = depth + 2 * Int64(outline.wideLayers[layer])
+      let products = depth + Int64(outline.wideLayers[layer])
       // Of queries, keys and values the last block leaves out queries.
       let unreadOutputs = unread * (layer == .attnQKV ? width : Int64(outputs))
-      let unreadProducts = outline.lastBlock.layers[layer] ? 3 : 1 as Int64
+      let unreadProducts = outline.lastBlock.layers[layer] ? 2 : 1 as Int64
       return 2 * Int64(inputs) * (products * tokens * Int64(outputs) - unreadProducts * unreadOutputs)
     }
   }

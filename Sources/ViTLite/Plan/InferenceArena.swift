@@ -33,8 +33,8 @@ final class InferenceArena: @unchecked Sendable {
   private let activations: QuantizedRows
   private let hiddenActivations: QuantizedRows
   private let headActivations: QuantizedRows
-  private let keys: [PackedActivations]
-  private let values: [PackedActivations]
+  private let keys: [PackedKeys]
+  private let values: [PackedValues]
 
   // What can fail is no part of the initializer: where one of a class throws, Swift 6.3 in Embedded mode, compiling for size,
   // gives no object on RISC-V.
@@ -108,12 +108,8 @@ final class InferenceArena: @unchecked Sendable {
     #endif
   }
 
-  /// Where some rows of patches go.
-  ///
-  /// - Parameter isWide: whether their values lie between pixels, which a wide patch embedding reads.
-  func patches(_ count: Int, isWide: Bool) -> QuantizedRows {
-    patches.reshaped(columns: patches.columns, isWide: isWide).rows(0..<count)
-  }
+  /// Where some rows of patches go, in the precision that the patch embedding reads.
+  func patches(_ count: Int) -> QuantizedRows { patches.rows(0..<count) }
 
   /// Where the input of a layer of a block goes, in the precision that the layer reads.
   func input(of layer: LinearLayer) -> QuantizedRows {
@@ -126,8 +122,8 @@ final class InferenceArena: @unchecked Sendable {
     headActivations.reshaped(columns: layer.inputs, isWide: layer.isWide)
   }
 
-  func keys(_ head: Int) -> PackedActivations { keys[head] }
-  func values(_ head: Int) -> PackedActivations { values[head] }
+  func keys(_ head: Int) -> PackedKeys { keys[head] }
+  func values(_ head: Int) -> PackedValues { values[head] }
 
   /// Overwrites all memory that no buffer needs in some stages; for tests of the lifetimes.
   func overwriteUnused(inStages stages: [Int], with byte: UInt8) {
@@ -190,15 +186,13 @@ private struct Placement {
 
   func activations(_ buffer: Buffer, worker: Int = 0) -> QuantizedRows {
     let shape = plan.shape(of: buffer)
-    let bytes = shape.rows * shape.rowBytes
-    let scales = shape.planes * shape.planeBytes
+    let levels: UnsafeMutablePointer<UInt8> = unsafe pointer(buffer, worker: worker, count: shape.rows * shape.rowBytes)
+    let scales = shape.elementBytes
     return unsafe QuantizedRows(
-      high: pointer(buffer, worker: worker, count: bytes),
-      low: shape.planes == 2
-        ? pointer(buffer, worker: worker, byteOffset: shape.planeBytes, count: bytes) : nil,
+      levels: levels, isWide: shape.elementSize == 2,
       multiplier: pointer(buffer, worker: worker, byteOffset: scales, count: shape.rows),
       zeroPoint: pointer(buffer, worker: worker, byteOffset: scales + shape.scaleBytes, count: shape.rows),
-      rows: shape.rows, columns: shape.columns, stride: shape.rowBytes)
+      rows: shape.rows, columns: shape.columns, stride: shape.rowBytes / shape.elementSize)
   }
 
   func zeros() -> Vector<Int32> {
@@ -206,36 +200,23 @@ private struct Placement {
     return unsafe Vector(base: UnsafePointer(pointer(.zeros, count: count)), count: count)
   }
 
-  func keys(head: Int, tokens: Int, headWidth: Int) -> PackedActivations {
+  func keys(head: Int, tokens: Int, headWidth: Int) -> PackedKeys {
     let (panels, scales) = (plan.shape(of: .keys), plan.shape(of: .keyScales))
-    let (row, rows) = (4 * scales.columns, scales.rows / max(plan.outline.configuration.heads, 1))
-    let first = rows * head
-    var low: PackedActivations.LowPlane?
-    if plan.outline.wideAttentions > 0 {
-      let (offset, count) = (head * panels.columns + panels.columns / 2, panels.columns / 2)
-      unsafe low = PackedActivations.LowPlane(
-        panels: pointer(.keys, byteOffset: offset, count: count),
-        columnSum: pointer(.keyScales, byteOffset: (first + 2) * row, count: scales.columns))
-    }
-    return unsafe PackedActivations(
-      panels: pointer(.keys, byteOffset: head * panels.columns, count: panels.columns),
-      multiplier: pointer(.keyScales, byteOffset: first * row, count: scales.columns),
-      columnSum: pointer(.keyScales, byteOffset: (first + 1) * row, count: scales.columns), low: low, zeros: zeros(),
-      outputs: tokens, inputs: headWidth)
+    let row = 4 * scales.columns
+    let bytes: UnsafeMutablePointer<UInt8> = unsafe pointer(
+      .keys, byteOffset: head * panels.columns, count: panels.columns)
+    return unsafe PackedKeys(
+      panels: bytes, isWide: plan.outline.wideAttentions > 0,
+      multiplier: pointer(.keyScales, byteOffset: 2 * head * row, count: scales.columns),
+      columnSum: pointer(.keyScales, byteOffset: (2 * head + 1) * row, count: scales.columns), zeros: zeros(),
+      tokens: tokens, headWidth: headWidth)
   }
 
-  func values(head: Int, tokens: Int, headWidth: Int) -> PackedActivations {
+  func values(head: Int, tokens: Int, headWidth: Int) -> PackedValues {
     let panels = plan.shape(of: .values)
-    let constant: UnsafeMutablePointer<Int32> = unsafe pointer(.zeros, count: plan.shape(of: .zeros).columns)
-    var low: PackedActivations.LowPlane?
-    if plan.outline.wideAttentions > 0 {
-      let (offset, count) = (head * panels.columns + panels.columns / 2, panels.columns / 2)
-      unsafe low = PackedActivations.LowPlane(
-        panels: pointer(.values, byteOffset: offset, count: count), columnSum: constant)
-    }
-    return unsafe PackedActivations(
-      panels: pointer(.values, byteOffset: head * panels.columns, count: panels.columns), multiplier: constant,
-      columnSum: constant, low: low, zeros: zeros(), outputs: headWidth, inputs: tokens)
+    return unsafe PackedValues(
+      panels: pointer(.values, byteOffset: head * panels.columns, count: panels.columns),
+      isWide: plan.outline.wideAttentions > 0, zeros: zeros(), headWidth: headWidth, tokens: tokens)
   }
 
   func scratch(worker: Int) -> WorkerScratch {

@@ -4,7 +4,7 @@ package struct StoredPlan: Sendable, Equatable {
   /// The number of the list of buffers, their shapes and lifetimes that the places are for. Whoever changes `Buffer`,
   /// `BufferShapes`, `Phase` or `PhaseOrder` so that other places result raises it: places of another version are not
   /// used, but computed.
-  package static let version = 3
+  package static let version = 4
 
   /// Tokens that go through a phase at a time.
   package var rows: Int

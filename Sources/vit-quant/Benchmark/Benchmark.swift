@@ -198,7 +198,8 @@ struct Benchmark {
       let share = NumberText.percent(total > 0 ? stage.milliseconds / total : 0, 1)
       table.add([stage.name, NumberText.fixed(stage.milliseconds, 3) + " ms", share])
     }
-    let wide = wideLayers.isEmpty ? "" : "\nAt int16, three products each: \(wideLayers.joined(separator: " "))"
+    let wide =
+      wideLayers.isEmpty ? "" : "\nAt int16, counted as two products of int8: \(wideLayers.joined(separator: " "))"
     return "\n" + console.styled("Stages, medians on the first thread", .bold) + "\n" + table.text + wide
   }
 }
