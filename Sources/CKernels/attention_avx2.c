@@ -49,29 +49,20 @@ int32_t vq_pack_key_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *qu
   return sum;
 }
 
-static inline __m256i saturate_wide(__m256i levels) {
-  return _mm256_max_epi16(
-      _mm256_min_epi16(levels, _mm256_set1_epi16(VQ_WIDE_LIMIT)), _mm256_set1_epi16(-VQ_WIDE_LIMIT));
+void vq_pack_key_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *panel_column) {
+  const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
+  int32_t i = 0;
+  for (; n - i >= 16; i += 16, panel_column += 256) {
+    int16_t level[16];
+    _mm256_storeu_si256((__m256i *)level, vq_quantize_wide256(load(x + i), levels));
+    for (int j = 0; j < 8; ++j) memcpy(panel_column + 32 * j, level + 2 * j, 4);
+  }
+  for (; i < n; i += 4, panel_column += 64) vq_pack_wide_group(x + i, n - i, quantizer, panel_column);
 }
 
-void vq_pack_key_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *high, int8_t *low,
-                           int32_t *high_sum, int32_t *low_sum) {
-  const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
-  __m256i high_sums = _mm256_setzero_si256(), low_sums = high_sums;
-  int32_t i = 0;
-  for (; n - i >= 16; i += 16, high += 256, low += 256) {
-    const __m256i level = saturate_wide(vq_wide_distance256(load(x + i), levels));
-    const __m256i upper = vq_high_plane256(level), lower = vq_low_plane256(level, upper);
-    high_sums = add_levels(high_sums, upper);
-    low_sums = add_levels(low_sums, lower);
-    store_column(upper, high);
-    store_column(lower, low);
-  }
-  *high_sum = vq_sum256(high_sums);
-  *low_sum = vq_sum256(low_sums);
-  for (; i < n; i += 4, high += 64, low += 64) {
-    vq_pack_wide_group(x + i, n - i, quantizer, high, low, high_sum, low_sum);
-  }
+static inline __m256i saturate_wide(__m256i values) {
+  return _mm256_max_epi16(
+      _mm256_min_epi16(values, _mm256_set1_epi16(VQ_PLANES_LIMIT)), _mm256_set1_epi16(-VQ_PLANES_LIMIT));
 }
 
 // Up to 16 channels of one token, the rest 0.

@@ -34,24 +34,17 @@ int32_t vq_pack_key_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *
   return _mm512_reduce_add_epi32(sum);
 }
 
-void vq_pack_key_wide_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *high, int8_t *low,
-                             int32_t *high_sum, int32_t *low_sum) {
+void vq_pack_key_wide_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *panel_column) {
   const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
-  const __m512i limit = _mm512_set1_epi16(VQ_WIDE_LIMIT), negative_limit = _mm512_set1_epi16(-VQ_WIDE_LIMIT);
-  __m512i high_sums = _mm512_setzero_si512(), low_sums = high_sums;
   for (int32_t i = 0; i < n; i += 32) {
     const __mmask32 lanes = vq_lanes32((ptrdiff_t)n - i);
-    __m512i level = vq_wide_distance512(_mm512_maskz_loadu_epi16(lanes, x + i), levels);
-    level = _mm512_maskz_mov_epi16(lanes, _mm512_max_epi16(_mm512_min_epi16(level, limit), negative_limit));
-    const __m512i upper = _mm512_srai_epi16(_mm512_add_epi16(level, _mm512_set1_epi16(64)), 7);
-    const __m512i lower = _mm512_sub_epi16(level, _mm512_slli_epi16(upper, 7));
-    high_sums = add_levels(high_sums, upper);
-    low_sums = add_levels(low_sums, lower);
-    store_column(upper, n - i, high + (ptrdiff_t)i * 16);
-    store_column(lower, n - i, low + (ptrdiff_t)i * 16);
+    const __m512i level = vq_quantize_wide512(_mm512_maskz_loadu_epi16(lanes, x + i), levels);
+    int16_t pairs[32];
+    _mm512_storeu_si512(pairs, _mm512_maskz_mov_epi16(lanes, level));
+    // Whole groups of 4 levels: those beyond the key are zero.
+    const int32_t count = n - i < 32 ? (n - i + 3) & ~3 : 32;
+    for (int32_t j = 0; j < count; j += 2) memcpy(panel_column + ((ptrdiff_t)i + j) * 16, pairs + j, 4);
   }
-  *high_sum = _mm512_reduce_add_epi32(high_sums);
-  *low_sum = _mm512_reduce_add_epi32(low_sums);
 }
 
 // One plane of 4 tokens. Interleaves the bytes of tokens 0 and 1 and of tokens 2 and 3, then both results: a channel's
@@ -82,7 +75,7 @@ void vq_pack_values_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t tokens,
 void vq_pack_values_wide_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *high,
                                 int8_t *low) {
   const __mmask16 lanes = vq_lanes16(channels);
-  const __m256i limit = _mm256_set1_epi16(VQ_WIDE_LIMIT), negative_limit = _mm256_set1_epi16(-VQ_WIDE_LIMIT);
+  const __m256i limit = _mm256_set1_epi16(VQ_PLANES_LIMIT), negative_limit = _mm256_set1_epi16(-VQ_PLANES_LIMIT);
   for (int32_t token = 0; token < tokens; token += 4, high += 64, low += 64) {
     __m128i upper[4], lower[4];
     for (int32_t i = 0; i < 4; ++i) {

@@ -36,34 +36,25 @@ int32_t vq_pack_key_neon(const int16_t *x, int32_t n, const vq_row_quantizer *qu
   return sum;
 }
 
-static inline int16x8_t saturate_wide(int16x8_t levels) {
-  return vmaxq_s16(vminq_s16(levels, vdupq_n_s16(VQ_WIDE_LIMIT)), vdupq_n_s16(-VQ_WIDE_LIMIT));
-}
-
-// The high plane of 8 levels: (level + 64) >> 7; and the low one, the rest.
-static inline int8x8_t high_plane(int16x8_t levels) { return vrshrn_n_s16(levels, 7); }
-static inline int8x8_t low_plane(int16x8_t levels, int8x8_t high) {
-  return vmovn_s16(vsubq_s16(levels, vshlq_n_s16(vmovl_s8(high), 7)));
-}
-
-void vq_pack_key_wide_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *high, int8_t *low,
-                           int32_t *high_sum, int32_t *low_sum) {
+void vq_pack_key_wide_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *panel_column) {
   const vq_quantizer_neon levels = vq_make_quantizer_neon(quantizer);
-  int32x4_t high_sums = vdupq_n_s32(0), low_sums = high_sums;
   int32_t i = 0;
-  for (; n - i >= 8; i += 8, high += 128, low += 128) {
-    const int16x8_t level = saturate_wide(vq_wide_distance_neon(vld1q_s16(x + i), levels));
-    const int8x8_t upper = high_plane(level), lower = low_plane(level, upper);
-    high_sums = vpadalq_s16(high_sums, vmovl_s8(upper));
-    low_sums = vpadalq_s16(low_sums, vmovl_s8(lower));
-    store_column(upper, high);
-    store_column(lower, low);
+  for (; n - i >= 8; i += 8, panel_column += 128) {
+    int16_t level[8];
+    vst1q_s16(level, vq_quantize_wide_neon(vld1q_s16(x + i), levels));
+    for (int j = 0; j < 4; ++j) memcpy(panel_column + 32 * j, level + 2 * j, 4);
   }
-  *high_sum = vaddvq_s32(high_sums);
-  *low_sum = vaddvq_s32(low_sums);
-  for (; i < n; i += 4, high += 64, low += 64) {
-    vq_pack_wide_group(x + i, n - i, quantizer, high, low, high_sum, low_sum);
-  }
+  for (; i < n; i += 4, panel_column += 64) vq_pack_wide_group(x + i, n - i, quantizer, panel_column);
+}
+
+static inline int16x8_t saturate_wide(int16x8_t values) {
+  return vmaxq_s16(vminq_s16(values, vdupq_n_s16(VQ_PLANES_LIMIT)), vdupq_n_s16(-VQ_PLANES_LIMIT));
+}
+
+// The high plane of 8 values: (value + 64) >> 7; and the low one, the rest.
+static inline int8x8_t high_plane(int16x8_t values) { return vrshrn_n_s16(values, 7); }
+static inline int8x8_t low_plane(int16x8_t values, int8x8_t high) {
+  return vmovn_s16(vsubq_s16(values, vshlq_n_s16(vmovl_s8(high), 7)));
 }
 
 // Up to 16 channels of one token, the rest 0.

@@ -100,16 +100,13 @@ static inline __m256i vq_quantize256(__m256i x, vq_quantizer256 quantizer) {
   return _mm256_add_epi16(_mm256_mulhrs_epi16(product, _mm256_set1_epi16(512)), quantizer.zero_point);
 }
 
-// How far 16 values are from 0 in levels of 7 more bits: floor(product / 2^14 + 1/2), low 16 bits. Of the product's
-// lower half that is ((lower >> 13) + 1) >> 1, an average with 0.
-static inline __m256i vq_wide_distance256(__m256i x, vq_quantizer256 quantizer) {
-  const __m256i scaled = vq_scale256(x, quantizer);
-  const __m256i upper = _mm256_mulhi_epi16(scaled, quantizer.inverse);
-  const __m256i lower = _mm256_srli_epi16(_mm256_mullo_epi16(scaled, quantizer.inverse), 13);
-  return _mm256_add_epi16(_mm256_slli_epi16(upper, 2), _mm256_avg_epu16(lower, _mm256_setzero_si256()));
+// The levels of 16 values in a wide product. A Q15 product with 2^14 is floor(x / 2 + 1/2).
+static inline __m256i vq_quantize_wide256(__m256i x, vq_quantizer256 quantizer) {
+  const __m256i product = _mm256_mulhrs_epi16(vq_scale256(x, quantizer), quantizer.inverse);
+  return _mm256_mulhrs_epi16(product, _mm256_set1_epi16(1 << 14));
 }
 
-// The high plane of 16 levels within +-VQ_WIDE_LIMIT, and the low one.
+// The high plane of 16 values within +-VQ_PLANES_LIMIT, and the low one.
 static inline __m256i vq_high_plane256(__m256i level) {
   return _mm256_srai_epi16(_mm256_add_epi16(level, _mm256_set1_epi16(64)), 7);
 }
@@ -122,10 +119,11 @@ VQ_INSTRUCTIONS_END
 #pragma clang assume_nonnull begin
 
 // Requantizes and writes `rows` x 16 accumulators, row after row in `accumulators`, as the block of the output that
-// starts at `row` and `column`. Those of a wide product's three products, a x b, a_low x b and a x b_low, are `plane`
-// elements apart.
-void vq_epilogue_avx2(const vq_matmul *, const int32_t *accumulators, ptrdiff_t plane, int32_t row, int32_t rows,
-                      int32_t column);
+// starts at `row` and `column`.
+void vq_epilogue_avx2(const vq_matmul *, const int32_t *accumulators, int32_t row, int32_t rows, int32_t column);
+
+void vq_matmul_wide_avx2(const vq_matmul *);
+void vq_matmul_wide_avxvnni(const vq_matmul *);
 
 void vq_row_range_i32_avx2(const int32_t *, int32_t, int64_t *, int32_t *, int32_t *);
 int64_t vq_row_square_sum_avx2(const int32_t *, int32_t, int32_t, int32_t);
@@ -141,9 +139,8 @@ void vq_row_rotate_avx2(int16_t *, int32_t, const int16_t *, const int16_t *);
 void vq_row_quantize_u8_avx2(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_avx2(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
-void vq_row_quantize_wide_avx2(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *, uint8_t *);
-void vq_pack_key_wide_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *, int8_t *, int32_t *,
-                                int32_t *);
+void vq_row_quantize_wide_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
+void vq_pack_key_wide_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
 void vq_pack_values_wide_avx2(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *, int8_t *);
 int32_t vq_row_maximum_i32_avx2(const int32_t *, int32_t);
 int32_t vq_row_exp2_avx2(const int32_t *, int32_t, int32_t, uint8_t *, uint8_t *_Nullable);

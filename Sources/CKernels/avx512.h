@@ -68,13 +68,10 @@ static inline __m512i vq_quantize512(__m512i x, vq_quantizer512 quantizer) {
   return _mm512_add_epi16(_mm512_mulhrs_epi16(product, _mm512_set1_epi16(512)), quantizer.zero_point);
 }
 
-// How far 32 values are from 0 in levels of 7 more bits: floor(product / 2^14 + 1/2), low 16 bits. Of the product's
-// lower half that is ((lower >> 13) + 1) >> 1, an average with 0.
-static inline __m512i vq_wide_distance512(__m512i x, vq_quantizer512 quantizer) {
-  const __m512i scaled = vq_scale512(x, quantizer);
-  const __m512i upper = _mm512_mulhi_epi16(scaled, quantizer.inverse);
-  const __m512i lower = _mm512_srli_epi16(_mm512_mullo_epi16(scaled, quantizer.inverse), 13);
-  return _mm512_add_epi16(_mm512_slli_epi16(upper, 2), _mm512_avg_epu16(lower, _mm512_setzero_si512()));
+// The levels of 32 values in a wide product. A Q15 product with 2^14 is floor(x / 2 + 1/2).
+static inline __m512i vq_quantize_wide512(__m512i x, vq_quantizer512 quantizer) {
+  const __m512i product = _mm512_mulhrs_epi16(vq_scale512(x, quantizer), quantizer.inverse);
+  return _mm512_mulhrs_epi16(product, _mm512_set1_epi16(1 << 14));
 }
 
 VQ_INSTRUCTIONS_END
@@ -82,10 +79,11 @@ VQ_INSTRUCTIONS_END
 #pragma clang assume_nonnull begin
 
 // Requantizes and writes `rows` x 16 `panels` accumulators, row after row in `accumulators`, as the block of the
-// output that starts at `row` and `column`. Those of a wide product's three products, a x b, a_low x b and a x b_low,
-// are `plane` elements apart.
-void vq_epilogue_avx512(const vq_matmul *, const int32_t *accumulators, ptrdiff_t plane, int32_t row, int32_t rows,
-                        int32_t column, int32_t panels);
+// output that starts at `row` and `column`.
+void vq_epilogue_avx512(const vq_matmul *, const int32_t *accumulators, int32_t row, int32_t rows, int32_t column,
+                        int32_t panels);
+
+void vq_matmul_wide_avx512vnni(const vq_matmul *);
 
 void vq_row_range_i32_avx512(const int32_t *, int32_t, int64_t *, int32_t *, int32_t *);
 int64_t vq_row_square_sum_avx512(const int32_t *, int32_t, int32_t, int32_t);
@@ -101,9 +99,8 @@ void vq_row_rotate_avx512(int16_t *, int32_t, const int16_t *, const int16_t *);
 void vq_row_quantize_u8_avx512(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
-void vq_row_quantize_wide_avx512(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *, uint8_t *);
-void vq_pack_key_wide_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *, int8_t *, int32_t *,
-                                  int32_t *);
+void vq_row_quantize_wide_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
+void vq_pack_key_wide_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
 void vq_pack_values_wide_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *, int8_t *);
 int32_t vq_row_maximum_i32_avx512(const int32_t *, int32_t);
 int32_t vq_row_exp2_avx512(const int32_t *, int32_t, int32_t, uint8_t *, uint8_t *_Nullable);

@@ -1,17 +1,15 @@
 // The requantization of a block of accumulators, AVX2: the last step of every product with 256-bit registers.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "avx2.h"
-#include "scalar.h"
 
 VQ_INSTRUCTIONS("avx2")
 
 // The requantization's parameters of 8 columns.
 typedef struct columns {
-  __m256i sum, low_sum, multiplier, bias;
+  __m256i sum, multiplier, bias;
 } columns;
 
 static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
@@ -19,7 +17,6 @@ static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m
 static inline columns load_columns(const vq_matmul *product, int32_t column) {
   return (columns){
       .sum = load(product->column_sum + column),
-      .low_sum = product->b_low ? load(product->column_sum_low + column) : _mm256_setzero_si256(),
       .multiplier = load(product->column_multiplier + column),
       .bias = load(product->bias + column)};
 }
@@ -37,38 +34,30 @@ static inline __m256i add_within_limits(__m256i x, __m256i y) {
 // What is the same for a panel's rows.
 typedef struct panel {
   columns columns[2];
-  vq_shift256 shift, low_shift;
-  ptrdiff_t plane;  // from the accumulators of one of a wide product's three products to those of the next
+  vq_shift256 shift;
 } panel;
 
 // Eight values of one row, before they are saturated to the output's type. `out` is where they go.
 static inline __attribute__((always_inline)) __m256i requantize(const panel *panel, const int32_t *sums, int half,
                                                                 int32_t row_multiplier, int32_t row_zero_point,
-                                                                const int32_t *out, const vq_output output,
-                                                                const bool is_wide) {
+                                                                const int32_t *out, const vq_output output) {
   const columns *const columns = &panel->columns[half];
   const __m256i zero_point = _mm256_set1_epi32(row_zero_point);
   // The product of the two multipliers, by `vpmaddwd`, which adds the products of a lane's two 16-bit halves. Both
   // multipliers fit 16 bits and the row's is not negative, so its upper half is 0, and so is that product.
   const __m256i multiplier = _mm256_madd_epi16(_mm256_set1_epi32(row_multiplier), columns->multiplier);
   const __m256i accumulator = center(sums, zero_point, columns->sum);
-  __m256i value = _mm256_add_epi32(vq_requantize256(accumulator, multiplier, panel->shift), columns->bias);
-  if (output == vq_output_accumulate) value = add_within_limits(load(out), value);
-  if (is_wide) {
-    value = add_within_limits(value, vq_requantize256(load(sums + panel->plane), multiplier, panel->low_shift));
-    const __m256i low_weights = center(sums + 2 * panel->plane, zero_point, columns->low_sum);
-    value = add_within_limits(value, vq_requantize256(low_weights, multiplier, panel->low_shift));
-  }
-  return value;
+  const __m256i value = _mm256_add_epi32(vq_requantize256(accumulator, multiplier, panel->shift), columns->bias);
+  return output == vq_output_accumulate ? add_within_limits(load(out), value) : value;
 }
 
-// Writes 16 elements of one row. `output` and `is_wide` are constants where this is inlined.
+// Writes 16 elements of one row. `output` is a constant where this is inlined.
 static inline __attribute__((always_inline)) void write_row(const panel *panel, const int32_t *sums,
                                                             int32_t row_multiplier, int32_t row_zero_point, void *out,
-                                                            const vq_output output, const bool is_wide) {
+                                                            const vq_output output) {
   int32_t *const numbers = (int32_t *)out;
-  const __m256i low = requantize(panel, sums, 0, row_multiplier, row_zero_point, numbers, output, is_wide);
-  const __m256i high = requantize(panel, sums + 8, 1, row_multiplier, row_zero_point, numbers + 8, output, is_wide);
+  const __m256i low = requantize(panel, sums, 0, row_multiplier, row_zero_point, numbers, output);
+  const __m256i high = requantize(panel, sums + 8, 1, row_multiplier, row_zero_point, numbers + 8, output);
   if (output == vq_output_int16) {
     _mm256_storeu_si256((__m256i *)out, vq_saturate256(low, high));
   } else {
@@ -77,28 +66,24 @@ static inline __attribute__((always_inline)) void write_row(const panel *panel, 
   }
 }
 
-// Writes `width` columns of one panel. `output` and `is_wide` are constants where this is inlined, and so is `width`
-// for whole panels.
+// Writes `width` columns of one panel. `output` is a constant where this is inlined, and so is `width` for whole panels.
 static inline __attribute__((always_inline)) void write_panel(const vq_matmul *product, const int32_t *accumulators,
-                                                              ptrdiff_t plane, int32_t row, int32_t rows,
-                                                              int32_t column, int32_t width, const vq_output output,
-                                                              const bool is_wide) {
+                                                              int32_t row, int32_t rows, int32_t column,
+                                                              int32_t width, const vq_output output) {
   const panel panel = {
       .columns = {load_columns(product, column), load_columns(product, column + 8)},
-      .shift = vq_make_shift256(product->shift),
-      .low_shift = vq_make_shift256(product->shift + (is_wide ? 7 : 0)),
-      .plane = plane};
+      .shift = vq_make_shift256(product->shift)};
   const int32_t *const multiplier = product->row_multiplier, *const zero_point = product->row_zero_point;
   const ptrdiff_t size = output == vq_output_int16 ? 2 : 4, out_stride = product->out_stride * size;
   char *out = (char *)product->out + row * out_stride + column * size;
   for (int32_t r = row; r < row + rows; ++r, accumulators += 16, out += out_stride) {
     if (width >= 16) {
-      write_row(&panel, accumulators, multiplier[r], zero_point[r], out, output, is_wide);
+      write_row(&panel, accumulators, multiplier[r], zero_point[r], out, output);
     } else {
       // The last columns go through a buffer: memory beyond them may belong to another thread, or to no one.
       int32_t buffer[16] = {0};
       memcpy(buffer, out, (size_t)(width * size));
-      write_row(&panel, accumulators, multiplier[r], zero_point[r], buffer, output, is_wide);
+      write_row(&panel, accumulators, multiplier[r], zero_point[r], buffer, output);
       memcpy(out, buffer, (size_t)(width * size));
     }
   }
@@ -113,24 +98,22 @@ static void write_sums(const vq_matmul *product, const int32_t *accumulators, in
   }
 }
 
-// `output` and `is_wide` are constants where this is inlined.
+// `output` is a constant where this is inlined.
 static inline __attribute__((always_inline)) void write_block(const vq_matmul *product, const int32_t *accumulators,
-                                                              ptrdiff_t plane, int32_t row, int32_t rows,
-                                                              int32_t column, const vq_output output,
-                                                              const bool is_wide) {
+                                                              int32_t row, int32_t rows, int32_t column,
+                                                              const vq_output output) {
   const int32_t width = product->columns - column;
-  if (width >= 16) write_panel(product, accumulators, plane, row, rows, column, 16, output, is_wide);
-  else write_panel(product, accumulators, plane, row, rows, column, width, output, is_wide);
+  if (width >= 16) write_panel(product, accumulators, row, rows, column, 16, output);
+  else write_panel(product, accumulators, row, rows, column, width, output);
 }
 
-#define WRITE(OUTPUT)                                                                              \
-  case OUTPUT:                                                                                     \
-    if (product->b_low) write_block(product, accumulators, plane, row, rows, column, OUTPUT, true); \
-    else write_block(product, accumulators, plane, row, rows, column, OUTPUT, false);               \
+#define WRITE(OUTPUT)                                                           \
+  case OUTPUT:                                                                  \
+    write_block(product, accumulators, row, rows, column, OUTPUT);              \
     break;
 
-void vq_epilogue_avx2(const vq_matmul *product, const int32_t *accumulators, ptrdiff_t plane, int32_t row,
-                      int32_t rows, int32_t column) {
+void vq_epilogue_avx2(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
+                      int32_t column) {
   switch (product->output) {
     WRITE(vq_output_int16)
     WRITE(vq_output_int32)

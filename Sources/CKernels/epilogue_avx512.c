@@ -3,21 +3,18 @@
 // the arithmetic alone: what is the same for all rows is loaded before it, and each kind of output has its own loop.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
-#include <stdbool.h>
-
 #include "avx512.h"
 
 VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
 
 // The requantization's parameters of 16 columns.
 typedef struct columns {
-  __m512i sum, low_sum, multiplier, bias;
+  __m512i sum, multiplier, bias;
 } columns;
 
 static inline columns load_columns(const vq_matmul *product, int32_t column) {
   return (columns){
       .sum = _mm512_loadu_si512(product->column_sum + column),
-      .low_sum = product->b_low ? _mm512_loadu_si512(product->column_sum_low + column) : _mm512_setzero_si512(),
       .multiplier = _mm512_loadu_si512(product->column_multiplier + column),
       .bias = _mm512_loadu_si512(product->bias + column)};
 }
@@ -32,18 +29,17 @@ static inline __m512i add_within_limits(__m512i x, __m512i y) {
   return _mm512_max_epi32(_mm512_min_epi32(_mm512_add_epi32(x, y), limit), negative_limit);
 }
 
-// A block of accumulators: `rows` x 16 of each product, rows `stride` apart, the three products of a wide one `plane`.
+// A panel's part of a block of accumulators: rows of 16, `stride` apart.
 typedef struct sums {
   const int32_t *first;
-  ptrdiff_t stride, plane;
+  ptrdiff_t stride;
 } sums;
 
-// Writes one panel. `output` and `is_wide` are constants where this is inlined, and so is `lanes` for whole panels.
+// Writes one panel. `output` is a constant where this is inlined, and so is `lanes` for whole panels.
 static inline __attribute__((always_inline)) void write_panel(const vq_matmul *product, sums sums, int32_t row,
                                                               int32_t rows, int32_t column, __mmask16 lanes,
-                                                              const vq_output output, const bool is_wide) {
+                                                              const vq_output output) {
   const vq_shift512 shift = vq_make_shift512(product->shift);
-  const vq_shift512 low_shift = vq_make_shift512(product->shift + (is_wide ? 7 : 0));
   const columns columns = load_columns(product, column);
   const ptrdiff_t size = output == vq_output_int16 ? 2 : 4, out_stride = product->out_stride * size;
   const int32_t *const multipliers = product->row_multiplier, *const zero_points = product->row_zero_point;
@@ -57,12 +53,6 @@ static inline __attribute__((always_inline)) void write_panel(const vq_matmul *p
     const __m512i accumulator = center(x, zero_point, columns.sum);
     __m512i value = _mm512_add_epi32(vq_requantize512(accumulator, multiplier, shift), columns.bias);
     if (output == vq_output_accumulate) value = add_within_limits(_mm512_maskz_loadu_epi32(lanes, out), value);
-    if (is_wide) {
-      const __m512i low_inputs = _mm512_loadu_si512(x + sums.plane);
-      value = add_within_limits(value, vq_requantize512(low_inputs, multiplier, low_shift));
-      const __m512i low_weights = center(x + 2 * sums.plane, zero_point, columns.low_sum);
-      value = add_within_limits(value, vq_requantize512(low_weights, multiplier, low_shift));
-    }
     if (output == vq_output_int16) _mm256_mask_storeu_epi16(out, lanes, _mm512_cvtsepi32_epi16(value));
     else _mm512_mask_storeu_epi32(out, lanes, value);
   }
@@ -79,26 +69,25 @@ static void write_sums(const vq_matmul *product, sums sums, int32_t row, int32_t
   }
 }
 
-// `output` and `is_wide` are constants where this is inlined.
+// `output` is a constant where this is inlined.
 static inline __attribute__((always_inline)) void write_panels(const vq_matmul *product, sums sums, int32_t row,
                                                                int32_t rows, int32_t column, int32_t panels,
-                                                               const vq_output output, const bool is_wide) {
+                                                               const vq_output output) {
   for (int32_t panel = 0; panel < panels; ++panel, column += 16, sums.first += 16) {
     const __mmask16 lanes = vq_lanes16((ptrdiff_t)product->columns - column);
-    if (lanes == 0xFFFF) write_panel(product, sums, row, rows, column, 0xFFFF, output, is_wide);
-    else write_panel(product, sums, row, rows, column, lanes, output, is_wide);
+    if (lanes == 0xFFFF) write_panel(product, sums, row, rows, column, 0xFFFF, output);
+    else write_panel(product, sums, row, rows, column, lanes, output);
   }
 }
 
-#define WRITE(OUTPUT)                                                                               \
-  case OUTPUT:                                                                                      \
-    if (product->b_low) write_panels(product, sums, row, rows, column, panels, OUTPUT, true);       \
-    else write_panels(product, sums, row, rows, column, panels, OUTPUT, false);                     \
+#define WRITE(OUTPUT)                                                \
+  case OUTPUT:                                                       \
+    write_panels(product, sums, row, rows, column, panels, OUTPUT);  \
     break;
 
-void vq_epilogue_avx512(const vq_matmul *product, const int32_t *accumulators, ptrdiff_t plane, int32_t row,
-                        int32_t rows, int32_t column, int32_t panels) {
-  const sums sums = {accumulators, panels * 16, plane};
+void vq_epilogue_avx512(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,
+                        int32_t column, int32_t panels) {
+  const sums sums = {accumulators, panels * 16};
   switch (product->output) {
     WRITE(vq_output_int16)
     WRITE(vq_output_int32)

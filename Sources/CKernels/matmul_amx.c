@@ -36,7 +36,7 @@ static void configure(int32_t rows) {
 
 // A finished block whose requantization is under way.
 typedef struct finished_block {
-  const int32_t *accumulators;  // rows x 16 panels, of each product `block_sums` numbers
+  const int32_t *accumulators;  // rows x 16 panels
   int32_t row, rows, column, panels;
   int32_t written;  // of its rows
 } finished_block;
@@ -46,7 +46,7 @@ static void write_rows(const vq_matmul *product, finished_block *block, int32_t 
   const int32_t now = rows < left ? rows : left;
   if (now <= 0) return;
   const int32_t *const accumulators = block->accumulators + block->written * block->panels * 16;
-  vq_epilogue_avx512(product, accumulators, block_sums, block->row + block->written, now, block->column, block->panels);
+  vq_epilogue_avx512(product, accumulators, block->row + block->written, now, block->column, block->panels);
   block->written += now;
 }
 
@@ -83,13 +83,14 @@ static void multiply_tiles(step step, int32_t tiles, int32_t panels) {
   }
 }
 
-// One plane's weights of two panels, with what is beyond the last whole step of 64 inputs padded with zeros.
+// The weights of two panels, with what is beyond the last whole step of 64 inputs padded with zeros.
 typedef struct weights {
   const int8_t *panel[2];
   _Alignas(64) int8_t remainder[2][tile_inputs * 16];
 } weights;
 
-static void load_weights(weights *weights, const vq_matmul *product, const int8_t *b, int32_t column, int32_t panels) {
+static void load_weights(weights *weights, const vq_matmul *product, int32_t column, int32_t panels) {
+  const int8_t *const b = product->b;
   const int32_t remainder = product->k % tile_inputs;
   for (int32_t p = 0; p < panels; ++p) {
     weights->panel[p] = b + (ptrdiff_t)(column + p * 16) * product->k;
@@ -116,12 +117,13 @@ typedef struct block {
   int32_t first, second, rows, tiles, panels;
 } block;
 
-// A block's sums for one plane of the activations, `plane`, and one of the weights. `rows_per_step` rows of `finished`
-// are written after each step.
-static void multiply_block(const vq_matmul *product, const block *block, const uint8_t *plane, const weights *weights,
-                           finished_block *finished, int32_t rows_per_step) {
+// A block's sums, in the tiles. Some rows of `finished` are written after each step.
+static void multiply_block(const vq_matmul *product, const block *block, const weights *weights,
+                           finished_block *finished) {
   const int32_t steps = product->k / tile_inputs, remainder = product->k % tile_inputs;
-  const uint8_t *const a[2] = {plane + block->first * product->a_stride, plane + block->second * product->a_stride};
+  const int32_t rows_per_step = block_rows / (steps + 1) + 1;
+  const uint8_t *const rows = product->a;
+  const uint8_t *const a[2] = {rows + block->first * product->a_stride, rows + block->second * product->a_stride};
   _tile_zero(sums00);
   _tile_zero(sums01);
   _tile_zero(sums10);
@@ -156,31 +158,11 @@ static void store_sums(int32_t *accumulators, const block *block) {
   }
 }
 
-// A block's sums, those of three products in a wide one, while the rest of `finished` is written.
-static void sum_block(const vq_matmul *product, const block *block, const weights weights[2], finished_block *finished,
-                      int32_t accumulators[3][block_sums]) {
-  const int32_t products = product->b_low ? 3 : 1;
-  const int32_t rows_per_step = block_rows / (products * (product->k / tile_inputs) + 1) + 1;
-  multiply_block(product, block, product->a, &weights[0], finished, rows_per_step);
-  store_sums(accumulators[0], block);
-  if (product->b_low) {
-    if (product->a_low) {
-      multiply_block(product, block, product->a_low, &weights[0], finished, rows_per_step);
-      store_sums(accumulators[1], block);
-    } else {
-      memset(accumulators[1], 0, sizeof accumulators[1]);
-    }
-    multiply_block(product, block, product->a, &weights[1], finished, rows_per_step);
-    store_sums(accumulators[2], block);
-  }
-  write_rows(product, finished, block_rows);
-}
-
 // Panels outside, rows inside: the weights are read once and in order. The last tile of rows moves up so that it is
 // full; rows that it shares with the one before are computed twice and written once.
 static void matmul(const vq_matmul *product) {
-  _Alignas(64) int32_t accumulators[2][3][block_sums];
-  weights weights[2];
+  _Alignas(64) int32_t accumulators[2][block_sums];
+  weights weights;
   const int32_t rows = product->rows < tile_rows ? product->rows : tile_rows;
   const int32_t last = product->rows - rows;
   finished_block finished = {0};
@@ -188,8 +170,7 @@ static void matmul(const vq_matmul *product) {
   configure(rows);
   for (int32_t column = 0; column < product->columns; column += block_columns) {
     const int32_t panels = product->columns - column > 16 ? 2 : 1;
-    load_weights(&weights[0], product, product->b, column, panels);
-    if (product->b_low) load_weights(&weights[1], product, product->b_low, column, panels);
+    load_weights(&weights, product, column, panels);
     for (int32_t row = 0; row < product->rows; row += block_rows) {
       const int32_t left = product->rows - row;
       const block block = {
@@ -198,9 +179,11 @@ static void matmul(const vq_matmul *product) {
           .rows = rows,
           .tiles = left > tile_rows ? 2 : 1,
           .panels = panels};
-      sum_block(product, &block, weights, &finished, accumulators[turn]);
+      multiply_block(product, &block, &weights, &finished);
+      store_sums(accumulators[turn], &block);
+      write_rows(product, &finished, block_rows);
       finished = (finished_block){
-          .accumulators = accumulators[turn][0],
+          .accumulators = accumulators[turn],
           .row = block.first,
           .rows = (left < block_rows ? product->rows : row + block_rows) - block.first,
           .column = column,
@@ -215,6 +198,7 @@ static void matmul(const vq_matmul *product) {
 
 VQ_INSTRUCTIONS_END
 
-const vq_kernels vq_kernels_amx = {.matmul = matmul, VQ_ROW_KERNELS_AVX512};
+const vq_kernels vq_kernels_amx = {
+    .matmul = matmul, .matmul_wide = vq_matmul_wide_avx512vnni, VQ_ROW_KERNELS_AVX512};
 
 #endif

@@ -153,19 +153,20 @@ typedef struct panel_group {
   int32_t steps;  // of all inputs
 } panel_group;
 
-// The weights `b` of a half, from `step` on.
-static inline const int8_t *half_of_panel(const panel_group *group, const int8_t *b, int32_t half, int32_t step) {
+// The weights of a half, from `step` on.
+static inline const int8_t *half_of_panel(const panel_group *group, int32_t half, int32_t step) {
+  const int8_t *const b = group->product->b;
   const ptrdiff_t panel = group->column + half / 2 * 16;
   return b + panel * group->product->k + step * 64 + half % 2 * 32;
 }
 
-static void list_group(const panel_group *group, const int8_t *b, step_lists *lists) {
+static void list_group(const panel_group *group, step_lists *lists) {
   lists->wide = 0;
   for (int32_t half = 0; half < 2 * group->panels; ++half) {
     uint16_t *const list = lists->steps + half * group->steps;
     for (int32_t s = 0; s < group->steps; s += chunk_steps) {
       const int32_t steps = smaller(group->steps - s, chunk_steps);
-      const int32_t narrow = list_steps(half_of_panel(group, b, half, s), steps, list + s);
+      const int32_t narrow = list_steps(half_of_panel(group, half, s), steps, list + s);
       lists->narrow[half][s / chunk_steps] = narrow;
       lists->wide += steps - narrow;
     }
@@ -174,60 +175,44 @@ static void list_group(const panel_group *group, const int8_t *b, step_lists *li
 
 // Which steps of a product fit 16 bits.
 typedef struct step_kinds {
-  const step_lists *lists;    // NULL where the steps are all of one kind
-  const uint16_t *all_steps;  // the numbers of a chunk's steps
-  bool are_narrow;            // where there are no lists
+  const step_lists *lists;    // NULL where the weights were not looked through, and all steps count as wide
+  const uint16_t *all_steps;  // the numbers of a chunk's steps, for that case
 } step_kinds;
 
-// The products of up to `block_rows` rows with a group of panels.
-static void multiply_block(const panel_group *group, const uint8_t *a, const int8_t *b, step_kinds kinds, int32_t rows,
+// The products of up to `block_rows` rows, from `row` on, with a group of panels.
+static void multiply_block(const panel_group *group, step_kinds kinds, int32_t row, int32_t rows,
                            int32_t accumulators[group_panels][block_sums]) {
   _Alignas(32) widened_row widened[block_rows];
   const step_lists *const lists = kinds.lists;
-  const bool has_wide = lists ? lists->wide > 0 : !kinds.are_narrow;
+  const bool has_wide = !lists || lists->wide > 0;
   const ptrdiff_t stride = group->product->a_stride;
+  const uint8_t *a = (const uint8_t *)group->product->a + row * stride;
   memset(accumulators, 0, (size_t)group->panels * sizeof accumulators[0]);
   for (int32_t s = 0; s < group->steps; s += chunk_steps, a += chunk_steps * 4) {
     const int32_t steps = smaller(group->steps - s, chunk_steps);
     if (has_wide) widen(a, stride, steps, rows, widened);
     for (int32_t half = 0; half < 2 * group->panels; ++half) {
       const uint16_t *const list = lists ? lists->steps + half * group->steps + s : kinds.all_steps;
-      const int32_t narrow = lists ? lists->narrow[half][s / chunk_steps] : kinds.are_narrow ? steps : 0;
-      multiply_rows(a, stride, widened, half_of_panel(group, b, half, s), list, narrow, steps, rows,
+      const int32_t narrow = lists ? lists->narrow[half][s / chunk_steps] : 0;
+      multiply_rows(a, stride, widened, half_of_panel(group, half, s), list, narrow, steps, rows,
                     accumulators[half / 2] + half % 2 * 8);
     }
   }
 }
 
-// What is known of the steps of both planes' weights. The low plane of the activations is at most 127: sums of two of
-// its products fit 16 bits with all weights.
-typedef struct plane_kinds {
-  step_kinds high, low_inputs, low_weights;
-} plane_kinds;
-
 // The outputs of up to `block_rows` rows.
-static void write_block(const panel_group *group, const plane_kinds *kinds, int32_t row, int32_t rows) {
-  _Alignas(32) int32_t accumulators[3][group_panels][block_sums];
-  const vq_matmul *const product = group->product;
-  const ptrdiff_t place = row * product->a_stride;
-  multiply_block(group, product->a + place, product->b, kinds->high, rows, accumulators[0]);
-  if (product->b_low) {
-    if (product->a_low) {
-      multiply_block(group, product->a_low + place, product->b, kinds->low_inputs, rows, accumulators[1]);
-    } else {
-      memset(accumulators[1], 0, sizeof accumulators[1]);
-    }
-    multiply_block(group, product->a + place, product->b_low, kinds->low_weights, rows, accumulators[2]);
-  }
+static void write_block(const panel_group *group, step_kinds kinds, int32_t row, int32_t rows) {
+  _Alignas(32) int32_t accumulators[group_panels][block_sums];
+  multiply_block(group, kinds, row, rows, accumulators);
   for (int32_t p = 0; p < group->panels; ++p) {
-    vq_epilogue_avx2(product, accumulators[0][p], group_panels * block_sums, row, rows, group->column + p * 16);
+    vq_epilogue_avx2(group->product, accumulators[p], row, rows, group->column + p * 16);
   }
 }
 
 // Panels outside, rows inside: the weights are read in order. A group of panels shares the widened rows, and stays in
 // the second-level cache while all rows pass.
 static void matmul(const vq_matmul *product) {
-  step_lists lists, low_lists;
+  step_lists lists;
   uint16_t all_steps[chunk_steps];
   for (int32_t s = 0; s < chunk_steps; ++s) all_steps[s] = (uint16_t)s;
   // Blocks of nearly the same height, so that no small one is left over.
@@ -237,18 +222,14 @@ static void matmul(const vq_matmul *product) {
   // Looking through the weights takes the time of three rows: it does not pay for one block.
   const bool is_listed = blocks > 1 && steps <= listed_steps / 2;
   const int32_t most_panels = is_listed ? smaller(group_panels, listed_steps / (2 * steps)) : group_panels;
-  const plane_kinds kinds = {
-      .high = {is_listed ? &lists : NULL, all_steps, false},
-      .low_inputs = {NULL, all_steps, true},
-      .low_weights = {is_listed ? &low_lists : NULL, all_steps, false}};
+  const step_kinds kinds = {is_listed ? &lists : NULL, all_steps};
   for (int32_t panel = 0; panel < all_panels; panel += most_panels) {
     const panel_group group = {product, panel * 16, smaller(all_panels - panel, most_panels), steps};
-    if (is_listed) list_group(&group, product->b, &lists);
-    if (is_listed && product->b_low) list_group(&group, product->b_low, &low_lists);
+    if (is_listed) list_group(&group, &lists);
     int32_t row = 0;
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
-      write_block(&group, &kinds, row, rows);
+      write_block(&group, kinds, row, rows);
       row += rows;
     }
   }
@@ -256,6 +237,7 @@ static void matmul(const vq_matmul *product) {
 
 VQ_INSTRUCTIONS_END
 
-const vq_kernels vq_kernels_avx2 = {.matmul = matmul, VQ_ROW_KERNELS_AVX2};
+const vq_kernels vq_kernels_avx2 = {
+    .matmul = matmul, .matmul_wide = vq_matmul_wide_avx2, VQ_ROW_KERNELS_AVX2};
 
 #endif

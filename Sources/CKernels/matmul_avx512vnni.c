@@ -72,24 +72,13 @@ static inline ptrdiff_t prefetch_distance(const vq_matmul *product, int32_t colu
   return fetches ? (ptrdiff_t)(blocks_left + 1) * 16 * product->k : 0;
 }
 
-// The products of some rows with two panels or one: three in a wide product, while the weights of both planes lie in
-// the first-level cache.
-static void multiply_block(const vq_matmul *product, int32_t row, int32_t rows, int32_t column, int32_t panels,
-                           ptrdiff_t ahead, int32_t accumulators[3][block_sums]) {
-  const ptrdiff_t place = row * product->a_stride, panel = (ptrdiff_t)column * product->k, stride = product->a_stride;
-  const uint8_t *const a = product->a + place;
-  const int8_t *const b = product->b + panel;
-  multiply_rows(a, stride, b, product->k, ahead, rows, panels, accumulators[0]);
-  if (!product->b_low) return;
-  if (product->a_low) multiply_rows(product->a_low + place, stride, b, product->k, 0, rows, panels, accumulators[1]);
-  else memset(accumulators[1], 0, sizeof accumulators[1]);
-  multiply_rows(a, stride, product->b_low + panel, product->k, ahead, rows, panels, accumulators[2]);
-}
-
 // Panels outside, rows inside: the weights are read once and in order, and two panels stay in the first-level cache
 // while all rows pass.
 static void matmul(const vq_matmul *product) {
-  _Alignas(64) int32_t accumulators[3][block_sums];
+  _Alignas(64) int32_t accumulators[block_sums];
+  const uint8_t *const a = product->a;
+  const int8_t *const b = product->b;
+  const ptrdiff_t stride = product->a_stride, k = product->k;
   // Blocks of nearly the same height: 197 rows are ten blocks of 12 and seven of 11, and no small one is left over.
   const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
   for (int32_t column = 0; column < product->columns; column += 32) {
@@ -98,8 +87,8 @@ static void matmul(const vq_matmul *product) {
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
       const ptrdiff_t ahead = prefetch_distance(product, column, blocks - block);
-      multiply_block(product, row, rows, column, panels, ahead, accumulators);
-      vq_epilogue_avx512(product, accumulators[0], block_sums, row, rows, column, panels);
+      multiply_rows(a + row * stride, stride, b + column * k, product->k, ahead, rows, panels, accumulators);
+      vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
       row += rows;
     }
   }
@@ -107,6 +96,7 @@ static void matmul(const vq_matmul *product) {
 
 VQ_INSTRUCTIONS_END
 
-const vq_kernels vq_kernels_avx512vnni = {.matmul = matmul, VQ_ROW_KERNELS_AVX512};
+const vq_kernels vq_kernels_avx512vnni = {
+    .matmul = matmul, .matmul_wide = vq_matmul_wide_avx512vnni, VQ_ROW_KERNELS_AVX512};
 
 #endif

@@ -48,32 +48,21 @@ static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, i
   }
 }
 
-// The products of some rows with one panel: three in a wide product, while the weights of both planes lie in the
-// first-level cache.
-static void multiply_block(const vq_matmul *product, int32_t row, int32_t rows, int32_t column,
-                           int32_t accumulators[3][block_sums]) {
-  const ptrdiff_t place = row * product->a_stride, panel = (ptrdiff_t)column * product->k, stride = product->a_stride;
-  const uint8_t *const a = product->a + place;
-  const int8_t *const b = product->b + panel;
-  multiply_rows(a, stride, b, product->k, rows, accumulators[0]);
-  if (!product->b_low) return;
-  if (product->a_low) multiply_rows(product->a_low + place, stride, b, product->k, rows, accumulators[1]);
-  else memset(accumulators[1], 0, sizeof accumulators[1]);
-  multiply_rows(a, stride, product->b_low + panel, product->k, rows, accumulators[2]);
-}
-
 // Panels outside, rows inside: the weights are read once and in order, and a panel stays in the first-level cache
 // while all rows pass.
 static void matmul(const vq_matmul *product) {
-  _Alignas(32) int32_t accumulators[3][block_sums];
+  _Alignas(32) int32_t accumulators[block_sums];
+  const uint8_t *const a = product->a;
+  const int8_t *const b = product->b;
+  const ptrdiff_t stride = product->a_stride, k = product->k;
   // Blocks of nearly the same height, so that no small one is left over.
   const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
   for (int32_t column = 0; column < product->columns; column += 16) {
     int32_t row = 0;
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
-      multiply_block(product, row, rows, column, accumulators);
-      vq_epilogue_avx2(product, accumulators[0], block_sums, row, rows, column);
+      multiply_rows(a + row * stride, stride, b + column * k, product->k, rows, accumulators);
+      vq_epilogue_avx2(product, accumulators, row, rows, column);
       row += rows;
     }
   }
@@ -81,6 +70,7 @@ static void matmul(const vq_matmul *product) {
 
 VQ_INSTRUCTIONS_END
 
-const vq_kernels vq_kernels_avxvnni = {.matmul = matmul, VQ_ROW_KERNELS_AVX2};
+const vq_kernels vq_kernels_avxvnni = {
+    .matmul = matmul, .matmul_wide = vq_matmul_wide_avxvnni, VQ_ROW_KERNELS_AVX2};
 
 #endif

@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) void multiply(const row_pairs *a, c
   }
 }
 
-// Pairs of the rows of one plane from `a` on. With an odd number of rows, the last pair is the last row twice.
+// Pairs of the rows from `a` on. With an odd number of rows, the last pair is the last row twice.
 static row_pairs find_pairs(const uint8_t *a, ptrdiff_t stride, int32_t rows) {
   row_pairs pairs;
   for (int32_t p = 0; p < block_pairs; ++p) {
@@ -89,30 +89,22 @@ static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, i
 // Panels outside, rows inside: the weights are read once and in order, and a panel stays in the first-level cache
 // while all rows pass.
 static void matmul(const vq_matmul *product) {
-  int32_t accumulators[3][block_sums];
-  const ptrdiff_t stride = product->a_stride;
-  const int32_t k = product->k;
+  int32_t accumulators[block_sums];
+  const uint8_t *const a = product->a;
+  const int8_t *const b = product->b;
+  const ptrdiff_t stride = product->a_stride, k = product->k;
   for (int32_t column = 0; column < product->columns; column += 16) {
-    const ptrdiff_t panel = (ptrdiff_t)column * k;
     for (int32_t row = 0; row < product->rows; row += block_rows) {
       const int32_t rows = product->rows - row < block_rows ? product->rows - row : block_rows;
-      const ptrdiff_t place = row * stride;
-      multiply_rows(product->a + place, stride, product->b + panel, k, rows, accumulators[0]);
-      if (product->b_low) {
-        if (product->a_low) {
-          multiply_rows(product->a_low + place, stride, product->b + panel, k, rows, accumulators[1]);
-        } else {
-          memset(accumulators[1], 0, sizeof accumulators[1]);
-        }
-        multiply_rows(product->a + place, stride, product->b_low + panel, k, rows, accumulators[2]);
-      }
-      vq_epilogue_neon(product, accumulators[0], block_sums, row, rows, column);
+      multiply_rows(a + row * stride, stride, b + column * k, product->k, rows, accumulators);
+      vq_epilogue_neon(product, accumulators, row, rows, column);
     }
   }
 }
 
 #pragma clang attribute pop
 
-const vq_kernels vq_kernels_i8mm = {.matmul = matmul, VQ_ROW_KERNELS_NEON};
+const vq_kernels vq_kernels_i8mm = {
+    .matmul = matmul, .matmul_wide = vq_matmul_wide_neon, VQ_ROW_KERNELS_NEON};
 
 #endif

@@ -51,10 +51,11 @@ static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, i
 }
 
 static void matmul(const vq_matmul *product) {
-  int32_t accumulators[3 * block_sums];
+  int32_t accumulators[block_sums];
   vq_matmul_by_blocks_neon(product, block_rows, multiply_rows, accumulators);
 }
 
-const vq_kernels vq_kernels_neon = {.matmul = matmul, VQ_ROW_KERNELS_NEON};
+const vq_kernels vq_kernels_neon = {
+    .matmul = matmul, .matmul_wide = vq_matmul_wide_neon, VQ_ROW_KERNELS_NEON};
 
 #endif

@@ -61,55 +61,41 @@ static inline int16x8_t vq_quantize_neon(int16x8_t x, vq_quantizer_neon quantize
   return vaddq_s16(vrshrq_n_s16(product, 6), quantizer.zero_point);
 }
 
-// How far 8 values are from 0 in levels of 7 more bits: floor(product / 2^14 + 1/2), low 16 bits.
-static inline int16x8_t vq_wide_distance_neon(int16x8_t x, vq_quantizer_neon quantizer) {
-  const int16x8_t scaled = vq_scale_neon(x, quantizer);
-  const int32x4_t low = vmull_s16(vget_low_s16(scaled), vget_low_s16(quantizer.inverse));
-  return vrshrn_high_n_s32(vrshrn_n_s32(low, 14), vmull_high_s16(scaled, quantizer.inverse), 14);
+// The levels of 8 values in a wide product.
+static inline int16x8_t vq_quantize_wide_neon(int16x8_t x, vq_quantizer_neon quantizer) {
+  return vrshrq_n_s16(vqrdmulhq_s16(vq_scale_neon(x, quantizer), quantizer.inverse), 1);
 }
 
 #pragma clang assume_nonnull begin
 
 // Requantizes and writes `rows` x 16 accumulators, row after row in `accumulators`, as the block of the output that
-// starts at `row` and `column`. Those of a wide product's three products, a x b, a_low x b and a x b_low, are `plane`
-// elements apart.
-void vq_epilogue_neon(const vq_matmul *, const int32_t *accumulators, ptrdiff_t plane, int32_t row, int32_t rows,
-                      int32_t column);
+// starts at `row` and `column`.
+void vq_epilogue_neon(const vq_matmul *, const int32_t *accumulators, int32_t row, int32_t rows, int32_t column);
 
 // The sums of up to `block_rows` rows and 16 columns: `rows x 16`. `offsets` is what `vq_sum_panel_neon` gives.
 typedef void (*vq_multiply_rows_neon)(const uint8_t *_Nonnull a, ptrdiff_t stride, const int8_t *_Nonnull b, int32_t k,
                                       int32_t rows, const int32x4_t *_Nonnull offsets, int32_t *_Nonnull accumulators);
 
 // A whole product by blocks of rows. Panels outside, rows inside: the weights are read in order, and a panel stays in
-// the first-level cache while all rows pass. `accumulators` holds three blocks.
+// the first-level cache while all rows pass. `accumulators` holds a block.
 static inline __attribute__((always_inline)) void vq_matmul_by_blocks_neon(
     const vq_matmul *_Nonnull product, int32_t block_rows, vq_multiply_rows_neon _Nonnull multiply_rows,
     int32_t *_Nonnull accumulators) {
-  const ptrdiff_t stride = product->a_stride, block_sums = (ptrdiff_t)block_rows * 16;
-  const int32_t k = product->k;
+  const uint8_t *const a = product->a;
+  const ptrdiff_t stride = product->a_stride, k = product->k;
   for (int32_t column = 0; column < product->columns; column += 16) {
-    const ptrdiff_t panel = (ptrdiff_t)column * k;
-    int32x4_t offsets[4], low_offsets[4];
-    vq_sum_panel_neon(product->b + panel, k, offsets);
-    if (product->b_low) vq_sum_panel_neon(product->b_low + panel, k, low_offsets);
+    const int8_t *const b = (const int8_t *)product->b + column * k;
+    int32x4_t offsets[4];
+    vq_sum_panel_neon(b, product->k, offsets);
     for (int32_t row = 0; row < product->rows; row += block_rows) {
       const int32_t rows = product->rows - row < block_rows ? product->rows - row : block_rows;
-      const ptrdiff_t place = row * stride;
-      multiply_rows(product->a + place, stride, product->b + panel, k, rows, offsets, accumulators);
-      if (product->b_low) {
-        int32_t *low_inputs = accumulators + block_sums;
-        if (product->a_low) {
-          multiply_rows(product->a_low + place, stride, product->b + panel, k, rows, offsets, low_inputs);
-        } else {
-          memset(low_inputs, 0, (size_t)block_sums * sizeof *low_inputs);
-        }
-        int32_t *low_weights = low_inputs + block_sums;
-        multiply_rows(product->a + place, stride, product->b_low + panel, k, rows, low_offsets, low_weights);
-      }
-      vq_epilogue_neon(product, accumulators, block_sums, row, rows, column);
+      multiply_rows(a + row * stride, stride, b, product->k, rows, offsets, accumulators);
+      vq_epilogue_neon(product, accumulators, row, rows, column);
     }
   }
 }
+
+void vq_matmul_wide_neon(const vq_matmul *);
 
 void vq_row_range_i32_neon(const int32_t *, int32_t, int64_t *, int32_t *, int32_t *);
 int64_t vq_row_square_sum_neon(const int32_t *, int32_t, int32_t, int32_t);
@@ -125,9 +111,8 @@ void vq_row_rotate_neon(int16_t *, int32_t, const int16_t *, const int16_t *);
 void vq_row_quantize_u8_neon(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_neon(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_neon(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
-void vq_row_quantize_wide_neon(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *, uint8_t *);
-void vq_pack_key_wide_neon(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *, int8_t *, int32_t *,
-                                int32_t *);
+void vq_row_quantize_wide_neon(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
+void vq_pack_key_wide_neon(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
 void vq_pack_values_wide_neon(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *, int8_t *);
 int32_t vq_row_maximum_i32_neon(const int32_t *, int32_t);
 int32_t vq_row_exp2_neon(const int32_t *, int32_t, int32_t, uint8_t *, uint8_t *_Nullable);

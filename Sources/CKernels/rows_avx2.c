@@ -182,26 +182,11 @@ void vq_row_quantize_u8_avx2(const int16_t *x, int32_t n, const vq_row_quantizer
   }
 }
 
-static inline __m256i wide_levels(const int16_t *x, vq_quantizer256 levels) {
-  const __m256i zero = _mm256_slli_epi16(levels.zero_point, 7);
-  return _mm256_max_epi16(_mm256_adds_epi16(vq_wide_distance256(load(x), levels), zero), _mm256_setzero_si256());
-}
-
-void vq_row_quantize_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *high,
-                               uint8_t *low) {
+void vq_row_quantize_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *out) {
   const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
-  const __m256i low_bits = _mm256_set1_epi16(127);
   int32_t i = 0;
-  for (; n - i >= 32; i += 32) {
-    const __m256i first = wide_levels(x + i, levels), second = wide_levels(x + i + 16, levels);
-    store(high + i, bytes_of(_mm256_srli_epi16(first, 7), _mm256_srli_epi16(second, 7)));
-    store(low + i, bytes_of(_mm256_and_si256(first, low_bits), _mm256_and_si256(second, low_bits)));
-  }
-  for (; i < n; ++i) {
-    const int32_t level = vq_wide_level(x[i], quantizer);
-    high[i] = (uint8_t)(level >> 7);
-    low[i] = (uint8_t)(level & 127);
-  }
+  for (; n - i >= 16; i += 16) store(out + i, vq_quantize_wide256(load(x + i), levels));
+  for (; i < n; ++i) out[i] = vq_quantize_wide(x[i], quantizer);
 }
 
 VQ_INSTRUCTIONS_END

@@ -221,16 +221,16 @@ void vq_row_quantize_u8_avx512(const int16_t *x, int32_t n, const vq_row_quantiz
   }
 }
 
-void vq_row_quantize_wide_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *high,
-                                 uint8_t *low) {
+void vq_row_quantize_wide_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *out) {
   const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
-  const __m512i zero = _mm512_slli_epi16(levels.zero_point, 7), low_bits = _mm512_set1_epi16(127);
-  for (int32_t i = 0; i < n; i += 32) {
-    const __mmask32 lanes = vq_lanes32((ptrdiff_t)n - i);
-    const __m512i distance = vq_wide_distance512(_mm512_maskz_loadu_epi16(lanes, x + i), levels);
-    const __m512i level = _mm512_max_epi16(_mm512_adds_epi16(distance, zero), _mm512_setzero_si512());
-    _mm256_mask_storeu_epi8(high + i, lanes, _mm512_cvtepi16_epi8(_mm512_srli_epi16(level, 7)));
-    _mm256_mask_storeu_epi8(low + i, lanes, _mm512_cvtepi16_epi8(_mm512_and_si512(level, low_bits)));
+  int32_t i = 0;
+  for (; n - i >= 32; i += 32) {
+    _mm512_storeu_si512(out + i, vq_quantize_wide512(_mm512_loadu_si512(x + i), levels));
+  }
+  if (i < n) {
+    const __mmask32 lanes = vq_lanes32(n - i);
+    const __m512i level = vq_quantize_wide512(_mm512_maskz_loadu_epi16(lanes, x + i), levels);
+    _mm512_mask_storeu_epi16(out + i, lanes, level);
   }
 }
 

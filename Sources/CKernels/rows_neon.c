@@ -157,22 +157,11 @@ void vq_row_quantize_u8_neon(const int16_t *x, int32_t n, const vq_row_quantizer
   }
 }
 
-void vq_row_quantize_wide_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *high,
-                               uint8_t *low) {
+void vq_row_quantize_wide_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *out) {
   const vq_quantizer_neon levels = vq_make_quantizer_neon(quantizer);
-  const int16x8_t zero = vshlq_n_s16(levels.zero_point, 7);
   int32_t i = 0;
-  for (; n - i >= 8; i += 8) {
-    const int16x8_t distance = vq_wide_distance_neon(vld1q_s16(x + i), levels);
-    const uint16x8_t level = vreinterpretq_u16_s16(vmaxq_s16(vqaddq_s16(distance, zero), vdupq_n_s16(0)));
-    vst1_u8(high + i, vshrn_n_u16(level, 7));
-    vst1_u8(low + i, vmovn_u16(vandq_u16(level, vdupq_n_u16(127))));
-  }
-  for (; i < n; ++i) {
-    const int32_t level = vq_wide_level(x[i], quantizer);
-    high[i] = (uint8_t)(level >> 7);
-    low[i] = (uint8_t)(level & 127);
-  }
+  for (; n - i >= 8; i += 8) vst1q_s16(out + i, vq_quantize_wide_neon(vld1q_s16(x + i), levels));
+  for (; i < n; ++i) out[i] = vq_quantize_wide(x[i], quantizer);
 }
 
 #endif

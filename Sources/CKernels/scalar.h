@@ -42,35 +42,19 @@ static inline int32_t vq_quantize(int16_t x, const vq_row_quantizer *_Nonnull qu
   return ((product + 32) >> 6) + quantizer->zero_point;
 }
 
-// How far a value is from 0, in levels of 7 more bits.
-static inline int32_t vq_wide_distance(int16_t x, const vq_row_quantizer *_Nonnull quantizer) {
-  return (int16_t)vq_round_half_up(vq_scale(x, quantizer) * quantizer->inverse, 14);
+// The level of one value in a wide product.
+static inline int16_t vq_quantize_wide(int16_t x, const vq_row_quantizer *_Nonnull quantizer) {
+  return (int16_t)((vq_multiply_q15(vq_scale(x, quantizer), (int16_t)quantizer->inverse) + 1) >> 1);
 }
 
-// The level of one value with 7 more bits, 0 to 32767.
-static inline int32_t vq_wide_level(int16_t x, const vq_row_quantizer *_Nonnull quantizer) {
-  return vq_clamp(vq_wide_distance(x, quantizer) + quantizer->zero_point * 128, 0, 32767);
-}
-
-// The largest magnitude of a key or a value of 15 bits.
-#define VQ_WIDE_LIMIT (127 * 128 + 63)
-
-// The planes of a level within +-VQ_WIDE_LIMIT: level = 2^7 * high + low, low from -64 to 63.
-static inline int32_t vq_high_plane(int32_t level) { return (level + 64) >> 7; }
-static inline int32_t vq_low_plane(int32_t level) { return level - vq_high_plane(level) * 128; }
-
-// Writes the planes of the next 4 numbers of a key, of which `left` are there, and adds them to the planes' sums.
+// Writes the levels of the next 4 numbers of a key, of which `left` are there, as two pairs of its column.
 static inline void vq_pack_wide_group(const int16_t *_Nonnull x, int32_t left,
-                                      const vq_row_quantizer *_Nonnull quantizer, int8_t *_Nonnull high,
-                                      int8_t *_Nonnull low, int32_t *_Nonnull high_sum, int32_t *_Nonnull low_sum) {
-  for (int32_t i = 0; i < 4; ++i) {
-    const int32_t level = i < left ? vq_clamp(vq_wide_distance(x[i], quantizer), -VQ_WIDE_LIMIT, VQ_WIDE_LIMIT) : 0;
-    high[i] = (int8_t)vq_high_plane(level);
-    low[i] = (int8_t)vq_low_plane(level);
-    *high_sum += high[i];
-    *low_sum += low[i];
-  }
+                                      const vq_row_quantizer *_Nonnull quantizer, int16_t *_Nonnull panel_column) {
+  for (int32_t i = 0; i < 4; ++i) panel_column[i / 2 * 32 + i % 2] = i < left ? vq_quantize_wide(x[i], quantizer) : 0;
 }
+
+// The largest magnitude of a number in two planes of int8, 2^7 * high + low with low from -64 to 63.
+#define VQ_PLANES_LIMIT (127 * 128 + 63)
 
 static inline int32_t vq_center(int32_t x, int32_t mean, int32_t shift) {
   return vq_round_half_up(vq_subtract(x, mean), shift);

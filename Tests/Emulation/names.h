@@ -6,6 +6,8 @@
 #define vq_kernels_amx vq_emulated_kernels_amx
 
 #define vq_epilogue_avx2 vq_emulated_epilogue_avx2
+#define vq_matmul_wide_avx2 vq_emulated_matmul_wide_avx2
+#define vq_matmul_wide_avxvnni vq_emulated_matmul_wide_avxvnni
 #define vq_row_range_i32_avx2 vq_emulated_row_range_i32_avx2
 #define vq_row_square_sum_avx2 vq_emulated_row_square_sum_avx2
 #define vq_row_normalize_i16_avx2 vq_emulated_row_normalize_i16_avx2
@@ -26,6 +28,7 @@
 #define vq_row_combine_i16_avx2 vq_emulated_row_combine_i16_avx2
 
 #define vq_epilogue_avx512 vq_emulated_epilogue_avx512
+#define vq_matmul_wide_avx512vnni vq_emulated_matmul_wide_avx512vnni
 #define vq_row_range_i32_avx512 vq_emulated_row_range_i32_avx512
 #define vq_row_square_sum_avx512 vq_emulated_row_square_sum_avx512
 #define vq_row_normalize_i16_avx512 vq_emulated_row_normalize_i16_avx512

@@ -150,6 +150,16 @@ VQ_SUM_OF_FOUR(__m256i, _mm256_dpbusd_avx_epi32)
 VQ_SUM_OF_FOUR(__m512i, _mm512_dpbusd_epi32)
 #undef VQ_SUM_OF_FOUR
 
+// A sum and the two products of int16; without saturation.
+#define VQ_ADD_SUM_OF_TWO(VECTOR, NAME)                                                                   \
+  VQ_INTRINSIC VECTOR NAME(VECTOR sum, VECTOR a, VECTOR b) {                                              \
+    for (unsigned i = 0; i < VQ_LANES(a.u32); ++i) sum.u32[i] += vq_sum_of_two(a.u32[i], b.u32[i]);       \
+    return sum;                                                                                           \
+  }
+VQ_ADD_SUM_OF_TWO(__m256i, _mm256_dpwssd_avx_epi32)
+VQ_ADD_SUM_OF_TWO(__m512i, _mm512_dpwssd_epi32)
+#undef VQ_ADD_SUM_OF_TWO
+
 // The magnitude of -32768 wraps to -32768.
 #define VQ_ABSOLUTE(VECTOR, NAME)                                                                             \
   VQ_INTRINSIC VECTOR NAME(VECTOR a) {                                                                        \

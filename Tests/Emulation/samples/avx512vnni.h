@@ -109,3 +109,4 @@ MEMORY(_mm512_store_si512(to, A512))
 
 // VNNI.
 VECTOR512(_mm512_dpbusd_epi32(C512, A512, B512))
+VECTOR512(_mm512_dpwssd_epi32(C512, A512, B512))

@@ -8,8 +8,9 @@
 #define SAMPLE_TARGET(NAMES) __attribute__((target(NAMES)))
 #include "functions.h"
 
-// Every processor with AVX-512 VNNI has the operation of AVX-VNNI, encoded with AVX-512.
+// Every processor with AVX-512 VNNI has the operations of AVX-VNNI, encoded with AVX-512.
 #define _mm256_dpbusd_avx_epi32 _mm256_dpbusd_epi32
+#define _mm256_dpwssd_avx_epi32 _mm256_dpwssd_epi32
 SAMPLE_TARGET("avx512f,avx512vl,avx512vnni")
 static void run_avxvnni_encoded_with_avx512(const vq_operands *operands, sample_result *out) {
 #include "avxvnni.h"

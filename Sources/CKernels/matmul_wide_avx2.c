@@ -1,0 +1,17 @@
+// int16 x int16 products with AVX2 (`vpmaddwd`, then an addition).
+#if defined(__x86_64__) || defined(VQ_EMULATED)
+
+#include <string.h>
+
+#include "avx2.h"
+
+VQ_INSTRUCTIONS("avx2")
+
+#define VQ_ADD_PRODUCTS(SUMS, X, Y) _mm256_add_epi32(SUMS, _mm256_madd_epi16(X, Y))
+#include "matmul_wide256.h"
+
+void vq_matmul_wide_avx2(const vq_matmul *product) { matmul_wide(product); }
+
+VQ_INSTRUCTIONS_END
+
+#endif

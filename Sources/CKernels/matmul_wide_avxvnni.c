@@ -1,0 +1,17 @@
+// int16 x int16 products with AVX-VNNI (`vpdpwssd`), VNNI's 256-bit form without AVX-512.
+#if defined(__x86_64__) || defined(VQ_EMULATED)
+
+#include <string.h>
+
+#include "avx2.h"
+
+VQ_INSTRUCTIONS("avx2,avxvnni")
+
+#define VQ_ADD_PRODUCTS(SUMS, X, Y) _mm256_dpwssd_avx_epi32(SUMS, X, Y)
+#include "matmul_wide256.h"
+
+void vq_matmul_wide_avxvnni(const vq_matmul *product) { matmul_wide(product); }
+
+VQ_INSTRUCTIONS_END
+
+#endif
