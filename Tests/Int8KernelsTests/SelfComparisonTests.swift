@@ -115,19 +115,31 @@ struct SelfComparisonTests {
         Portable.matmul(&other)
       }
     },
-    BrokenTable(.matmul, "leaves out the low planes of the activations") { table in
-      table.matmul = { product in
-        var other = product.pointee
-        other.a_low = nil
-        Portable.matmul(&other)
+    BrokenTable(.matmulWide, "saturates the sum of two products") { table in
+      table.matmul_wide = { product in
+        Portable.matmulWide(product)
+        // Two products of -32768 with itself are 2^31.
+        let product = product.pointee
+        guard product.output == vq_output_sums else { return }
+        let (a, b) = (product.a.assumingMemoryBound(to: Int16.self), product.b.assumingMemoryBound(to: Int16.self))
+        guard a[0] == .min, a[1] == .min, b[0] == .min, b[1] == .min else { return }
+        product.out.assumingMemoryBound(to: Int32.self)[0] &-= 1
       }
     },
-    BrokenTable(.matmul, "saturates a wide product before the low planes are added") { table in
-      table.matmul = { product in
-        var other = product.pointee
-        guard other.b_low != nil, other.output == vq_output_int16 else { return Portable.matmul(product) }
-        other.b_low = nil
-        Portable.matmul(&other)
+    BrokenTable(.matmulWide, "leaves out the last two inputs") { table in
+      table.matmul_wide = { product in
+        var shorter = product.pointee
+        if shorter.columns <= 16, shorter.k > 4 { shorter.k -= 2 }
+        Portable.matmulWide(&shorter)
+      }
+    },
+    BrokenTable(.matmulWide, "reads weights as if they were positive") { table in
+      table.matmul_wide = { product in
+        Portable.matmulWide(product)
+        let product = product.pointee
+        guard product.output == vq_output_sums else { return }
+        let (a, b) = (product.a.assumingMemoryBound(to: Int16.self), product.b.assumingMemoryBound(to: Int16.self))
+        if b[0] < 0 { product.out.assumingMemoryBound(to: Int32.self)[0] &+= Int32(a[0]) &* 65536 }
       }
     },
     BrokenTable(.matmul, "requantizes plain sums") { table in
@@ -289,36 +301,35 @@ struct SelfComparisonTests {
   ]
 
   static let wide = [
-    BrokenTable(.rowQuantizeWide, "rounds down") { table in
-      table.row_quantize_wide = { x, count, quantizer, high, low in
-        Portable.rowQuantizeWide(x, count, quantizer, high, low)
+    BrokenTable(.rowQuantizeWide, "rounds once") { table in
+      table.row_quantize_wide = { x, count, quantizer, out in
         let quantizer = quantizer.pointee
-        for index in 0..<Int(count) where quantizer.exponent >= 0 {
-          let scaled = Int16(truncatingIfNeeded: min(max(Int32(x[index]), quantizer.low), quantizer.high))
-          let distance = Int16(truncatingIfNeeded: Int32(scaled << quantizer.exponent) * quantizer.inverse >> 14)
-          let level = min(max(Int32(distance) + quantizer.zero_point << 7, 0), 32767)
-          (high[index], low[index]) = (UInt8(level >> 7), UInt8(level & 127))
+        for index in 0..<Int(count) {
+          let clamped = min(max(Int32(x[index]), quantizer.low), quantizer.high)
+          let scaled = Int16(truncatingIfNeeded: quantizer.exponent < 0 ? clamped >> 1 : clamped << quantizer.exponent)
+          out[index] = Int16(truncatingIfNeeded: (Int32(scaled) * quantizer.inverse + 1 << 15) >> 16)
         }
       }
     },
     BrokenTable(.rowQuantizeWide, "leaves out a tail of five") { table in
-      table.row_quantize_wide = { x, count, quantizer, high, low in
-        Portable.rowQuantizeWide(x, count > 8 && count % 8 == 5 ? count - 1 : count, quantizer, high, low)
+      table.row_quantize_wide = { x, count, quantizer, out in
+        Portable.rowQuantizeWide(x, count > 8 && count % 8 == 5 ? count - 1 : count, quantizer, out)
       }
     },
-    BrokenTable(.packKeyWide, "has a low plane of 0 to 127") { table in
-      table.pack_key_wide = { x, count, quantizer, high, low, highSum, lowSum in
-        Portable.packKeyWide(x, count, quantizer, high, low, highSum, lowSum)
-        guard low[0] < 0 else { return }
-        high[0] -= 1
-        low[0] &+= 127
-        low[0] &+= 1
+    BrokenTable(.packKeyWide, "leaves the padding as it is") { table in
+      table.pack_key_wide = { x, count, quantizer, panel in
+        let last = (Int(count) + 3) / 4 * 2 - 1
+        let old = panel[last * 32 + 1]
+        Portable.packKeyWide(x, count, quantizer, panel)
+        if count % 4 != 0 { panel[last * 32 + 1] = old }
       }
     },
-    BrokenTable(.packKeyWide, "gives the sum of the high plane twice") { table in
-      table.pack_key_wide = { x, count, quantizer, high, low, highSum, lowSum in
-        Portable.packKeyWide(x, count, quantizer, high, low, highSum, lowSum)
-        lowSum.pointee = highSum.pointee
+    BrokenTable(.packKeyWide, "saturates to 12 bits") { table in
+      table.pack_key_wide = { x, count, quantizer, panel in
+        Portable.packKeyWide(x, count, quantizer, panel)
+        for index in 0..<Int(count) where panel[index / 2 * 32 + index % 2] > 2047 {
+          panel[index / 2 * 32 + index % 2] = 2047
+        }
       }
     },
     BrokenTable(.packValuesWide, "reaches -16320") { table in

@@ -209,21 +209,28 @@ struct WideLayerTests {
     #expect(model.wideLayerNames == [.attention(0), .output])
   }
 
-  @Test("Wide levels split into their planes exactly")
-  func planes() throws {
-    let layer = FloatLinear(
-      weight: (0..<37 * 5).map { Float(($0 * 7919) % 2001 - 1000) / 1000 }, bias: [0, 1, 2, 3, 4], outputs: 5,
-      inputs: 37)
-    let wide = LinearQuantizer(inputUnit: 1e-3, outputUnits: Array(repeating: 1e-4, count: 5)).quantizeWide(layer).layer
-    let low = try #require(wide.low)
-    try #require(low.count == wide.weights.count)
-    for output in 0..<5 {
-      let step = Double(wide.multiplier[output]) * LinearQuantizer.power(-Int(wide.shift)) * 1e-4 / 1e-3 / 128
-      for input in 0..<37 {
-        let index = WeightLayout.index(output: output, input: input, inputs: 37)
-        let level = 128 * Double(wide.weights[index]) + Double(low[index])
-        #expect((-64...63).contains(low[index]))
-        #expect(abs(level * step - Double(layer.weight[output * 37 + input])) <= 0.5001 * step)
+  @Test("Wide weights are rounded to the nearest level, on the finest scale with which no sum leaves int32")
+  func levels() throws {
+    for (inputs, spread) in [(37, Float(1)), (1, 1), (3000, 1), (3000, 0.001)] {
+      let weights = (0..<inputs * 5).map { Float(($0 * 7919) % 2001 - 1000) / 1000 * ($0 % inputs == 0 ? 1 : spread) }
+      let layer = FloatLinear(weight: weights, bias: [0, 1, 2, 3, 4], outputs: 5, inputs: inputs)
+      let quantizer = LinearQuantizer(inputUnit: 1e-3, outputUnits: Array(repeating: 1e-4, count: 5))
+      let wide = quantizer.quantizeWide(layer).layer
+      #expect(wide.isWide && wide.accumulatorBound <= Int64(Int32.max))
+      for output in 0..<5 {
+        let step = Double(wide.multiplier[output]) * LinearQuantizer.power(-Int(wide.shift)) * 1e-4 / (1e-3 / 32)
+        let levels = (0..<inputs).map { wide.level(output: output, input: $0) }
+        for input in 0..<inputs {
+          #expect(abs(levels[input]) <= 32767)
+          #expect(abs(Double(levels[input]) * step - Double(weights[output * inputs + input])) <= 0.5001 * step)
+        }
+        let sum = levels.reduce(0) { $0 + Int64(abs($1)) }
+        #expect(sum <= WideLayer.weightSumLimit)
+        // One of both limits is nearly reached.
+        let largest = levels.map { abs($0) }.max() ?? 0
+        let isFine = largest > 32000 || Double(sum) > 0.95 * Double(WideLayer.weightSumLimit)
+        #expect(
+          isFine || weights[output * inputs..<(output + 1) * inputs].allSatisfy { $0 == 0 }, "\(inputs) \(output)")
       }
     }
   }

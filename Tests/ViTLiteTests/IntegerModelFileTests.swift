@@ -93,13 +93,14 @@ struct IntegerModelFileTests {
   private func expectSame(_ linear: LinearLayer, _ expected: QuantizedLinear) {
     #expect(linear.outputs == expected.outputs)
     #expect(linear.inputs == expected.inputs)
-    #expect(linear.isWide == (expected.low != nil))
+    #expect(linear.isWide == expected.isWide)
     let matrix = linear.panels(0..<linear.outputs)
     #expect(matrix.shift == expected.shift)
-    #expect(elements(matrix.weights, expected.weights.count) == expected.weights)
-    if let low = matrix.low, let weights = expected.low, let sums = expected.lowColumnSum {
-      #expect(elements(low.weights, weights.count) == weights)
-      #expect(elements(low.columnSum, sums.count) == sums)
+    switch expected.weights {
+    case .int8(let levels):
+      #expect(elements(matrix.weights.assumingMemoryBound(to: Int8.self), levels.count) == levels)
+    case .int16(let levels):
+      #expect(elements(matrix.weights.assumingMemoryBound(to: Int16.self), levels.count) == levels)
     }
     #expect(elements(matrix.multiplier, expected.multiplier.count) == expected.multiplier)
     #expect(elements(matrix.columnSum, expected.columnSum.count) == expected.columnSum)

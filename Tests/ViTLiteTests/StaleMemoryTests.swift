@@ -18,14 +18,13 @@ struct StaleMemoryTests {
   private func spoilPadding(_ memory: UnsafeMutableRawBufferPointer, _ model: IntegerModel) throws {
     for name in model.layerNames {
       let layer = try #require(model.layer(name))
-      let tensors = ["\(name).weight"] + (layer.isWide ? ["\(name).weight_low"] : [])
-      for tensor in try tensors.map({ try model.contents.tensor($0) }) {
-        let inputs = WeightLayout.paddedInputs(layer.inputs)
-        for output in 0..<WeightLayout.paddedOutputs(layer.outputs) {
-          for input in 0..<inputs where output >= layer.outputs || input >= layer.inputs {
-            let index = WeightLayout.index(output: output, input: input, inputs: layer.inputs)
-            memory[tensor.range.lowerBound + index] = 85
-          }
+      let weights = try model.contents.tensor("\(name).weight").range
+      let size = layer.isWide ? 2 : 1
+      for output in 0..<WeightLayout.paddedOutputs(layer.outputs) {
+        for input in 0..<WeightLayout.paddedInputs(layer.inputs) where output >= layer.outputs || input >= layer.inputs
+        {
+          let index = WeightLayout.index(output: output, input: input, inputs: layer.inputs, isWide: layer.isWide)
+          for byte in 0..<size { memory[weights.lowerBound + size * index + byte] = 85 }
         }
       }
     }
