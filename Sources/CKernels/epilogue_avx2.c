@@ -66,7 +66,8 @@ static inline __attribute__((always_inline)) void write_row(const panel *panel, 
   }
 }
 
-// Writes `width` columns of one panel. `output` is a constant where this is inlined, and so is `width` for whole panels.
+// Writes `width` columns of one panel. `output` is a constant where this is inlined, and so is `width` for whole
+// panels.
 static inline __attribute__((always_inline)) void write_panel(const vq_matmul *product, const int32_t *accumulators,
                                                               int32_t row, int32_t rows, int32_t column,
                                                               int32_t width, const vq_output output) {
@@ -107,9 +108,9 @@ static inline __attribute__((always_inline)) void write_block(const vq_matmul *p
   else write_panel(product, accumulators, row, rows, column, width, output);
 }
 
-#define WRITE(OUTPUT)                                                           \
-  case OUTPUT:                                                                  \
-    write_block(product, accumulators, row, rows, column, OUTPUT);              \
+#define WRITE(OUTPUT)                                              \
+  case OUTPUT:                                                     \
+    write_block(product, accumulators, row, rows, column, OUTPUT); \
     break;
 
 void vq_epilogue_avx2(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,

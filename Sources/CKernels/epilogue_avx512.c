@@ -80,9 +80,9 @@ static inline __attribute__((always_inline)) void write_panels(const vq_matmul *
   }
 }
 
-#define WRITE(OUTPUT)                                                \
-  case OUTPUT:                                                       \
-    write_panels(product, sums, row, rows, column, panels, OUTPUT);  \
+#define WRITE(OUTPUT)                                               \
+  case OUTPUT:                                                      \
+    write_panels(product, sums, row, rows, column, panels, OUTPUT); \
     break;
 
 void vq_epilogue_avx512(const vq_matmul *product, const int32_t *accumulators, int32_t row, int32_t rows,

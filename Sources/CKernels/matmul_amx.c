@@ -198,7 +198,6 @@ static void matmul(const vq_matmul *product) {
 
 VQ_INSTRUCTIONS_END
 
-const vq_kernels vq_kernels_amx = {
-    .matmul = matmul, .matmul_wide = vq_matmul_wide_avx512vnni, VQ_ROW_KERNELS_AVX512};
+const vq_kernels vq_kernels_amx = {.matmul = matmul, .matmul_wide = vq_matmul_wide_avx512vnni, VQ_ROW_KERNELS_AVX512};
 
 #endif

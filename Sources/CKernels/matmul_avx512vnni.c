@@ -1,7 +1,6 @@
 // uint8 x int8 products with AVX-512 VNNI: 12 rows x 32 columns of accumulators in 24 of the 32 registers.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "avx512.h"
@@ -64,14 +63,6 @@ static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, i
   }
 }
 
-// Bytes from the weights that a block of rows reads to those that it prefetches. The last two blocks on two panels each
-// prefetch one of the next two panels, for whose weights the first block of rows would otherwise wait. Other blocks
-// prefetch what they read themselves.
-static inline ptrdiff_t prefetch_distance(const vq_matmul *product, int32_t column, int32_t blocks_left) {
-  const bool fetches = blocks_left <= 2 && column + (blocks_left + 1) * 16 < product->columns;
-  return fetches ? (ptrdiff_t)(blocks_left + 1) * 16 * product->k : 0;
-}
-
 // Panels outside, rows inside: the weights are read once and in order, and two panels stay in the first-level cache
 // while all rows pass.
 static void matmul(const vq_matmul *product) {
@@ -86,7 +77,7 @@ static void matmul(const vq_matmul *product) {
     int32_t row = 0;
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
-      const ptrdiff_t ahead = prefetch_distance(product, column, blocks - block);
+      const ptrdiff_t ahead = vq_prefetch_distance512(product, column, blocks - block);
       multiply_rows(a + row * stride, stride, b + column * k, product->k, ahead, rows, panels, accumulators);
       vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
       row += rows;

@@ -70,7 +70,6 @@ static void matmul(const vq_matmul *product) {
 
 VQ_INSTRUCTIONS_END
 
-const vq_kernels vq_kernels_avxvnni = {
-    .matmul = matmul, .matmul_wide = vq_matmul_wide_avxvnni, VQ_ROW_KERNELS_AVX2};
+const vq_kernels vq_kernels_avxvnni = {.matmul = matmul, .matmul_wide = vq_matmul_wide_avxvnni, VQ_ROW_KERNELS_AVX2};
 
 #endif

@@ -71,7 +71,6 @@ static void matmul(const vq_matmul *product) {
 
 #pragma clang attribute pop
 
-const vq_kernels vq_kernels_dotprod = {
-    .matmul = matmul, .matmul_wide = vq_matmul_wide_neon, VQ_ROW_KERNELS_NEON};
+const vq_kernels vq_kernels_dotprod = {.matmul = matmul, .matmul_wide = vq_matmul_wide_neon, VQ_ROW_KERNELS_NEON};
 
 #endif

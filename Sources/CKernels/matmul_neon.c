@@ -55,7 +55,6 @@ static void matmul(const vq_matmul *product) {
   vq_matmul_by_blocks_neon(product, block_rows, multiply_rows, accumulators);
 }
 
-const vq_kernels vq_kernels_neon = {
-    .matmul = matmul, .matmul_wide = vq_matmul_wide_neon, VQ_ROW_KERNELS_NEON};
+const vq_kernels vq_kernels_neon = {.matmul = matmul, .matmul_wide = vq_matmul_wide_neon, VQ_ROW_KERNELS_NEON};
 
 #endif

@@ -21,10 +21,11 @@ static inline __attribute__((always_inline)) void multiply(const int16_t *a, ptr
   for (int32_t i = 0; i < k; i += 2, a += 2, b += 32) {
     const __m256i first = _mm256_loadu_si256((const __m256i *)b);
     const __m256i second = _mm256_loadu_si256((const __m256i *)b + 1);
+#pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
       const __m256i inputs = broadcast(a + r * stride);
-      sums[r][0] = VQ_ADD_PRODUCTS(sums[r][0], inputs, first);
-      sums[r][1] = VQ_ADD_PRODUCTS(sums[r][1], inputs, second);
+      VQ_ADD_PRODUCTS(sums[r][0], inputs, first);
+      VQ_ADD_PRODUCTS(sums[r][1], inputs, second);
     }
   }
   for (int r = 0; r < rows; ++r) {

@@ -1,7 +1,7 @@
-// int16 x int16 products with AVX-512 VNNI (`vpdpwssd`): 12 rows x 32 columns of accumulators in 24 of the 32 registers.
+// int16 x int16 products with AVX-512 VNNI (`vpdpwssd`): 12 rows x 32 columns of accumulators in 24 of the 32
+// registers.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "avx512.h"
@@ -30,10 +30,11 @@ static inline __attribute__((always_inline)) void multiply(const int16_t *a, ptr
     _mm_prefetch(b + ahead, _MM_HINT_T1);
     const __m512i first = _mm512_loadu_si512(b);
     const __m512i second = panels > 1 ? _mm512_loadu_si512(b + panel_size) : first;
+#pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
       const __m512i inputs = broadcast(a + r * stride);
-      sums[r][0] = _mm512_dpwssd_epi32(sums[r][0], inputs, first);
-      if (panels > 1) sums[r][1] = _mm512_dpwssd_epi32(sums[r][1], inputs, second);
+      VQ_DPWSSD512(sums[r][0], inputs, first);
+      if (panels > 1) VQ_DPWSSD512(sums[r][1], inputs, second);
     }
   }
   for (int r = 0; r < rows; ++r) {
@@ -64,14 +65,9 @@ static void multiply_rows(const int16_t *a, ptrdiff_t stride, const int16_t *b, 
   }
 }
 
-// As in the int8 product: the last two blocks on two panels each prefetch one of the next two panels.
-static inline ptrdiff_t prefetch_distance(const vq_matmul *product, int32_t column, int32_t blocks_left) {
-  const bool fetches = blocks_left <= 2 && column + (blocks_left + 1) * 16 < product->columns;
-  return fetches ? (ptrdiff_t)(blocks_left + 1) * 16 * product->k : 0;
-}
-
-// Panels outside, rows inside: the weights are read from memory once and in order, and two panels stay in the
-// second-level cache while all rows pass.
+// Panels outside, rows inside: the weights are read from memory once and in order. Two panels of 3072 inputs do not fit
+// the first-level cache, but each step has 24 products for the two lines of weights that it reads, and the second-level
+// cache gives them in that time.
 void vq_matmul_wide_avx512vnni(const vq_matmul *product) {
   _Alignas(64) int32_t accumulators[block_sums];
   const int16_t *const a = product->a, *const b = product->b;
@@ -83,7 +79,7 @@ void vq_matmul_wide_avx512vnni(const vq_matmul *product) {
     int32_t row = 0;
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
-      const ptrdiff_t ahead = prefetch_distance(product, column, blocks - block);
+      const ptrdiff_t ahead = vq_prefetch_distance512(product, column, blocks - block);
       multiply_rows(a + row * stride, stride, b + column * k, product->k, ahead, rows, panels, accumulators);
       vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
       row += rows;

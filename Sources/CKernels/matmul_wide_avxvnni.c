@@ -7,7 +7,7 @@
 
 VQ_INSTRUCTIONS("avx2,avxvnni")
 
-#define VQ_ADD_PRODUCTS(SUMS, X, Y) _mm256_dpwssd_avx_epi32(SUMS, X, Y)
+#define VQ_ADD_PRODUCTS VQ_DPWSSD256
 #include "matmul_wide256.h"
 
 void vq_matmul_wide_avxvnni(const vq_matmul *product) { matmul_wide(product); }

@@ -9,20 +9,20 @@
 enum { block_rows = 4, block_sums = block_rows * 16 };
 
 // Adds the products of one input of all rows, lane `LANE` of `inputs`, with the weights of 16 columns.
-#define MULTIPLY_INPUT(LANE, FIRST, SECOND)                                                  \
-  for (int r = 0; r < rows; ++r) {                                                           \
-    sums[r][0] = vmlal_lane_s16(sums[r][0], vget_low_s16(FIRST), inputs[r], LANE);           \
-    sums[r][1] = vmlal_high_lane_s16(sums[r][1], FIRST, inputs[r], LANE);                    \
-    sums[r][2] = vmlal_lane_s16(sums[r][2], vget_low_s16(SECOND), inputs[r], LANE);          \
-    sums[r][3] = vmlal_high_lane_s16(sums[r][3], SECOND, inputs[r], LANE);                   \
+#define MULTIPLY_INPUT(LANE, FIRST, SECOND)                                         \
+  for (int r = 0; r < rows; ++r) {                                                  \
+    sums[r][0] = vmlal_lane_s16(sums[r][0], vget_low_s16(FIRST), inputs[r], LANE);  \
+    sums[r][1] = vmlal_high_lane_s16(sums[r][1], FIRST, inputs[r], LANE);           \
+    sums[r][2] = vmlal_lane_s16(sums[r][2], vget_low_s16(SECOND), inputs[r], LANE); \
+    sums[r][3] = vmlal_high_lane_s16(sums[r][3], SECOND, inputs[r], LANE);          \
   }
 
 // The same with two inputs, from lane `LANE` on, whose weights begin at `B`.
-#define MULTIPLY_PAIR(LANE, B)                                              \
-  {                                                                         \
-    const int16x8x2_t first = vld2q_s16(B), second = vld2q_s16((B) + 16);   \
-    MULTIPLY_INPUT(LANE, first.val[0], second.val[0])                       \
-    MULTIPLY_INPUT(LANE + 1, first.val[1], second.val[1])                   \
+#define MULTIPLY_PAIR(LANE, B)                                            \
+  {                                                                       \
+    const int16x8x2_t first = vld2q_s16(B), second = vld2q_s16((B) + 16); \
+    MULTIPLY_INPUT(LANE, first.val[0], second.val[0])                     \
+    MULTIPLY_INPUT(LANE + 1, first.val[1], second.val[1])                 \
   }
 
 // `rows` is a constant where this is inlined, so that the accumulators stay in registers.

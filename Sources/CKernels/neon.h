@@ -3,7 +3,6 @@
 #define VQ_NEON_H
 
 #include <arm_neon.h>
-#include <string.h>
 
 #include "CKernels.h"
 

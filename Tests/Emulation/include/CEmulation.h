@@ -32,6 +32,9 @@ void vq_emulated_tile_dpbusd(int sums, int a, int b);
 // AVX-512 VNNI.
 void vq_emulated_dpbusd256(int32_t *sums, const uint8_t *a, const int8_t *b);
 void vq_emulated_dpbusd512(int32_t *sums, const uint8_t *a, const int8_t *b);
+// The same with two products each of int16.
+void vq_emulated_dpwssd256(int32_t *sums, const int16_t *a, const int16_t *b);
+void vq_emulated_dpwssd512(int32_t *sums, const int16_t *a, const int16_t *b);
 
 // What the intrinsics are tried on.
 typedef struct vq_operands {

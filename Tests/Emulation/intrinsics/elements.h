@@ -17,11 +17,6 @@ VQ_INTRINSIC int64_t vq_shift_signed(int64_t x, uint64_t count, unsigned bits) {
   return x >> (count < bits ? count : bits - 1);
 }
 
-VQ_INTRINSIC int16_t vq_saturated_sum(int16_t x, int16_t y) {
-  const int32_t sum = (int32_t)x + y;
-  return (int16_t)(sum < -32768 ? -32768 : sum > 32767 ? 32767 : sum);
-}
-
 // The upper half of twice the product, rounded; only -32768 * -32768 wraps.
 VQ_INTRINSIC int16_t vq_product_q15(int16_t x, int16_t y) { return (int16_t)((((int32_t)x * y >> 14) + 1) >> 1); }
 
@@ -82,9 +77,6 @@ VQ_256(sub_epi16, u16, x - y)
 VQ_256(sub_epi32, u32, x - y)
 VQ_512(sub_epi16, u16, x - y)
 VQ_512(sub_epi32, u32, x - y)
-VQ_256(adds_epi16, i16, vq_saturated_sum(x, y))
-VQ_512(adds_epi16, i16, vq_saturated_sum(x, y))
-VQ_256(avg_epu16, u16, (x + y + 1) >> 1)
 VQ_512(avg_epu16, u16, (x + y + 1) >> 1)
 
 VQ_256(and_si256, u64, x & y)
@@ -114,11 +106,6 @@ VQ_BINARY_MASKED(__m512i, _mm512_mask_max_epi32, __mmask16, i32, x > y ? x : y)
 VQ_BINARY_MASKED(__m512i, _mm512_mask_min_epi16, __mmask32, i16, x < y ? x : y)
 VQ_BINARY_MASKED(__m512i, _mm512_mask_min_epi32, __mmask16, i32, x < y ? x : y)
 
-// The lower and the upper half of the product.
-VQ_256(mullo_epi16, i16, (int32_t)x * y)
-VQ_512(mullo_epi16, i16, (int32_t)x * y)
-VQ_256(mulhi_epi16, i16, (int32_t)x * y >> 16)
-VQ_512(mulhi_epi16, i16, (int32_t)x * y >> 16)
 VQ_256(mulhrs_epi16, i16, vq_product_q15(x, y))
 VQ_512(mulhrs_epi16, i16, vq_product_q15(x, y))
 VQ_256(mullo_epi32, u32, x * y)
@@ -151,10 +138,10 @@ VQ_SUM_OF_FOUR(__m512i, _mm512_dpbusd_epi32)
 #undef VQ_SUM_OF_FOUR
 
 // A sum and the two products of int16; without saturation.
-#define VQ_ADD_SUM_OF_TWO(VECTOR, NAME)                                                                   \
-  VQ_INTRINSIC VECTOR NAME(VECTOR sum, VECTOR a, VECTOR b) {                                              \
-    for (unsigned i = 0; i < VQ_LANES(a.u32); ++i) sum.u32[i] += vq_sum_of_two(a.u32[i], b.u32[i]);       \
-    return sum;                                                                                           \
+#define VQ_ADD_SUM_OF_TWO(VECTOR, NAME)                                                             \
+  VQ_INTRINSIC VECTOR NAME(VECTOR sum, VECTOR a, VECTOR b) {                                        \
+    for (unsigned i = 0; i < VQ_LANES(a.u32); ++i) sum.u32[i] += vq_sum_of_two(a.u32[i], b.u32[i]); \
+    return sum;                                                                                     \
   }
 VQ_ADD_SUM_OF_TWO(__m256i, _mm256_dpwssd_avx_epi32)
 VQ_ADD_SUM_OF_TWO(__m512i, _mm512_dpwssd_epi32)
@@ -195,7 +182,6 @@ VQ_SHIFT(__m256i, _mm256_srli_epi64, u64, vq_shift_right)
 VQ_SHIFT(__m512i, _mm512_srli_epi16, u16, vq_shift_right)
 VQ_SHIFT(__m256i, _mm256_srai_epi16, i16, vq_shift_signed)
 VQ_SHIFT(__m256i, _mm256_srai_epi32, i32, vq_shift_signed)
-VQ_SHIFT(__m512i, _mm512_srai_epi16, i16, vq_shift_signed)
 VQ_SHIFT(__m512i, _mm512_srai_epi32, i32, vq_shift_signed)
 VQ_SHIFT(__m512i, _mm512_srai_epi64, i64, vq_shift_signed)
 VQ_SHIFT_BY(__m256i, _mm256_sll_epi16, u16, vq_shift_left)
