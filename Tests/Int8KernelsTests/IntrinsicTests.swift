@@ -68,4 +68,22 @@ struct IntrinsicTests {
     #expect(whole == repeated(expected, 4))
     #expect(zip(starts, products).map { $0 &+ $1 } == expected)
   }
+
+  @Test("The int16 product adds two products, and wraps")
+  func wideProduct() {
+    let a: [Int16] = [1, 2, 300, -300, -32768, -32768, 32767, 1]
+    let b: [Int16] = [5, -6, 7, 8, -32768, -32768, 32767, 1]
+    // 5 - 12; 2100 - 2400; twice 2^30, which is 2^31; 32767 * 32767 + 1
+    let starts: [Int32] = [0, .max, 0, 100]
+    let expected: [Int32] = [-7, .max - 300, .min, 1_073_676_390]
+    func repeated<Element>(_ elements: [Element], _ times: Int) -> [Element] {
+      (0..<times).flatMap { _ in elements }
+    }
+    var half = repeated(starts, 2)
+    vq_emulated_dpwssd256(&half, repeated(a, 2), repeated(b, 2))
+    #expect(half == repeated(expected, 2))
+    var whole = repeated(starts, 4)
+    vq_emulated_dpwssd512(&whole, repeated(a, 4), repeated(b, 4))
+    #expect(whole == repeated(expected, 4))
+  }
 }

@@ -125,13 +125,46 @@ struct VerificationTests {
   @Test("Padding of the weights that is not 0 is refused when the model is loaded")
   func weightPadding() throws {
     // 3 inputs and 2 outputs: the fourth input of output 0, and the third output.
-    for index in [3, 8] {
-      let bytes = try lie { $0.blocks[0].layers.ffnUp.weights[index] = 1 }
+    var (narrow, wide) = ([Int8](repeating: 0, count: 64), [Int16](repeating: 0, count: 64))
+    var spoiled: [PackedWeights] = []
+    for (index, wideIndex) in [(3, 33), (8, 4)] {
+      (narrow[index], wide[wideIndex]) = (1, 256)
+      spoiled += [.int8(narrow), .int16(wide)]
+      (narrow[index], wide[wideIndex]) = (0, 0)
+    }
+    for weights in spoiled {
+      let bytes = try lie { $0.blocks[0].layers.ffnUp.weights = weights }
       #expect(
         throws: IntegerModelError.invalid(
           what: "padding of the weights that is not 0", where: "layer blk.0.ffn_up",
           expected: "zeros beyond 2 outputs and 3 inputs")
       ) { try IntegerModel(bytes) }
+    }
+  }
+
+  @Test("A layer in the two planes of earlier versions is refused, with what to do")
+  func planesOfWeights() throws {
+    var writer = try Self.smallest().encoded()
+    writer.add("blk.0.ffn_up.weight_low", .int8, dimensions: [64], bytes: [UInt8](repeating: 0, count: 64))
+    #expect(
+      throws: IntegerModelError.invalid(
+        what: "int16 weights in two planes", where: "layer blk.0.ffn_up",
+        expected: "the I16 weights that this version writes: calibrate the model again")
+    ) { try IntegerModel(writer.serialized()) }
+  }
+
+  @Test("Wide attention is refused where a head is too wide for exact scores")
+  func wideHeads() throws {
+    for (width, isValid) in [(128, true), (132, false)] {
+      var model = try IntegerModelCase.random(IntegerModelCase.configuration { ($0.width, $0.heads) = (width, 1) })
+        .quantized()
+      #expect(model.widthNames.contains(.attention(0)) == isValid)
+      model.blocks[0].hasWideAttention = true
+      if isValid {
+        _ = try IntegerModel(model.bytes)
+      } else {
+        #expect(throws: IntegerModelError.self) { try IntegerModel(model.bytes) }
+      }
     }
   }
 
