@@ -129,13 +129,13 @@ struct DifferentialTests {
       let rowMultiplier = Int32(LayerReach.rowMultiplier(readsPixels: name == .patchEmbedding))
       let accumulatorBound = try model.contents.int64("vit.\(name).accumulator_bound")
       let outputBound = try model.contents.int64("vit.\(name).output_bound")
-      let (lowest, highest) = isWide ? (-4080, 4080) : (0, 255)
+      let (lowest, highest) = layer.isWide ? (-4080, 4080) : (0, 255)
       var largest: Int64 = 0
       for output in 0..<layer.outputs {
         let weights = (0..<layer.inputs).map { packed.level(output: output, input: $0) }
-        for (positive, zeroPoint) in [(highest, lowest), (lowest, isWide ? 0 : highest)] {
+        for (positive, zeroPoint) in [(highest, lowest), (lowest, highest)] {
           let levels = weights.map { $0 > 0 ? positive : lowest + highest - positive }
-          let offset = isWide ? 0 : zeroPoint
+          let offset = layer.isWide ? 0 : zeroPoint
           let accumulator = zip(levels, weights).reduce(0) { $0 + Int64(($1.0 - offset) * $1.1) }
           #expect(accumulator.magnitude <= accumulatorBound)
           let found = multiply(levels, Int32(offset), rowMultiplier, matrix)

@@ -11,6 +11,7 @@ extension MatmulCase {
     MatmulCase(rows: 26, columns: 19, k: 36, shift: 33, values: .moderate, isWide: true, seed: 9),
     MatmulCase(rows: 7, columns: 35, k: 68, shift: 27, isWide: true, aPadding: 2, seed: 10),
     MatmulCase(rows: 3, columns: 17, k: 8, shift: 24, values: .extreme, isWide: true),
+    MatmulCase(rows: 15, columns: 14, k: 12, shift: 33, values: .moderate, isWide: true, seed: 11),
   ]
 
   static let thorough = shapes + moderate + large + shifts + edges + pairs + wide

@@ -11,7 +11,7 @@ struct IntegerBlock: Sendable {
   var queryQuantizers: [ActivationQuantizer]
   var keyQuantizers: [ActivationQuantizer]
   var scoreShift: Int32
-  /// Whether queries, keys, values and probabilities have 15 bits in two planes.
+  /// Whether queries and keys are int16, and values and probabilities have 15 bits in two planes.
   var hasWideAttention: Bool
   /// The scales of the values' channels, of all heads.
   var valueScales: ChannelScales

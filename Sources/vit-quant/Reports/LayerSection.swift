@@ -81,14 +81,18 @@ struct LayerSection {
     guard let layerName = layer.point.layer, let numbers = report.model.numbers(of: layerName) else { return "" }
     var counts = [UInt64](repeating: 0, count: 64)
     var ends = 0
+    let end: Float = numbers.isWide ? 32767 : 127
     for level in numbers.levels {
-      counts[min(max(Int((level + 128) / 4), 0), 63)] += 1
-      if level.magnitude >= 127 { ends += 1 }
+      counts[min(max(Int((level / (end + 1) + 1) * 32), 0), 63)] += 1
+      if level.magnitude >= end { ends += 1 }
     }
     let share = NumberText.percent(Double(ends) / Double(max(numbers.levels.count, 1)))
     let text =
-      "Weights of \(layer.name) as levels, -127 to 127; \(share) are at the ends: the largest of each channel, and what is clipped."
-    return Distribution(name: name, title: text, low: -128, high: 128, counts: counts, marks: [-127, 127]).html
+      "Weights of \(layer.name) as levels, \(Int(-end)) to \(Int(end)); \(share) are at the ends: the largest of each channel, and what is clipped."
+    return Distribution(
+      name: name, title: text, low: Double(-end - 1), high: Double(end + 1), counts: counts,
+      marks: [Double(-end), Double(end)]
+    ).html
   }
 
   private func inputs(_ layer: LayerSummary, _ name: String) -> String {
