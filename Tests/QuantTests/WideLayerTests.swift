@@ -47,7 +47,7 @@ struct WideLayerTests {
     for (worse, better) in zip(ranked.sensitivities, ranked.sensitivities.dropFirst()) {
       #expect(worse.sqnr <= better.sqnr)
     }
-    #expect(ranked.wideLayers == [.output])
+    #expect(ranked.wideLayers == [.block(1, .attnOut), .output])
   }
 
   @Test("A damaged layer ranks first")
@@ -150,7 +150,8 @@ struct WideLayerTests {
     ]
     for kept in choices {
       let written = try IntegerModel(Self.calibration(example) { $0.wideLayers = kept }.model.bytes)
-      let candidate = candidates.model(wide: kept + WidthChoice.alwaysWide)
+      let always = names.filter { WidthChoice.isAlwaysWide($0, depth: narrow.configuration.depth) }
+      let candidate = candidates.model(wide: kept + always)
       for pixels in example.pixels(written) {
         let expected = try InferenceSession(model: written).run(pixels)
         #expect(try InferenceSession(model: candidate).run(pixels).crc32 == expected.crc32, "\(kept)")
@@ -206,7 +207,7 @@ struct WideLayerTests {
     }
     let model = try IntegerModel(wide.bytes)
     try model.verify()
-    #expect(model.wideLayerNames == [.attention(0), .output])
+    #expect(model.wideLayerNames == [.attention(0), .block(1, .attnOut), .output])
   }
 
   @Test("Wide weights are rounded to the nearest level, on the finest scale with which no sum leaves int32")

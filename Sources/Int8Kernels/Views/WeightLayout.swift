@@ -32,6 +32,7 @@ package enum WeightLayout {
   }
 
   /// Packs a row-major `outputs x inputs` matrix of int8 or int16.
+  @inlinable
   package static func pack<Weight: FixedWidthInteger>(_ weights: [Weight], outputs: Int, inputs: Int) -> [Weight] {
     precondition(weights.count == outputs * inputs, "weights must be outputs x inputs")
     let isWide = Weight.bitWidth == 16

@@ -114,7 +114,9 @@ struct BlockCalibration {
     let mayWidenAll = options.ranksLayers || options.targetSQNR != nil
     blocks.wide.append(
       quantizer.quantize(block, observation.seen, factors, &none, isWide: true) {
-        mayWidenAll || options.wideLayers.contains(.block(index, $0))
+        let name = LayerName.block(index, $0)
+        return mayWidenAll || options.wideLayers.contains(name)
+          || WidthChoice.isAlwaysWide(name, depth: model.configuration.depth)
       })
     var rows: BlockLayers<[Float]>?
     if options.rounding == .calibrated { rows = observation.takeRows() }

@@ -33,10 +33,17 @@ public struct CalibrationFloor: Sendable, Equatable {
 
 /// Chooses, layer by layer, between 8 bits and the wide form.
 ///
-/// The head, the pooler and the projection are always wide: they see one row for each image, so it costs no time that can be measured,
-/// and no later layer can make up for their error.
+/// The head, the pooler and the projection are always wide: they see one row for each image, so it costs no time that can be
+/// measured, and no later layer can make up for their error. So is the last block's projection of attention, which is a
+/// twelfth of its weights: what it adds to the residual stream passes one MLP and the norm.
 struct WidthChoice {
-  static let alwaysWide: [LayerName] = [.output, .pooler, .projection]
+  static func isAlwaysWide(_ name: LayerName, depth: Int) -> Bool {
+    switch name {
+    case .output, .pooler, .projection: true
+    case .block(let index, let layer): layer == .attnOut && index + 1 == depth
+    case .patchEmbedding, .attention: false
+    }
+  }
 
   let narrow: QuantizedModel
   /// The same model in the same units, all layers wide.
@@ -117,7 +124,9 @@ struct WidthChoice {
 
   /// Layers that are wide whatever the target, in order.
   private var kept: [LayerName] {
-    narrow.widthNames.filter { Self.alwaysWide.contains($0) || options.wideLayers.contains($0) }
+    narrow.widthNames.filter {
+      Self.isAlwaysWide($0, depth: narrow.configuration.depth) || options.wideLayers.contains($0)
+    }
   }
 
   private func widening(_ names: [LayerName]) -> QuantizedModel {
