@@ -92,6 +92,7 @@ struct WideLayerTests {
     for name in narrow.widthNames {
       guard case .block(let block, let layer) = name else { continue }
       var outline = narrow.outline
+      (outline.wideLayers, outline.lastBlock.layers) = (BlockLayers { _ in 0 }, BlockLayers { _ in false })
       let before = ForwardPlan(outline, kind: .fast, workers: 1).linearOperations
       outline.wideLayers[layer] += 1
       if block + 1 == narrow.configuration.depth { outline.lastBlock.layers[layer] = true }
