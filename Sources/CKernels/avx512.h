@@ -101,7 +101,7 @@ void vq_row_normalize_i16_avx512(const int32_t *, int32_t, int32_t, int32_t, int
 void vq_row_normalize_i32_avx512(const int32_t *, int32_t, int32_t, int32_t, int32_t, const int32_t *,
                                  const int32_t *, int32_t, int32_t *);
 void vq_row_range_i16_avx512(const int16_t *, int32_t, int32_t *, int32_t *);
-void vq_row_gelu_avx512(int16_t *, int32_t, int32_t, int32_t *, int32_t *);
+void vq_row_gelu_avx512(int16_t *, int32_t, int32_t, const int16_t *_Nullable, int32_t *, int32_t *);
 void vq_row_activate_avx512(int16_t *, int32_t, int32_t, const uint16_t *, int32_t);
 void vq_row_gate_avx512(int16_t *, const int16_t *, int32_t, int32_t);
 void vq_row_rotate_avx512(int16_t *, int32_t, const int16_t *, const int16_t *);

@@ -169,7 +169,8 @@ STEP __m512i gelu(__m512i x, gelu_format format) {
   return _mm512_sub_epi16(_mm512_max_epi16(x, _mm512_setzero_si512()), tail);
 }
 
-void vq_row_gelu_avx512(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum) {
+void vq_row_gelu_avx512(int16_t *x, int32_t n, int32_t fraction_bits, const int16_t *factors, int32_t *minimum,
+                        int32_t *maximum) {
   const int32_t rounding = 1 << (15 - fraction_bits);
   const gelu_format format = {
       .limit = _mm512_set1_epi16((int16_t)((4 << fraction_bits) - 1)),
@@ -180,13 +181,15 @@ void vq_row_gelu_avx512(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *m
   range16 range = empty_range16();
   int32_t i = 0;
   for (; n - i >= 32; i += 32) {
-    const __m512i result = gelu(_mm512_loadu_si512(x + i), format);
+    __m512i result = gelu(_mm512_loadu_si512(x + i), format);
+    if (factors) result = _mm512_mulhrs_epi16(result, _mm512_loadu_si512(factors + i));
     _mm512_storeu_si512(x + i, result);
     add_range16(&range, result, all_lanes32);
   }
   if (i < n) {
     const __mmask32 lanes = vq_lanes32(n - i);
-    const __m512i result = gelu(_mm512_maskz_loadu_epi16(lanes, x + i), format);
+    __m512i result = gelu(_mm512_maskz_loadu_epi16(lanes, x + i), format);
+    if (factors) result = _mm512_mulhrs_epi16(result, _mm512_maskz_loadu_epi16(lanes, factors + i));
     _mm512_mask_storeu_epi16(x + i, lanes, result);
     add_range16(&range, result, lanes);
   }
