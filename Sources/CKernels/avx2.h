@@ -132,7 +132,7 @@ void vq_row_normalize_i16_avx2(const int32_t *, int32_t, int32_t, int32_t, int32
 void vq_row_normalize_i32_avx2(const int32_t *, int32_t, int32_t, int32_t, int32_t, const int32_t *, const int32_t *,
                                int32_t, int32_t *);
 void vq_row_range_i16_avx2(const int16_t *, int32_t, int32_t *, int32_t *);
-void vq_row_gelu_avx2(int16_t *, int32_t, int32_t, int32_t *, int32_t *);
+void vq_row_gelu_avx2(int16_t *, int32_t, int32_t, const int16_t *_Nullable, int32_t *, int32_t *);
 void vq_row_activate_avx2(int16_t *, int32_t, int32_t, const uint16_t *, int32_t);
 void vq_row_gate_avx2(int16_t *, const int16_t *, int32_t, int32_t);
 void vq_row_rotate_avx2(int16_t *, int32_t, const int16_t *, const int16_t *);

@@ -43,7 +43,7 @@ static inline __m512i vq_requantize512(__m512i accumulator, __m512i multiplier, 
 // A `vq_row_quantizer` in 16-bit lanes.
 typedef struct vq_quantizer512 {
   __m512i low, high, inverse, zero_point;
-  __m128i left, right;
+  __m512i left, right;  // shifts, see `vq_requantize512`
 } vq_quantizer512;
 
 static inline vq_quantizer512 vq_make_quantizer512(const vq_row_quantizer *_Nonnull quantizer) {
@@ -52,14 +52,14 @@ static inline vq_quantizer512 vq_make_quantizer512(const vq_row_quantizer *_Nonn
       .high = _mm512_set1_epi16((int16_t)quantizer->high),
       .inverse = _mm512_set1_epi16((int16_t)quantizer->inverse),
       .zero_point = _mm512_set1_epi16((int16_t)quantizer->zero_point),
-      .left = _mm_cvtsi32_si128(quantizer->exponent < 0 ? 0 : quantizer->exponent),
-      .right = _mm_cvtsi32_si128(quantizer->exponent < 0 ? 1 : 0)};
+      .left = _mm512_set1_epi16((int16_t)(quantizer->exponent < 0 ? 0 : quantizer->exponent)),
+      .right = _mm512_set1_epi16(quantizer->exponent < 0 ? 1 : 0)};
 }
 
 // 32 values clamped to the row's range and shifted to 14 bits.
 static inline __m512i vq_scale512(__m512i x, vq_quantizer512 quantizer) {
   const __m512i clamped = _mm512_min_epi16(_mm512_max_epi16(x, quantizer.low), quantizer.high);
-  return _mm512_sll_epi16(_mm512_sra_epi16(clamped, quantizer.right), quantizer.left);
+  return _mm512_sllv_epi16(_mm512_srav_epi16(clamped, quantizer.right), quantizer.left);
 }
 
 // The levels of 32 values. A Q15 product with 512 is floor(x / 2^6 + 1/2).
@@ -101,7 +101,7 @@ void vq_row_normalize_i16_avx512(const int32_t *, int32_t, int32_t, int32_t, int
 void vq_row_normalize_i32_avx512(const int32_t *, int32_t, int32_t, int32_t, int32_t, const int32_t *,
                                  const int32_t *, int32_t, int32_t *);
 void vq_row_range_i16_avx512(const int16_t *, int32_t, int32_t *, int32_t *);
-void vq_row_gelu_avx512(int16_t *, int32_t, int32_t, int32_t *, int32_t *);
+void vq_row_gelu_avx512(int16_t *, int32_t, int32_t, const int16_t *_Nullable, int32_t *, int32_t *);
 void vq_row_activate_avx512(int16_t *, int32_t, int32_t, const uint16_t *, int32_t);
 void vq_row_gate_avx512(int16_t *, const int16_t *, int32_t, int32_t);
 void vq_row_rotate_avx512(int16_t *, int32_t, const int16_t *, const int16_t *);

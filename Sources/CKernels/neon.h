@@ -103,7 +103,7 @@ void vq_row_normalize_i16_neon(const int32_t *, int32_t, int32_t, int32_t, int32
 void vq_row_normalize_i32_neon(const int32_t *, int32_t, int32_t, int32_t, int32_t, const int32_t *, const int32_t *,
                                int32_t, int32_t *);
 void vq_row_range_i16_neon(const int16_t *, int32_t, int32_t *, int32_t *);
-void vq_row_gelu_neon(int16_t *, int32_t, int32_t, int32_t *, int32_t *);
+void vq_row_gelu_neon(int16_t *, int32_t, int32_t, const int16_t *_Nullable, int32_t *, int32_t *);
 void vq_row_activate_neon(int16_t *, int32_t, int32_t, const uint16_t *, int32_t);
 void vq_row_gate_neon(int16_t *, const int16_t *, int32_t, int32_t);
 void vq_row_rotate_neon(int16_t *, int32_t, const int16_t *, const int16_t *);

@@ -125,7 +125,8 @@ void vq_row_range_i16_avx2(const int16_t *x, int32_t n, int32_t *minimum, int32_
   for (; i < n; ++i) widen_range(x[i], minimum, maximum);
 }
 
-void vq_row_gelu_avx2(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum) {
+void vq_row_gelu_avx2(int16_t *x, int32_t n, int32_t fraction_bits, const int16_t *factors, int32_t *minimum,
+                      int32_t *maximum) {
   const __m256i limit = _mm256_set1_epi16((int16_t)((4 << fraction_bits) - 1));
   const __m256i zero = _mm256_setzero_si256();
   const __m256i rounding = _mm256_set1_epi16((int16_t)(1 << (15 - fraction_bits)));
@@ -143,14 +144,16 @@ void vq_row_gelu_avx2(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *min
     }
     // The sum is at most 32767 + 1024, beyond int16: it and its shift are unsigned.
     const __m256i tail = _mm256_srl_epi16(_mm256_add_epi16(_mm256_max_epi16(value, zero), rounding), from_q15);
-    const __m256i result = _mm256_sub_epi16(_mm256_max_epi16(bounded, zero), tail);
+    __m256i result = _mm256_sub_epi16(_mm256_max_epi16(bounded, zero), tail);
+    if (factors) result = _mm256_mulhrs_epi16(result, load(factors + i));
     store(x + i, result);
     low = _mm256_min_epi16(low, result);
     high = _mm256_max_epi16(high, result);
   }
   reduce_range(low, high, minimum, maximum);
   for (; i < n; ++i) {
-    x[i] = vq_gelu(x[i], fraction_bits);
+    const int16_t result = vq_gelu(x[i], fraction_bits);
+    x[i] = factors ? vq_multiply_q15(result, factors[i]) : result;
     widen_range(x[i], minimum, maximum);
   }
 }

@@ -151,42 +151,60 @@ void vq_row_range_i16_avx512(const int16_t *x, int32_t n, int32_t *minimum, int3
 
 typedef struct gelu_format {
   __m512i limit, rounding, last_coefficient;
-  __m128i to_q16, from_q15;
+  __m512i to_q16, from_q15;  // shifts, see `vq_requantize512`
 } gelu_format;
 
-STEP __m512i gelu(__m512i x, gelu_format format) {
-  // The magnitude of -32768 is 32768, which fits an unsigned lane.
-  const __m512i magnitude = _mm512_min_epu16(_mm512_abs_epi16(x), format.limit);
-  // |x|/4 - 1/2 in Q16: to subtract a half is to invert the top bit.
-  const __m512i centered = _mm512_xor_si512(_mm512_sll_epi16(magnitude, format.to_q16), _mm512_set1_epi16(INT16_MIN));
-  __m512i value = _mm512_set1_epi16(vq_gelu_coefficients[0]);
+// Vectors that GELU takes at a time: each product of the polynomial waits for the one before, those of other vectors do
+// not.
+enum { gelu_vectors = 4 };
+
+// GELU of `count` vectors in place, at most `gelu_vectors`.
+STEP void gelu(__m512i *x, int count, gelu_format format) {
+  __m512i centered[gelu_vectors], value[gelu_vectors];
+  for (int v = 0; v < count; ++v) {
+    // The magnitude of -32768 is 32768, which fits an unsigned lane.
+    const __m512i magnitude = _mm512_min_epu16(_mm512_abs_epi16(x[v]), format.limit);
+    // |x|/4 - 1/2 in Q16: to subtract a half is to invert the top bit.
+    centered[v] = _mm512_xor_si512(_mm512_sllv_epi16(magnitude, format.to_q16), _mm512_set1_epi16(INT16_MIN));
+    value[v] = _mm512_set1_epi16(vq_gelu_coefficients[0]);
+  }
   for (int c = 1; c <= VQ_GELU_DEGREE; ++c) {
     const __m512i next = c < VQ_GELU_DEGREE ? _mm512_set1_epi16(vq_gelu_coefficients[c]) : format.last_coefficient;
-    value = _mm512_add_epi16(_mm512_mulhrs_epi16(centered, value), next);
+    for (int v = 0; v < count; ++v) value[v] = _mm512_add_epi16(_mm512_mulhrs_epi16(centered[v], value[v]), next);
   }
-  // The rounding is a part of the last coefficient, so max(value, rounding) is max(value, 0) with the rounding added.
-  const __m512i tail = _mm512_srl_epi16(_mm512_max_epi16(value, format.rounding), format.from_q15);
-  return _mm512_sub_epi16(_mm512_max_epi16(x, _mm512_setzero_si512()), tail);
+  for (int v = 0; v < count; ++v) {
+    // The rounding is a part of the last coefficient, so max(value, rounding) is max(value, 0) with the rounding added.
+    const __m512i tail = _mm512_srlv_epi16(_mm512_max_epi16(value[v], format.rounding), format.from_q15);
+    x[v] = _mm512_sub_epi16(_mm512_max_epi16(x[v], _mm512_setzero_si512()), tail);
+  }
 }
 
-void vq_row_gelu_avx512(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum) {
+void vq_row_gelu_avx512(int16_t *x, int32_t n, int32_t fraction_bits, const int16_t *factors, int32_t *minimum,
+                        int32_t *maximum) {
   const int32_t rounding = 1 << (15 - fraction_bits);
   const gelu_format format = {
       .limit = _mm512_set1_epi16((int16_t)((4 << fraction_bits) - 1)),
       .rounding = _mm512_set1_epi16((int16_t)rounding),
       .last_coefficient = _mm512_set1_epi16((int16_t)(vq_gelu_coefficients[VQ_GELU_DEGREE] + rounding)),
-      .to_q16 = _mm_cvtsi32_si128(14 - fraction_bits),
-      .from_q15 = _mm_cvtsi32_si128(16 - fraction_bits)};
+      .to_q16 = _mm512_set1_epi16((int16_t)(14 - fraction_bits)),
+      .from_q15 = _mm512_set1_epi16((int16_t)(16 - fraction_bits))};
   range16 range = empty_range16();
   int32_t i = 0;
-  for (; n - i >= 32; i += 32) {
-    const __m512i result = gelu(_mm512_loadu_si512(x + i), format);
-    _mm512_storeu_si512(x + i, result);
-    add_range16(&range, result, all_lanes32);
+  for (; n - i >= 32 * gelu_vectors; i += 32 * gelu_vectors) {
+    __m512i results[gelu_vectors];
+    for (int v = 0; v < gelu_vectors; ++v) results[v] = _mm512_loadu_si512(x + i + 32 * v);
+    gelu(results, gelu_vectors, format);
+    for (int v = 0; v < gelu_vectors; ++v) {
+      if (factors) results[v] = _mm512_mulhrs_epi16(results[v], _mm512_loadu_si512(factors + i + 32 * v));
+      _mm512_storeu_si512(x + i + 32 * v, results[v]);
+      add_range16(&range, results[v], all_lanes32);
+    }
   }
-  if (i < n) {
+  for (; i < n; i += 32) {
     const __mmask32 lanes = vq_lanes32(n - i);
-    const __m512i result = gelu(_mm512_maskz_loadu_epi16(lanes, x + i), format);
+    __m512i result = _mm512_maskz_loadu_epi16(lanes, x + i);
+    gelu(&result, 1, format);
+    if (factors) result = _mm512_mulhrs_epi16(result, _mm512_maskz_loadu_epi16(lanes, factors + i));
     _mm512_mask_storeu_epi16(x + i, lanes, result);
     add_range16(&range, result, lanes);
   }

@@ -107,7 +107,8 @@ void vq_row_range_i16_neon(const int16_t *x, int32_t n, int32_t *minimum, int32_
   for (; i < n; ++i) widen_range(x[i], minimum, maximum);
 }
 
-void vq_row_gelu_neon(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum) {
+void vq_row_gelu_neon(int16_t *x, int32_t n, int32_t fraction_bits, const int16_t *factors, int32_t *minimum,
+                      int32_t *maximum) {
   const int16x8_t limit = vdupq_n_s16((int16_t)((4 << fraction_bits) - 1));
   const int16x8_t zero = vdupq_n_s16(0);
   const int16x8_t to_q15 = vdupq_n_s16((int16_t)(13 - fraction_bits));
@@ -123,7 +124,8 @@ void vq_row_gelu_neon(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *min
       value = vaddq_s16(vqrdmulhq_s16(centered, value), vdupq_n_s16(vq_gelu_coefficients[c]));
     }
     const int16x8_t tail = vrshlq_s16(vmaxq_s16(value, zero), from_q15);
-    const int16x8_t result = vsubq_s16(vmaxq_s16(bounded, zero), tail);
+    int16x8_t result = vsubq_s16(vmaxq_s16(bounded, zero), tail);
+    if (factors) result = vqrdmulhq_s16(result, vld1q_s16(factors + i));
     vst1q_s16(x + i, result);
     low = vminq_s16(low, result);
     high = vmaxq_s16(high, result);
@@ -131,7 +133,8 @@ void vq_row_gelu_neon(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *min
   *minimum = vminvq_s16(low);
   *maximum = vmaxvq_s16(high);
   for (; i < n; ++i) {
-    x[i] = vq_gelu(x[i], fraction_bits);
+    const int16_t result = vq_gelu(x[i], fraction_bits);
+    x[i] = factors ? vq_multiply_q15(result, factors[i]) : result;
     widen_range(x[i], minimum, maximum);
   }
 }

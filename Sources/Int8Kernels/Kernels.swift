@@ -18,7 +18,7 @@ package struct Kernels: @unchecked Sendable {
       row_normalize_i16: { unsafe Portable.rowNormalize16($0, $1, $2, $3, $4, $5, $6, $7, $8) },
       row_normalize_i32: { unsafe Portable.rowNormalize32($0, $1, $2, $3, $4, $5, $6, $7, $8) },
       row_range_i16: { unsafe Portable.rowRange16($0, $1, $2, $3) },
-      row_gelu: { unsafe Portable.rowGELU($0, $1, $2, $3, $4) },
+      row_gelu: { unsafe Portable.rowGELU($0, $1, $2, $3, $4, $5) },
       row_activate: { unsafe Portable.rowActivate($0, $1, $2, $3, $4) },
       row_gate: { unsafe Portable.rowGate($0, $1, $2, $3) },
       row_rotate: { unsafe Portable.rowRotate($0, $1, $2, $3) },

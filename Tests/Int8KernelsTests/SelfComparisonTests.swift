@@ -187,17 +187,39 @@ struct SelfComparisonTests {
       }
     },
     BrokenTable(.rowGELU, "is wrong for the smallest number") { table in
-      table.row_gelu = { x, count, fractionBits, low, high in
+      table.row_gelu = { x, count, fractionBits, factors, low, high in
         let first = x[0]
-        Portable.rowGELU(x, count, fractionBits, low, high)
+        Portable.rowGELU(x, count, fractionBits, factors, low, high)
         if first == .min { x[0] = first }
       }
     },
     BrokenTable(.rowGELU, "leaves out the last of an odd row") { table in
-      table.row_gelu = { x, count, fractionBits, low, high in
+      table.row_gelu = { x, count, fractionBits, factors, low, high in
         let last = x[Int(count) - 1]
-        Portable.rowGELU(x, count, fractionBits, low, high)
+        Portable.rowGELU(x, count, fractionBits, factors, low, high)
         if count % 2 == 1 { x[Int(count) - 1] = last }
+      }
+    },
+    BrokenTable(.rowGELU, "leaves out one of a long row") { table in
+      table.row_gelu = { x, count, fractionBits, factors, low, high in
+        let index = min(Int(count) - 1, 127)
+        let value = x[index]
+        Portable.rowGELU(x, count, fractionBits, factors, low, high)
+        if count >= 128 { x[index] = value }
+      }
+    },
+    BrokenTable(.rowGELU, "gives the range before the factors") { table in
+      table.row_gelu = { x, count, fractionBits, factors, low, high in
+        Portable.rowGELU(x, count, fractionBits, nil, low, high)
+        if let factors { Portable.rowGate(x, factors, count, 15) }
+      }
+    },
+    BrokenTable(.rowGELU, "rounds down what it multiplies") { table in
+      table.row_gelu = { x, count, fractionBits, factors, low, high in
+        Portable.rowGELU(x, count, fractionBits, nil, low, high)
+        guard let factors else { return }
+        for index in 0..<Int(count) { x[index] = Int16(Int32(x[index]) * Int32(factors[index]) >> 15) }
+        Portable.rowRange16(x, count, low, high)
       }
     },
     BrokenTable(.rowActivate, "leaves out the second half of the table") { table in

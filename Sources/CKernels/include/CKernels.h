@@ -61,8 +61,10 @@ typedef struct vq_kernels {
   void (*_Nonnull row_normalize_i32)(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
                             const int32_t *gain, const int32_t *bias, int32_t shift, int32_t *out);
   void (*_Nonnull row_range_i16)(const int16_t *x, int32_t n, int32_t *minimum, int32_t *maximum);
-  // GELU in place on fixed point with fraction_bits 5 to 12; range of the result
-  void (*_Nonnull row_gelu)(int16_t *x, int32_t n, int32_t fraction_bits, int32_t *minimum, int32_t *maximum);
+  // GELU in place on fixed point with fraction_bits 5 to 12, each result then roundHalfUp(result * factor / 2^15) where
+  // there are factors, 1 to 32767; range of what is written
+  void (*_Nonnull row_gelu)(int16_t *x, int32_t n, int32_t fraction_bits, const int16_t *_Nullable factors,
+                            int32_t *minimum, int32_t *maximum);
   // SiLU, QuickGELU or the tanh form of GELU in place, fraction_bits 0 to 12: max(x, 0) - g(|x|). `tails` has g in steps
   // of 1/64 up to the step `last`, in units of 2^-16, and then two zeros; it is 0 from `last` on.
   void (*_Nonnull row_activate)(int16_t *x, int32_t n, int32_t fraction_bits, const uint16_t *tails, int32_t last);

@@ -42,28 +42,49 @@ extension Kernels {
     precondition(x.columns == (operation.gateShift == nil ? columns : 2 * columns), "rows with a gate or without")
     precondition((operation.factors?.count ?? columns) >= columns, "a factor for each channel")
     let result = x.columns(0..<columns)
-    let hasMore = operation.gateShift != nil || operation.factors != nil || operation.norm != nil
-    guard operation.activation != nil || hasMore else {
-      return gelu(result, rows: rows, fractionBits: operation.fractionBits, quantizer, into: out)
-    }
     for row in rows {
-      let values = unsafe x.row(row)
-      if let activation = operation.activation {
-        unsafe apply(activation, to: values, count: columns, fractionBits: operation.fractionBits)
-      } else {
-        var range = ValueRange()
-        unsafe table.row_gelu(
-          values, Int32(truncatingIfNeeded: columns), operation.fractionBits, &range.minimum, &range.maximum)
+      var range = unsafe activate(x.row(row), count: columns, operation)
+      if let norm = operation.norm {
+        normalize(result, rows: row..<row + 1, norm)
+        range = nil
       }
-      if let shift = operation.gateShift {
-        unsafe table.row_gate(values, values + columns, Int32(truncatingIfNeeded: columns), shift)
-      }
-      if let factors = operation.factors {
-        unsafe table.row_gate(values, factors.base, Int32(truncatingIfNeeded: columns), 15)
-      }
-      if let norm = operation.norm { normalize(result, rows: row..<row + 1, norm) }
-      quantizeRow(result, row, quantizer, range: nil, into: out, at: row)
+      quantizeRow(result, row, quantizer, range: range, into: out, at: row)
     }
+  }
+
+  /// What comes before the norm, of one row in place.
+  ///
+  /// - Parameters:
+  ///   - x: `count` numbers, and as many behind them with a gate.
+  ///   - count: at most as many as there are factors.
+  /// - Returns: the results' range, where it is known without another pass.
+  @unsafe
+  private func activate(
+    _ x: UnsafeMutablePointer<Int16>, count: Int, _ operation: HiddenOperation
+  ) -> ValueRange? {
+    if operation.activation == nil, operation.gateShift == nil {
+      return unsafe gelu(x, count: count, fractionBits: operation.fractionBits, operation.factors)
+    }
+    if let activation = operation.activation {
+      unsafe apply(activation, to: x, count: count, fractionBits: operation.fractionBits)
+    } else {
+      _ = unsafe gelu(x, count: count, fractionBits: operation.fractionBits, nil)
+    }
+    let count = Int32(truncatingIfNeeded: count)
+    if let shift = operation.gateShift { unsafe table.row_gate(x, x + Int(count), count, shift) }
+    if let factors = operation.factors { unsafe table.row_gate(x, factors.base, count, 15) }
+    return nil
+  }
+
+  /// GELU of some numbers in place, times their factors where there are any; the range of the results.
+  @unsafe
+  private func gelu(
+    _ x: UnsafeMutablePointer<Int16>, count: Int, fractionBits: Int32, _ factors: Vector<Int16>?
+  ) -> ValueRange {
+    var range = ValueRange()
+    unsafe table.row_gelu(
+      x, Int32(truncatingIfNeeded: count), fractionBits, factors?.base, &range.minimum, &range.maximum)
+    return range
   }
 
   /// An activation of some numbers in place.

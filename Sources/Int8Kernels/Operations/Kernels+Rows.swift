@@ -37,7 +37,7 @@ package struct IntegerNorm: Sendable {
   package static let validShifts: ClosedRange<Int32> = -15...16
 }
 
-// LayerNorm, GELU and the quantization of activations, row by row.
+// LayerNorm and the quantization of activations, row by row.
 extension Kernels {
   /// Rows that LayerNorm takes at a time.
   ///
@@ -88,22 +88,6 @@ extension Kernels {
     unsafe table.row_normalize_i32(
       x.row(row), Int32(truncatingIfNeeded: norm.width), center.mean, center.shift, multiplier, norm.gain.base,
       norm.bias.base, shift &+ norm.shift, out.row(index))
-  }
-
-  /// GELU of some rows in place, each then quantized as the same row of `out`.
-  ///
-  /// - Parameter fractionBits: of the values, 5 to 12.
-  package func gelu(
-    _ x: Matrix<Int16>, rows: Range<Int>, fractionBits: Int32, _ quantizer: ActivationQuantizer,
-    into out: QuantizedRows
-  ) {
-    precondition((5...12).contains(fractionBits), "fraction bits that GELU takes")
-    for row in rows {
-      var range = ValueRange()
-      unsafe table.row_gelu(
-        x.row(row), Int32(truncatingIfNeeded: x.columns), fractionBits, &range.minimum, &range.maximum)
-      quantizeRow(x, row, quantizer, range: range, into: out, at: row)
-    }
   }
 
   /// Quantizes some rows, each as the same row of `out`, to the planes that `out` has.

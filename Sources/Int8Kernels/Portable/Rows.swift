@@ -87,11 +87,12 @@ extension Portable {
   /// `vq_kernels.row_gelu`
   @unsafe
   static func rowGELU(
-    _ x: UnsafeMutablePointer<Int16>, _ count: Int32, _ fractionBits: Int32,
+    _ x: UnsafeMutablePointer<Int16>, _ count: Int32, _ fractionBits: Int32, _ factors: UnsafePointer<Int16>?,
     _ minimum: UnsafeMutablePointer<Int32>, _ maximum: UnsafeMutablePointer<Int32>
   ) {
     for index in 0..<Int(count) {
       unsafe x[index] = FixedPoint.gelu(x[index], fractionBits: fractionBits)
+      if let factors = unsafe factors { unsafe x[index] = FixedPoint.multiplyQ15(x[index], factors[index]) }
     }
     unsafe rowRange16(x, count, minimum, maximum)
   }

@@ -86,21 +86,26 @@ extension KernelComparison {
 
   mutating func rowGELU(_ cases: ComparisonCases) -> Bool {
     for fractionBits in Int32(5)...12 where cases.isThorough {
-      guard gelu(RowCases.everyInt16, fractionBits) else { return false }
+      for factors in RowCases.factors(RowCases.everyInt16.count) {
+        guard gelu(RowCases.everyInt16, fractionBits, factors) else { return false }
+      }
     }
     for (index, row) in cases.rows16.enumerated() {
       for fractionBits in cases.choice(of: [Int32(9), 5, 12], for: index) {
-        guard gelu(row, fractionBits) else { return false }
+        for factors in cases.choice(of: RowCases.factors(row.count), for: index / 3) {
+          guard gelu(row, fractionBits, factors) else { return false }
+        }
       }
     }
     return true
   }
 
-  private mutating func gelu(_ row: [Int16], _ fractionBits: Int32) -> Bool {
-    agree { table in
+  private mutating func gelu(_ row: [Int16], _ fractionBits: Int32, _ factors: [Int16]?) -> Bool {
+    let factors = factors.map { Operand<Int16, Memory>($0) }
+    return agree { table in
       let x = Operand<Int16, Memory>(row)
       var (low, high) = (Int32(0), Int32(0))
-      unsafe table.row_gelu(x.base, Int32(x.count), fractionBits, &low, &high)
+      unsafe table.row_gelu(x.base, Int32(x.count), fractionBits, factors?.base, &low, &high)
       return GELUOutput(row: x.elements, low: low, high: high)
     }
   }

@@ -27,6 +27,12 @@ enum RowCases {
     ]
   }
 
+  /// Factors of a row's channels: none; random ones; the smallest and the largest in turn.
+  static func factors(_ count: Int) -> [[Int16]?] {
+    var random = SplitMix64(seed: UInt64(count))
+    return [nil, random.numbers(count, in: 1...32767), (0..<count).map { $0 % 2 == 0 ? 1 : 32767 }]
+  }
+
   /// `count` numbers in equal steps up to the range's upper end, which only the last one reaches.
   private static func ascending<Number: FixedWidthInteger>(_ count: Int, in range: ClosedRange<Number>) -> [Number] {
     let step = (Int64(range.upperBound) - Int64(range.lowerBound)) / Int64(count)

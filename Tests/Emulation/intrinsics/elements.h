@@ -118,7 +118,9 @@ VQ_256(mul_epi32, i64, (int64_t)(int32_t)x * (int32_t)y)
 VQ_512(mul_epi32, i64, (int64_t)(int32_t)x * (int32_t)y)
 
 // Each element has a count of its own.
+VQ_512(sllv_epi16, u16, vq_shift_left(x, y, 16))
 VQ_512(srlv_epi16, u16, vq_shift_right(x, y, 16))
+VQ_512(srav_epi16, i16, vq_shift_signed(x, (uint16_t)y, 16))
 VQ_512(srav_epi64, i64, vq_shift_signed(x, (uint64_t)y, 64))
 
 #undef VQ_128
@@ -185,13 +187,10 @@ VQ_SHIFT(__m256i, _mm256_srai_epi32, i32, vq_shift_signed)
 VQ_SHIFT(__m512i, _mm512_srai_epi32, i32, vq_shift_signed)
 VQ_SHIFT(__m512i, _mm512_srai_epi64, i64, vq_shift_signed)
 VQ_SHIFT_BY(__m256i, _mm256_sll_epi16, u16, vq_shift_left)
-VQ_SHIFT_BY(__m512i, _mm512_sll_epi16, u16, vq_shift_left)
 VQ_SHIFT_BY(__m256i, _mm256_srl_epi16, u16, vq_shift_right)
 VQ_SHIFT_BY(__m256i, _mm256_srl_epi64, u64, vq_shift_right)
-VQ_SHIFT_BY(__m512i, _mm512_srl_epi16, u16, vq_shift_right)
 VQ_SHIFT_BY(__m256i, _mm256_sra_epi16, i16, vq_shift_signed)
 VQ_SHIFT_BY(__m256i, _mm256_sra_epi32, i32, vq_shift_signed)
-VQ_SHIFT_BY(__m512i, _mm512_sra_epi16, i16, vq_shift_signed)
 VQ_SHIFT_BY(__m512i, _mm512_sra_epi32, i32, vq_shift_signed)
 #undef VQ_SHIFT
 #undef VQ_SHIFT_BY
