@@ -47,7 +47,16 @@ struct WideLayerTests {
     for (worse, better) in zip(ranked.sensitivities, ranked.sensitivities.dropFirst()) {
       #expect(worse.sqnr <= better.sqnr)
     }
-    #expect(ranked.wideLayers == [.block(1, .attnOut), .output])
+    #expect(ranked.wideLayers == [.output])
+  }
+
+  @Test(
+    "The last block's projection of attention is at int16 where all tokens are read after it",
+    arguments: [("hf-dinov2", true), ("timm-vit-avgpool", true), ("timm-vit", false)])
+  func lastProjection(name: String, isWide: Bool) throws {
+    let model = try IntegerModel(IntegerModelCase.golden(name).quantized().bytes)
+    let wide = model.wideLayerNames.filter { $0 != .output && $0 != .pooler }
+    #expect(wide == (isWide ? [.block(model.configuration.depth - 1, .attnOut)] : []))
   }
 
   @Test("A damaged layer ranks first")
@@ -151,7 +160,7 @@ struct WideLayerTests {
     ]
     for kept in choices {
       let written = try IntegerModel(Self.calibration(example) { $0.wideLayers = kept }.model.bytes)
-      let always = names.filter { WidthChoice.isAlwaysWide($0, depth: narrow.configuration.depth) }
+      let always = names.filter { WidthChoice.isAlwaysWide($0, in: narrow.configuration) }
       let candidate = candidates.model(wide: kept + always)
       for pixels in example.pixels(written) {
         let expected = try InferenceSession(model: written).run(pixels)
@@ -208,7 +217,7 @@ struct WideLayerTests {
     }
     let model = try IntegerModel(wide.bytes)
     try model.verify()
-    #expect(model.wideLayerNames == [.attention(0), .block(1, .attnOut), .output])
+    #expect(model.wideLayerNames == [.attention(0), .output])
   }
 
   @Test("Wide weights are rounded to the nearest level, on the finest scale with which no sum leaves int32")

@@ -52,15 +52,11 @@ extension Kernels {
       let count = Int32(truncatingIfNeeded: keys.columns)
       let place = WeightLayout.index(output: output, input: 0, inputs: keys.columns, isWide: packed.isWide)
       if packed.isWide {
-        let levels = WeightLayout.paddedOutputs(packed.tokens) * WeightLayout.paddedInputs(packed.headWidth)
-        let panels = unsafe packed.panels.bindMemory(to: Int16.self, capacity: levels)
-        unsafe table.pack_key_wide(key, count, &cValue, panels + place)
+        unsafe table.pack_key_wide(key, count, &cValue, packed.levels(as: Int16.self) + place)
         // Wide queries have no zero point.
         unsafe packed.columnSum[output] = 0
       } else {
-        let levels = WeightLayout.paddedOutputs(packed.tokens) * WeightLayout.paddedInputs(packed.headWidth)
-        let panels = unsafe packed.panels.bindMemory(to: Int8.self, capacity: levels)
-        unsafe packed.columnSum[output] = table.pack_key(key, count, &cValue, panels + place)
+        unsafe packed.columnSum[output] = table.pack_key(key, count, &cValue, packed.levels(as: Int8.self) + place)
       }
     }
   }

@@ -39,6 +39,13 @@ package struct PackedKeys: @unchecked Sendable {
       headWidth: headWidth)
   }
 
+  /// The levels, of the type that `isWide` says.
+  @unsafe @inline(__always)
+  func levels<Level: FixedWidthInteger>(as type: Level.Type) -> UnsafeMutablePointer<Level> {
+    let count = WeightLayout.paddedOutputs(tokens) * WeightLayout.paddedInputs(headWidth)
+    return unsafe panels.bindMemory(to: type, capacity: count)
+  }
+
   /// As an operand of a product with queries.
   ///
   /// - Parameter shift: of keys and queries of 8 bits, 0 to 62. Wide ones have levels of `WideLayer.levelBits` more bits

@@ -35,12 +35,16 @@ public struct CalibrationFloor: Sendable, Equatable {
 ///
 /// The head, the pooler and the projection are always wide: they see one row for each image, so it costs no time that can be
 /// measured, and no later layer can make up for their error. So is the last block's projection of attention, which is a
-/// twelfth of its weights: what it adds to the residual stream passes one MLP and the norm.
+/// twelfth of its weights: what it adds to the residual stream passes one MLP and the norm. Where a head reads the class
+/// token alone it is not, because the buffer of all tokens' activations would be twice as large for one row.
 struct WidthChoice {
-  static func isAlwaysWide(_ name: LayerName, depth: Int) -> Bool {
+  static func isAlwaysWide(_ name: LayerName, in configuration: ModelConfiguration) -> Bool {
     switch name {
     case .output, .pooler, .projection: true
-    case .block(let index, let layer): layer == .attnOut && index + 1 == depth
+    case .block(let index, .attnOut):
+      index + 1 == configuration.depth
+        && ModelOutline(configuration: configuration).rows(afterBlock: index) == configuration.tokens
+    case .block: false
     case .patchEmbedding, .attention: false
     }
   }
@@ -125,7 +129,7 @@ struct WidthChoice {
   /// Layers that are wide whatever the target, in order.
   private var kept: [LayerName] {
     narrow.widthNames.filter {
-      Self.isAlwaysWide($0, depth: narrow.configuration.depth) || options.wideLayers.contains($0)
+      Self.isAlwaysWide($0, in: narrow.configuration) || options.wideLayers.contains($0)
     }
   }
 

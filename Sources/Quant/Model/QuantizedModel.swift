@@ -140,13 +140,9 @@ public struct QuantizedModel: Sendable {
 extension QuantizedModel {
   /// What a plan for this model depends on.
   var outline: ModelOutline {
-    let last = blocks.prefix(configuration.depth).last
-    return ModelOutline(
+    ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
-      wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
-      wideAttentions: blocks.count { $0.hasWideAttention },
-      lastBlock: BlockWidths(
-        layers: BlockLayers { last?.layers[$0].isWide ?? false }, attention: last?.hasWideAttention ?? false),
+      blocks: blocks.map { BlockWidths(layers: $0.layers.map(\.isWide), attention: $0.hasWideAttention) },
       hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: (head ?? projection ?? pooler)?.isWide ?? false)
   }
 

@@ -224,13 +224,9 @@ public final class IntegerModel: @unchecked Sendable {
     _ configuration: ModelConfiguration, softmaxPlanes: Int, _ patchEmbedding: LinearLayer, _ blocks: [IntegerBlock],
     output: LinearLayer?
   ) -> ModelOutline {
-    let last = blocks.prefix(configuration.depth).last
-    return ModelOutline(
+    ModelOutline(
       configuration: configuration, softmaxPlanes: softmaxPlanes,
-      wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer].isWide } },
-      wideAttentions: blocks.count { $0.hasWideAttention },
-      lastBlock: BlockWidths(
-        layers: BlockLayers { last?.layers[$0].isWide ?? false }, attention: last?.hasWideAttention ?? false),
+      blocks: blocks.map { BlockWidths(layers: $0.layers.map { $0.isWide }, attention: $0.hasWideAttention) },
       hasWidePatchEmbedding: patchEmbedding.isWide, hasWideOutput: output?.isWide ?? false)
   }
 

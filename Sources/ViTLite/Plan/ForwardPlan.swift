@@ -42,6 +42,20 @@ package struct ModelOutline: Sendable {
     self.hasWideOutput = hasWideOutput
   }
 
+  /// - Parameter blocks: what is wide of each, of the one that pools by attention too.
+  package init(
+    configuration: ModelConfiguration, softmaxPlanes: Int, blocks: [BlockWidths], hasWidePatchEmbedding: Bool,
+    hasWideOutput: Bool
+  ) {
+    self.init(
+      configuration: configuration, softmaxPlanes: softmaxPlanes,
+      wideLayers: BlockLayers { layer in blocks.count { $0.layers[layer] } },
+      wideAttentions: blocks.count { $0.attention },
+      lastBlock: blocks.prefix(configuration.depth).last
+        ?? BlockWidths(layers: BlockLayers { _ in false }, attention: false),
+      hasWidePatchEmbedding: hasWidePatchEmbedding, hasWideOutput: hasWideOutput)
+  }
+
   /// Whether all final tokens are kept: where the readout pools them after the norm, or where there is no head. Where
   /// the norm follows the pooling, they are the residual stream.
   package var keepsFinalTokens: Bool {
