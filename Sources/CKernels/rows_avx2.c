@@ -125,26 +125,61 @@ void vq_row_range_i16_avx2(const int16_t *x, int32_t n, int32_t *minimum, int32_
   for (; i < n; ++i) widen_range(x[i], minimum, maximum);
 }
 
+typedef struct gelu_format {
+  __m256i limit, rounding, last_coefficient;
+  __m128i to_q16, from_q15;
+} gelu_format;
+
+// Vectors that GELU takes at a time: each product of the polynomial waits for the one before, those of other vectors do
+// not.
+enum { gelu_vectors = 4 };
+
+// GELU of `count` vectors in place, at most `gelu_vectors`.
+static inline __attribute__((always_inline)) void gelu(__m256i *x, const int count, gelu_format format) {
+  __m256i centered[gelu_vectors], value[gelu_vectors];
+  for (int v = 0; v < count; ++v) {
+    // The magnitude of -32768 is 32768, which fits an unsigned lane.
+    const __m256i magnitude = _mm256_min_epu16(_mm256_abs_epi16(x[v]), format.limit);
+    // |x|/4 - 1/2 in Q16: to subtract a half is to invert the top bit.
+    centered[v] = _mm256_xor_si256(_mm256_sll_epi16(magnitude, format.to_q16), _mm256_set1_epi16(INT16_MIN));
+    value[v] = _mm256_set1_epi16(vq_gelu_coefficients[0]);
+  }
+  for (int c = 1; c <= VQ_GELU_DEGREE; ++c) {
+    const __m256i next = c < VQ_GELU_DEGREE ? _mm256_set1_epi16(vq_gelu_coefficients[c]) : format.last_coefficient;
+    for (int v = 0; v < count; ++v) value[v] = _mm256_add_epi16(_mm256_mulhrs_epi16(centered[v], value[v]), next);
+  }
+  for (int v = 0; v < count; ++v) {
+    // The rounding is a part of the last coefficient, so max(value, rounding) is max(value, 0) with the rounding added.
+    const __m256i tail = _mm256_srl_epi16(_mm256_max_epi16(value[v], format.rounding), format.from_q15);
+    x[v] = _mm256_sub_epi16(_mm256_max_epi16(x[v], _mm256_setzero_si256()), tail);
+  }
+}
+
 void vq_row_gelu_avx2(int16_t *x, int32_t n, int32_t fraction_bits, const int16_t *factors, int32_t *minimum,
                       int32_t *maximum) {
-  const __m256i limit = _mm256_set1_epi16((int16_t)((4 << fraction_bits) - 1));
-  const __m256i zero = _mm256_setzero_si256();
-  const __m256i rounding = _mm256_set1_epi16((int16_t)(1 << (15 - fraction_bits)));
-  const __m128i to_q15 = _mm_cvtsi32_si128(13 - fraction_bits), from_q15 = _mm_cvtsi32_si128(16 - fraction_bits);
+  const int32_t rounding = 1 << (15 - fraction_bits);
+  const gelu_format format = {
+      .limit = _mm256_set1_epi16((int16_t)((4 << fraction_bits) - 1)),
+      .rounding = _mm256_set1_epi16((int16_t)rounding),
+      .last_coefficient = _mm256_set1_epi16((int16_t)(vq_gelu_coefficients[VQ_GELU_DEGREE] + rounding)),
+      .to_q16 = _mm_cvtsi32_si128(14 - fraction_bits),
+      .from_q15 = _mm_cvtsi32_si128(16 - fraction_bits)};
   __m256i low = _mm256_set1_epi16(INT16_MAX), high = _mm256_set1_epi16(INT16_MIN);
   int32_t i = 0;
-  for (; n - i >= 16; i += 16) {
-    const __m256i bounded = _mm256_max_epi16(load(x + i), _mm256_set1_epi16(-32767));
-    const __m256i magnitude = _mm256_min_epi16(_mm256_abs_epi16(bounded), limit);
-    const __m256i centered =
-        _mm256_slli_epi16(_mm256_sub_epi16(_mm256_sll_epi16(magnitude, to_q15), _mm256_set1_epi16(16384)), 1);
-    __m256i value = _mm256_set1_epi16(vq_gelu_coefficients[0]);
-    for (int c = 1; c <= VQ_GELU_DEGREE; ++c) {
-      value = _mm256_add_epi16(_mm256_mulhrs_epi16(centered, value), _mm256_set1_epi16(vq_gelu_coefficients[c]));
+  for (; n - i >= 16 * gelu_vectors; i += 16 * gelu_vectors) {
+    __m256i results[gelu_vectors];
+    for (int v = 0; v < gelu_vectors; ++v) results[v] = load(x + i + 16 * v);
+    gelu(results, gelu_vectors, format);
+    for (int v = 0; v < gelu_vectors; ++v) {
+      if (factors) results[v] = _mm256_mulhrs_epi16(results[v], load(factors + i + 16 * v));
+      store(x + i + 16 * v, results[v]);
+      low = _mm256_min_epi16(low, results[v]);
+      high = _mm256_max_epi16(high, results[v]);
     }
-    // The sum is at most 32767 + 1024, beyond int16: it and its shift are unsigned.
-    const __m256i tail = _mm256_srl_epi16(_mm256_add_epi16(_mm256_max_epi16(value, zero), rounding), from_q15);
-    __m256i result = _mm256_sub_epi16(_mm256_max_epi16(bounded, zero), tail);
+  }
+  for (; n - i >= 16; i += 16) {
+    __m256i result = load(x + i);
+    gelu(&result, 1, format);
     if (factors) result = _mm256_mulhrs_epi16(result, load(factors + i));
     store(x + i, result);
     low = _mm256_min_epi16(low, result);
