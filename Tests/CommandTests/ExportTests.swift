@@ -24,7 +24,7 @@ struct ExportTests {
       for index in weights.indices {
         let level = weights[index] / scales[index / weight.shape[1]]
         let largest: Float = model.wideLayerNames.contains(name) ? 32767 : 127
-        #expect(abs(level - level.rounded()) < 0.02 && abs(level) <= largest)
+        #expect(abs(level - level.rounded()) < 0.02 && abs(level.rounded()) <= largest)
         if abs(level - level.rounded()) >= 0.02 { break }
       }
     }
