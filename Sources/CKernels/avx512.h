@@ -29,8 +29,8 @@ static inline vq_shift512 vq_make_shift512(int32_t shift) {
 static inline __m512i vq_odd_lanes512(__m512i x) { return _mm512_shuffle_epi32(x, _MM_PERM_DDBB); }
 
 // floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits. Products have 64 bits, so even and odd lanes are
-// multiplied one after the other. Intel's processors have two ports for products of 512 bits, one also for shifts, one for
-// shuffles, so a shuffle moves the odd lanes instead of a shift; and a shift with a count for each lane is one
+// multiplied one after the other. Intel's processors have two ports for products of 512 bits; shifts have but the one
+// and shuffles the other, so a shuffle moves the odd lanes, not a shift. A shift with a count for each lane is one
 // operation, where a shift with one count for all is two.
 static inline __m512i vq_requantize512(__m512i accumulator, __m512i multiplier, vq_shift512 shift) {
   __m512i even = _mm512_mul_epi32(accumulator, multiplier);
