@@ -6,7 +6,7 @@
 #include "avx512.h"
 #include "scalar.h"
 
-VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl")
+VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
 // Sums of 32-bit lanes with the levels in their two halves.
 static inline __m512i add_levels(__m512i sums, __m512i levels) {
@@ -125,8 +125,9 @@ static inline __m512i probabilities(__m512i first, __m512i second, __m512i maxim
   return exp2_negative(_mm512_packs_epi32(_mm512_sub_epi32(maximum, first), _mm512_sub_epi32(maximum, second)));
 }
 
-// Writes the planes of 32 probabilities; returns what they add to the sum, in 32-bit lanes.
-static inline __attribute__((always_inline)) __m512i split(__m512i p, __mmask32 written, uint8_t *high, uint8_t *low) {
+// Writes the planes of 32 probabilities; returns the sum, in 32-bit lanes, with theirs.
+static inline __attribute__((always_inline)) __m512i split(__m512i sum, __m512i p, __mmask32 written, uint8_t *high,
+                                                           uint8_t *low) {
   // Each quarter holds four bytes of the first vector and four of the second, then the same of the other plane.
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   if (low) {
@@ -134,12 +135,14 @@ static inline __attribute__((always_inline)) __m512i split(__m512i p, __mmask32 
     const __m512i planes = _mm512_permutexvar_epi32(order, packed);
     _mm256_mask_storeu_epi8(high, written, _mm512_castsi512_si256(planes));
     _mm256_mask_storeu_epi8(low, written, _mm512_extracti64x4_epi64(planes, 1));
-    return _mm512_madd_epi16(p, _mm512_set1_epi16(1));
+    VQ_DPWSSD512(sum, p, _mm512_set1_epi16(1));
+    return sum;
   }
   const __m512i level = _mm512_srli_epi16(_mm512_add_epi16(p, _mm512_set1_epi16(64)), 7);
   const __m512i packed = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(level, level));
   _mm256_mask_storeu_epi8(high, written, _mm512_castsi512_si256(packed));
-  return _mm512_madd_epi16(level, _mm512_set1_epi16(128));
+  VQ_DPWSSD512(sum, level, _mm512_set1_epi16(128));
+  return sum;
 }
 
 int32_t vq_row_exp2_avx512(const int32_t *x, int32_t n, int32_t maximum, uint8_t *high, uint8_t *low) {
@@ -148,7 +151,7 @@ int32_t vq_row_exp2_avx512(const int32_t *x, int32_t n, int32_t maximum, uint8_t
   int32_t i = 0;
   for (; n - i >= 32; i += 32) {
     const __m512i p = probabilities(_mm512_loadu_si512(x + i), _mm512_loadu_si512(x + i + 16), maxima);
-    sum = _mm512_add_epi32(sum, split(p, 0xFFFFFFFF, high + i, low ? low + i : low));
+    sum = split(sum, p, 0xFFFFFFFF, high + i, low ? low + i : low);
   }
   if (i < n) {
     const int32_t left = n - i;
@@ -157,25 +160,38 @@ int32_t vq_row_exp2_avx512(const int32_t *x, int32_t n, int32_t maximum, uint8_t
     const __m512i first = _mm512_mask_loadu_epi32(none, vq_lanes16(left), x + i);
     const __m512i second = left > 16 ? _mm512_mask_loadu_epi32(none, vq_lanes16(left - 16), x + i + 16) : none;
     const __m512i p = probabilities(first, second, maxima);
-    sum = _mm512_add_epi32(sum, split(p, vq_lanes32((left + 3) & ~3), high + i, low ? low + i : low));
+    sum = split(sum, p, vq_lanes32((left + 3) & ~3), high + i, low ? low + i : low);
   }
   return _mm512_reduce_add_epi32(sum);
+}
+
+// The output of 16 channels, as int32.
+static inline __attribute__((always_inline)) __m512i combine(const int32_t *high, const int32_t *low,
+                                                             const int32_t *column_multiplier, __m512i multipliers,
+                                                             vq_shift512 shifts, __mmask16 lanes) {
+  __m512i accumulator = _mm512_maskz_loadu_epi32(lanes, high);
+  if (low) {
+    const __m512i residue = _mm512_maskz_loadu_epi32(lanes, low);
+    accumulator = _mm512_add_epi32(accumulator, _mm512_srai_epi32(_mm512_add_epi32(residue, _mm512_set1_epi32(64)), 7));
+  }
+  const __m512i columns = _mm512_maskz_loadu_epi32(lanes, column_multiplier);
+  return vq_requantize512(accumulator, _mm512_mullo_epi32(columns, multipliers), shifts);
 }
 
 void vq_row_combine_i16_avx512(const int32_t *high, const int32_t *low, int32_t n, int32_t multiplier,
                                const int32_t *column_multiplier, int32_t shift, int16_t *out) {
   const vq_shift512 shifts = vq_make_shift512(shift);
   const __m512i multipliers = _mm512_set1_epi32(multiplier);
-  for (int32_t i = 0; i < n; i += 16) {
+  int32_t i = 0;
+  for (; n - i >= 32; i += 32) {
+    const __m512i first = combine(high + i, low ? low + i : low, column_multiplier + i, multipliers, shifts, 0xFFFF);
+    const __m512i second =
+        combine(high + i + 16, low ? low + i + 16 : low, column_multiplier + i + 16, multipliers, shifts, 0xFFFF);
+    _mm512_storeu_si512(out + i, vq_saturate512(first, second));
+  }
+  for (; i < n; i += 16) {
     const __mmask16 lanes = vq_lanes16((ptrdiff_t)n - i);
-    __m512i accumulator = _mm512_maskz_loadu_epi32(lanes, high + i);
-    if (low) {
-      const __m512i residue = _mm512_maskz_loadu_epi32(lanes, low + i);
-      accumulator =
-          _mm512_add_epi32(accumulator, _mm512_srai_epi32(_mm512_add_epi32(residue, _mm512_set1_epi32(64)), 7));
-    }
-    const __m512i columns = _mm512_maskz_loadu_epi32(lanes, column_multiplier + i);
-    const __m512i value = vq_requantize512(accumulator, _mm512_mullo_epi32(columns, multipliers), shifts);
+    const __m512i value = combine(high + i, low ? low + i : low, column_multiplier + i, multipliers, shifts, lanes);
     _mm256_mask_storeu_epi16(out + i, lanes, _mm512_cvtsepi32_epi16(value));
   }
 }

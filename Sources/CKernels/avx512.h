@@ -29,15 +29,22 @@ static inline vq_shift512 vq_make_shift512(int32_t shift) {
 static inline __m512i vq_odd_lanes512(__m512i x) { return _mm512_shuffle_epi32(x, _MM_PERM_DDBB); }
 
 // floor(accumulator * multiplier / 2^shift + 1/2), low 32 bits. Products have 64 bits, so even and odd lanes are
-// multiplied one after the other. Intel's processors have one port for products and shifts of 512 bits, so the odd
-// lanes are moved by a shuffle instead of a shift; and a shift with a count for each lane is one operation, where a
-// shift with one count for all is two.
+// multiplied one after the other. Intel's processors have two ports for products of 512 bits; shifts have but the one
+// and shuffles the other, so a shuffle moves the odd lanes, not a shift. A shift with a count for each lane is one
+// operation, where a shift with one count for all is two.
 static inline __m512i vq_requantize512(__m512i accumulator, __m512i multiplier, vq_shift512 shift) {
   __m512i even = _mm512_mul_epi32(accumulator, multiplier);
   __m512i odd = _mm512_mul_epi32(vq_odd_lanes512(accumulator), vq_odd_lanes512(multiplier));
   even = _mm512_srav_epi64(_mm512_add_epi64(even, shift.rounding), shift.count);
   odd = _mm512_srav_epi64(_mm512_add_epi64(odd, shift.rounding), shift.count);
   return _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, _MM_PERM_CCAA);
+}
+
+// 32 values as int16, saturated. `vpackssdw` packs each 128-bit quarter of its operands apart; `order` undoes that.
+// A `vpmovsdw` for each operand is twice the work.
+static inline __m512i vq_saturate512(__m512i first, __m512i second) {
+  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+  return _mm512_permutexvar_epi64(order, _mm512_packs_epi32(first, second));
 }
 
 // A `vq_row_quantizer` in 16-bit lanes.

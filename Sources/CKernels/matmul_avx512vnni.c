@@ -15,11 +15,17 @@ static inline __attribute__((always_inline)) __m512i broadcast(const uint8_t *a)
   return _mm512_set1_epi32(four);
 }
 
+// Where a block's sums go: rows of 16 for each panel, `stride` apart.
+typedef struct destination {
+  int32_t *first;
+  ptrdiff_t stride;
+} destination;
+
 // `rows` and `panels` are constants where this is inlined, so that the accumulators stay in registers. Each step also
 // prefetches the weights `ahead` bytes beyond its own.
 static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptrdiff_t stride, const int8_t *b,
                                                            int32_t k, ptrdiff_t ahead, const int rows,
-                                                           const int panels, int32_t *accumulators) {
+                                                           const int panels, destination out) {
   __m512i sums[block_rows][2];
   for (int r = 0; r < rows; ++r) {
     for (int p = 0; p < panels; ++p) sums[r][p] = _mm512_setzero_si512();
@@ -36,17 +42,17 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
     }
   }
   for (int r = 0; r < rows; ++r) {
-    for (int p = 0; p < panels; ++p) _mm512_store_si512(accumulators + (r * panels + p) * 16, sums[r][p]);
+    for (int p = 0; p < panels; ++p) _mm512_storeu_si512(out.first + r * out.stride + p * 16, sums[r][p]);
   }
 }
 
-#define MULTIPLY(ROWS)                                                               \
-  case ROWS:                                                                         \
-    if (panels == 2) return multiply(a, stride, b, k, ahead, ROWS, 2, accumulators); \
-    return multiply(a, stride, b, k, ahead, ROWS, 1, accumulators);
+#define MULTIPLY(ROWS)                                                      \
+  case ROWS:                                                                \
+    if (panels == 2) return multiply(a, stride, b, k, ahead, ROWS, 2, out); \
+    return multiply(a, stride, b, k, ahead, ROWS, 1, out);
 
 static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const int8_t *b, int32_t k, ptrdiff_t ahead,
-                          int32_t rows, int32_t panels, int32_t *accumulators) {
+                          int32_t rows, int32_t panels, destination out) {
   switch (rows) {
     MULTIPLY(1)
     MULTIPLY(2)
@@ -74,12 +80,17 @@ static void matmul(const vq_matmul *product) {
   const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
   for (int32_t column = 0; column < product->columns; column += 32) {
     const int32_t panels = product->columns - column > 16 ? 2 : 1;
+    // Sums of whole panels, where they are the output, go there at once.
+    const int is_output = product->output == vq_output_sums && product->columns - column >= panels * 16;
     int32_t row = 0;
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
       const ptrdiff_t ahead = vq_prefetch_distance512(product, column, blocks - block);
-      multiply_rows(a + row * stride, stride, b + column * k, product->k, ahead, rows, panels, accumulators);
-      vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
+      const destination out =
+          is_output ? (destination){(int32_t *)product->out + row * product->out_stride + column, product->out_stride}
+                    : (destination){accumulators, panels * 16};
+      multiply_rows(a + row * stride, stride, b + column * k, product->k, ahead, rows, panels, out);
+      if (!is_output) vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
       row += rows;
     }
   }

@@ -19,21 +19,25 @@ typedef struct range32 {
   __m512i low, high;
 } range32;
 
-STEP void add_range32(range32 *range, const int32_t *x, __mmask16 lanes) {
+// `one` is 1 in all lanes.
+STEP void add_range32(range32 *range, const int32_t *x, __m512i one, __mmask16 lanes) {
   const __m512i v = _mm512_maskz_loadu_epi32(lanes, x);
-  // The lower and the upper half of each 64-bit lane, sign-extended to 64 bits.
-  range->even = _mm512_add_epi64(range->even, _mm512_srai_epi64(_mm512_slli_epi64(v, 32), 32));
+  // The lower and the upper half of each 64-bit lane, sign-extended to 64 bits: by a product with 1, since shifts have
+  // but one port, and by a shift.
+  range->even = _mm512_add_epi64(range->even, _mm512_mul_epi32(v, one));
   range->odd = _mm512_add_epi64(range->odd, _mm512_srai_epi64(v, 32));
   range->low = _mm512_mask_min_epi32(range->low, lanes, range->low, v);
   range->high = _mm512_mask_max_epi32(range->high, lanes, range->high, v);
 }
 
 void vq_row_range_i32_avx512(const int32_t *x, int32_t n, int64_t *sum, int32_t *minimum, int32_t *maximum) {
+  __m512i one = _mm512_set1_epi32(1);
+  VQ_IN_ORDER(one);  // a compiler that knows the factor makes two shifts of the product
   const __m512i zero = _mm512_setzero_si512();
   range32 range = {zero, zero, _mm512_set1_epi32(INT32_MAX), _mm512_set1_epi32(INT32_MIN)};
   int32_t i = 0;
-  for (; n - i >= 16; i += 16) add_range32(&range, x + i, all_lanes16);
-  if (i < n) add_range32(&range, x + i, vq_lanes16(n - i));
+  for (; n - i >= 16; i += 16) add_range32(&range, x + i, one, all_lanes16);
+  if (i < n) add_range32(&range, x + i, one, vq_lanes16(n - i));
   *sum = _mm512_reduce_add_epi64(_mm512_add_epi64(range.even, range.odd));
   *minimum = _mm512_reduce_min_epi32(range.low);
   *maximum = _mm512_reduce_max_epi32(range.high);
@@ -41,16 +45,15 @@ void vq_row_range_i32_avx512(const int32_t *x, int32_t n, int64_t *sum, int32_t 
 
 // The centering of a row: d = (x - origin) >> shift, where `origin` is the mean less half of 2^shift, for the rounding.
 typedef struct centering {
-  __m512i origin;
-  __m128i shift;
+  __m512i origin, shift;
 } centering;
 
 static inline centering make_centering(int32_t mean, int32_t shift) {
-  return (centering){_mm512_set1_epi32(vq_subtract(mean, (int32_t)((1u << shift) >> 1))), _mm_cvtsi32_si128(shift)};
+  return (centering){_mm512_set1_epi32(vq_subtract(mean, (int32_t)((1u << shift) >> 1))), _mm512_set1_epi32(shift)};
 }
 
 STEP __m512i center(const int32_t *x, centering row, __mmask16 lanes) {
-  return _mm512_sra_epi32(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(lanes, x), row.origin), row.shift);
+  return _mm512_srav_epi32(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(lanes, x), row.origin), row.shift);
 }
 
 STEP __m512i add_squares(__m512i sum, const int32_t *x, centering row, __mmask16 lanes) {
@@ -92,11 +95,12 @@ void vq_row_normalize_i16_avx512(const int32_t *x, int32_t n, int32_t mean, int3
                                  const int32_t *gain, const int32_t *bias, int32_t shift, int16_t *out) {
   const normalization row = make_normalization(mean, center_shift, multiplier, shift);
   int32_t i = 0;
-  for (; n - i >= 16; i += 16) {
-    const __m512i value = normalize(x + i, gain + i, bias + i, row, all_lanes16);
-    _mm256_storeu_si256((__m256i *)(out + i), _mm512_cvtsepi32_epi16(value));
+  for (; n - i >= 32; i += 32) {
+    const __m512i first = normalize(x + i, gain + i, bias + i, row, all_lanes16);
+    const __m512i second = normalize(x + i + 16, gain + i + 16, bias + i + 16, row, all_lanes16);
+    _mm512_storeu_si512(out + i, vq_saturate512(first, second));
   }
-  if (i < n) {
+  for (; i < n; i += 16) {
     const __mmask16 lanes = vq_lanes16(n - i);
     const __m512i value = normalize(x + i, gain + i, bias + i, row, lanes);
     _mm256_mask_storeu_epi16(out + i, lanes, _mm512_cvtsepi32_epi16(value));

@@ -7,6 +7,7 @@ extension MatmulCase {
     MatmulCase(rows: 26, columns: 19, k: 36, values: .pairs, seed: 8),
     MatmulCase(rows: 17, columns: 33, k: 20, shift: 40, seed: 4),
     MatmulCase(rows: 33, columns: 16, k: 8, shift: 33, values: .moderate, seed: 5),
+    MatmulCase(rows: 18, columns: 65, k: 8, shift: 29, values: .sums, seed: 12),
     MatmulCase(rows: 2, columns: 97, k: 20, shift: 0, seed: 6), MatmulCase(rows: 1, columns: 16, k: 1028, seed: 7),
     MatmulCase(rows: 26, columns: 19, k: 36, shift: 33, values: .moderate, isWide: true, seed: 9),
     MatmulCase(rows: 7, columns: 35, k: 68, shift: 27, isWide: true, aPadding: 2, seed: 10),
@@ -14,7 +15,7 @@ extension MatmulCase {
     MatmulCase(rows: 15, columns: 14, k: 12, shift: 33, values: .moderate, isWide: true, seed: 11),
   ]
 
-  static let thorough = shapes + moderate + large + shifts + edges + pairs + wide
+  static let thorough = shapes + moderate + large + shifts + sums + edges + pairs + wide
 
   /// Every block height and its neighbours, odd panels, last panels of every width.
   private static let shapes: [MatmulCase] = {
@@ -46,6 +47,12 @@ extension MatmulCase {
     MatmulCase(rows: 2, columns: 19, k: 8, shift: $0, seed: UInt64($0))
   }
 
+  private static let sums = [Int32(0), 1, 15, 28, 31, 32, 33].flatMap { shift in
+    [3, 4, 13, 33].map { rows in
+      MatmulCase(rows: rows, columns: 75, k: 12, shift: shift, values: .sums, seed: UInt64(shift) + UInt64(rows))
+    }
+  }
+
   /// More inputs than the tables of a kernel hold, and fewer.
   private static let pairs = [(13, 35, 64), (37, 80, 1028), (25, 17, 2056), (14, 40, 8196), (13, 17, 16388)].map {
     rows, columns, k in
@@ -59,7 +66,7 @@ extension MatmulCase {
   }
 
   /// The same of int16: what depends on their values alone is not repeated.
-  private static let wide = (shapes + moderate + large + edges).map { shape in
+  private static let wide = (shapes + moderate + large + sums + edges).map { shape in
     var shape = shape
     shape.isWide = true
     return shape

@@ -12,6 +12,9 @@ struct MatmulCase: Sendable, CustomStringConvertible {
     /// Activations of 255 or 0, neighbouring weights that add up to 127, 128 or 129 or to the negative of that: around
     /// what a kernel may multiply and add in 16 bits.
     case pairs
+    /// Column sums from -2^22 to 2^22 - 1, which a kernel may hold in two numbers of 16 bits, and one of 2^22 in the last
+    /// panel.
+    case sums
     case zero
   }
 

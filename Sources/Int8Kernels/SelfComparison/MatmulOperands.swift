@@ -27,12 +27,19 @@ struct MatmulOperands<Memory: OperandMemory> {
       ? Self.wideLevels(shape, aCount, padded * shape.k, &random)
       : Self.narrowLevels(shape, aCount, padded * shape.k, &random)
     switch shape.values {
-    case .random, .moderate, .pairs:
+    case .random, .moderate, .pairs, .sums:
       rowMultiplier = Operand(random.numbers(shape.rows, in: 0...32767))
       rowZeroPoint = Operand(random.numbers(shape.rows, in: 0...255))
       columnMultiplier = Operand(random.numbers(padded, in: -32767...32767))
       let isModerate = shape.values == .moderate
-      columnSum = Operand(random.numbers(padded, in: isModerate ? -900...900 : Int32.min...Int32.max))
+      let limit: Int32 = 1 << 22
+      columnSum =
+        shape.values == .sums
+        ? Operand(
+          random.numbers(padded, in: -limit...limit - 1).enumerated().map { column, sum in
+            column == padded - 16 ? limit : column % 16 == 3 ? -limit : column % 16 == 6 ? limit - 1 : sum
+          })
+        : Operand(random.numbers(padded, in: isModerate ? -900...900 : Int32.min...Int32.max))
       bias = Operand(random.numbers(padded, in: isModerate ? -5000...5000 : Int32.min...Int32.max))
     case .extreme:
       rowMultiplier = Operand((0..<shape.rows).map { [32767, 0, 1, 32766][$0 % 4] })
@@ -48,15 +55,15 @@ struct MatmulOperands<Memory: OperandMemory> {
       bias = Operand(repeating: 0, count: padded)
     }
     let outCount = (shape.rows - 1) * (shape.columns + shape.outPadding) + shape.columns
-    let limit: Int32 = (1 << 30) - 1
-    initialOutput = random.numbers(outCount, in: -limit...limit)
+    let reach: Int32 = (1 << 30) - 1
+    initialOutput = random.numbers(outCount, in: -reach...reach)
   }
 
   private static func narrowLevels(
     _ shape: MatmulCase, _ aCount: Int, _ bCount: Int, _ random: inout SplitMix64
   ) -> Levels {
     switch shape.values {
-    case .random, .moderate:
+    case .random, .moderate, .sums:
       .narrow(
         a: Operand(random.numbers(aCount, in: 0...255)), b: Operand(random.numbers(bCount, in: -128...127)))
     case .pairs:
@@ -73,7 +80,7 @@ struct MatmulOperands<Memory: OperandMemory> {
     _ shape: MatmulCase, _ aCount: Int, _ bCount: Int, _ random: inout SplitMix64
   ) -> Levels {
     switch shape.values {
-    case .random, .pairs:
+    case .random, .pairs, .sums:
       .wide(
         a: Operand(random.numbers(aCount, in: Int16.min...Int16.max)),
         b: Operand(random.numbers(bCount, in: Int16.min...Int16.max)))

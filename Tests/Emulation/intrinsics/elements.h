@@ -82,6 +82,7 @@ VQ_512(avg_epu16, u16, (x + y + 1) >> 1)
 VQ_256(and_si256, u64, x & y)
 VQ_512(and_si512, u64, x & y)
 VQ_256(or_si256, u64, x | y)
+VQ_512(or_si512, u64, x | y)
 VQ_128(xor_si128, u64, x ^ y)
 VQ_256(xor_si256, u64, x ^ y)
 VQ_512(xor_si512, u64, x ^ y)
@@ -121,8 +122,10 @@ VQ_512(mul_epi32, i64, (int64_t)(int32_t)x * (int32_t)y)
 
 // Each element has a count of its own.
 VQ_512(sllv_epi16, u16, vq_shift_left(x, y, 16))
+VQ_512(sllv_epi64, u64, vq_shift_left(x, y, 64))
 VQ_512(srlv_epi16, u16, vq_shift_right(x, y, 16))
 VQ_512(srav_epi16, i16, vq_shift_signed(x, (uint16_t)y, 16))
+VQ_512(srav_epi32, i32, vq_shift_signed(x, (uint32_t)y, 32))
 VQ_512(srav_epi64, i64, vq_shift_signed(x, (uint64_t)y, 64))
 
 #undef VQ_128
@@ -131,6 +134,13 @@ VQ_512(srav_epi64, i64, vq_shift_signed(x, (uint64_t)y, 64))
 #undef VQ_WIDTH
 #undef VQ_BINARY
 #undef VQ_BINARY_MASKED
+
+// A bit for each pair of equal elements.
+VQ_INTRINSIC __mmask16 _mm512_cmpeq_epi32_mask(__m512i a, __m512i b) {
+  unsigned out = 0;
+  for (unsigned i = 0; i < 16; ++i) out |= (unsigned)(a.i32[i] == b.i32[i]) << i;
+  return (__mmask16)out;
+}
 
 #define VQ_SUM_OF_FOUR(VECTOR, NAME)                                                                            \
   VQ_INTRINSIC VECTOR NAME(VECTOR sum, VECTOR a, VECTOR b) {                                                    \
@@ -180,7 +190,7 @@ VQ_SHIFT(__m256i, _mm256_slli_epi16, u16, vq_shift_left)
 VQ_SHIFT(__m256i, _mm256_slli_epi32, u32, vq_shift_left)
 VQ_SHIFT(__m256i, _mm256_slli_epi64, u64, vq_shift_left)
 VQ_SHIFT(__m512i, _mm512_slli_epi16, u16, vq_shift_left)
-VQ_SHIFT(__m512i, _mm512_slli_epi64, u64, vq_shift_left)
+VQ_SHIFT(__m512i, _mm512_slli_epi32, u32, vq_shift_left)
 VQ_SHIFT(__m256i, _mm256_srli_epi16, u16, vq_shift_right)
 VQ_SHIFT(__m256i, _mm256_srli_epi64, u64, vq_shift_right)
 VQ_SHIFT(__m512i, _mm512_srli_epi16, u16, vq_shift_right)
@@ -193,7 +203,6 @@ VQ_SHIFT_BY(__m256i, _mm256_srl_epi16, u16, vq_shift_right)
 VQ_SHIFT_BY(__m256i, _mm256_srl_epi64, u64, vq_shift_right)
 VQ_SHIFT_BY(__m256i, _mm256_sra_epi16, i16, vq_shift_signed)
 VQ_SHIFT_BY(__m256i, _mm256_sra_epi32, i32, vq_shift_signed)
-VQ_SHIFT_BY(__m512i, _mm512_sra_epi32, i32, vq_shift_signed)
 #undef VQ_SHIFT
 #undef VQ_SHIFT_BY
 
