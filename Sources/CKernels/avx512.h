@@ -85,15 +85,6 @@ VQ_INSTRUCTIONS_END
 
 #pragma clang assume_nonnull begin
 
-// Of a product that visits two panels at a time, with blocks of rows inside: how many elements lie between the weights
-// that a block of rows reads and those that it prefetches. The last two blocks on two panels each prefetch one of the
-// next two panels, for whose weights the first block of rows would otherwise wait. Other blocks prefetch what they read
-// themselves.
-static inline ptrdiff_t vq_prefetch_distance512(const vq_matmul *product, int32_t column, int32_t blocks_left) {
-  const int32_t panel = (blocks_left + 1) * 16;
-  return blocks_left <= 2 && column + panel < product->columns ? (ptrdiff_t)panel * product->k : 0;
-}
-
 // Requantizes and writes `rows` x 16 `panels` accumulators, row after row in `accumulators`, as the block of the
 // output that starts at `row` and `column`.
 void vq_epilogue_avx512(const vq_matmul *, const int32_t *accumulators, int32_t row, int32_t rows, int32_t column,

@@ -8,9 +8,9 @@
 VQ_INSTRUCTIONS("avx2")
 
 #define VQ_ADD_PRODUCTS(SUMS, X, Y) ((SUMS) = _mm256_add_epi32(SUMS, _mm256_madd_epi16(X, Y)))
-#include "matmul_wide256.h"
+#include "matmul_blocks256.h"
 
-void vq_matmul_wide_avx2(const vq_matmul *product) { matmul_wide(product); }
+void vq_matmul_wide_avx2(const vq_matmul *product) { matmul_blocks(product, sizeof(int16_t)); }
 
 VQ_INSTRUCTIONS_END
 

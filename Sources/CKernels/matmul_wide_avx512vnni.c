@@ -1,5 +1,4 @@
-// int16 x int16 products with AVX-512 VNNI (`vpdpwssd`): 12 rows x 32 columns of accumulators in 24 of the 32
-// registers.
+// int16 x int16 products with AVX-512 VNNI (`vpdpwssd`).
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
@@ -8,84 +7,10 @@
 
 VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
-enum { block_rows = 12, block_sums = block_rows * 32 };
+#define VQ_ADD_PRODUCTS VQ_DPWSSD512
+#include "matmul_blocks512.h"
 
-static inline __attribute__((always_inline)) __m512i broadcast(const int16_t *a) {
-  int32_t two;
-  memcpy(&two, a, 4);
-  return _mm512_set1_epi32(two);
-}
-
-// `rows` and `panels` are constants where this is inlined, so that the accumulators stay in registers. Each step also
-// prefetches the weights `ahead` elements beyond its own.
-static inline __attribute__((always_inline)) void multiply(const int16_t *a, ptrdiff_t stride, const int16_t *b,
-                                                           int32_t k, ptrdiff_t ahead, const int rows,
-                                                           const int panels, int32_t *accumulators) {
-  __m512i sums[block_rows][2];
-  for (int r = 0; r < rows; ++r) {
-    for (int p = 0; p < panels; ++p) sums[r][p] = _mm512_setzero_si512();
-  }
-  const ptrdiff_t panel_size = (ptrdiff_t)k * 16;
-  for (int32_t i = 0; i < k; i += 2, a += 2, b += 32) {
-    _mm_prefetch(b + ahead, _MM_HINT_T1);
-    const __m512i first = _mm512_loadu_si512(b);
-    const __m512i second = panels > 1 ? _mm512_loadu_si512(b + panel_size) : first;
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; ++r) {
-      const __m512i inputs = broadcast(a + r * stride);
-      VQ_DPWSSD512(sums[r][0], inputs, first);
-      if (panels > 1) VQ_DPWSSD512(sums[r][1], inputs, second);
-    }
-  }
-  for (int r = 0; r < rows; ++r) {
-    for (int p = 0; p < panels; ++p) _mm512_store_si512(accumulators + (r * panels + p) * 16, sums[r][p]);
-  }
-}
-
-#define MULTIPLY(ROWS)                                                               \
-  case ROWS:                                                                         \
-    if (panels == 2) return multiply(a, stride, b, k, ahead, ROWS, 2, accumulators); \
-    return multiply(a, stride, b, k, ahead, ROWS, 1, accumulators);
-
-static void multiply_rows(const int16_t *a, ptrdiff_t stride, const int16_t *b, int32_t k, ptrdiff_t ahead,
-                          int32_t rows, int32_t panels, int32_t *accumulators) {
-  switch (rows) {
-    MULTIPLY(1)
-    MULTIPLY(2)
-    MULTIPLY(3)
-    MULTIPLY(4)
-    MULTIPLY(5)
-    MULTIPLY(6)
-    MULTIPLY(7)
-    MULTIPLY(8)
-    MULTIPLY(9)
-    MULTIPLY(10)
-    MULTIPLY(11)
-    MULTIPLY(12)
-  }
-}
-
-// Panels outside, rows inside: the weights are read from memory once and in order. Two panels of 3072 inputs do not fit
-// the first-level cache, but each step has 24 products for the two lines of weights that it reads, and the second-level
-// cache gives them in that time.
-void vq_matmul_wide_avx512vnni(const vq_matmul *product) {
-  _Alignas(64) int32_t accumulators[block_sums];
-  const int16_t *const a = product->a, *const b = product->b;
-  const ptrdiff_t stride = product->a_stride, k = product->k;
-  // Blocks of nearly the same height, so that no small one is left over.
-  const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
-  for (int32_t column = 0; column < product->columns; column += 32) {
-    const int32_t panels = product->columns - column > 16 ? 2 : 1;
-    int32_t row = 0;
-    for (int32_t block = 0; block < blocks; ++block) {
-      const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
-      const ptrdiff_t ahead = vq_prefetch_distance512(product, column, blocks - block);
-      multiply_rows(a + row * stride, stride, b + column * k, product->k, ahead, rows, panels, accumulators);
-      vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
-      row += rows;
-    }
-  }
-}
+void vq_matmul_wide_avx512vnni(const vq_matmul *product) { matmul_blocks(product, sizeof(int16_t)); }
 
 VQ_INSTRUCTIONS_END
 

@@ -8,9 +8,9 @@
 VQ_INSTRUCTIONS("avx2,avxvnni")
 
 #define VQ_ADD_PRODUCTS VQ_DPWSSD256
-#include "matmul_wide256.h"
+#include "matmul_blocks256.h"
 
-void vq_matmul_wide_avxvnni(const vq_matmul *product) { matmul_wide(product); }
+void vq_matmul_wide_avxvnni(const vq_matmul *product) { matmul_blocks(product, sizeof(int16_t)); }
 
 VQ_INSTRUCTIONS_END
 
