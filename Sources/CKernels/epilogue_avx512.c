@@ -7,46 +7,11 @@
 
 VQ_INSTRUCTIONS("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
-// The requantization's parameters of 16 columns.
-typedef struct columns {
-  __m512i sum, multiplier, bias;
-} columns;
-
-static inline columns load_columns(const vq_matmul *product, int32_t column) {
-  return (columns){
-      .sum = _mm512_loadu_si512(product->column_sum + column),
-      .multiplier = _mm512_loadu_si512(product->column_multiplier + column),
-      .bias = _mm512_loadu_si512(product->bias + column)};
-}
+#include "epilogue_avx512.h"
 
 // Sums without the part that a row's zero point has in them.
 static inline __m512i center(const int32_t *sums, __m512i zero_point, __m512i column_sum) {
   return _mm512_sub_epi32(_mm512_loadu_si512(sums), _mm512_mullo_epi32(zero_point, column_sum));
-}
-
-static inline __m512i add_within_limits(__m512i x, __m512i y) {
-  const __m512i limit = _mm512_set1_epi32((1 << 30) - 1), negative_limit = _mm512_set1_epi32(1 - (1 << 30));
-  return _mm512_max_epi32(_mm512_min_epi32(_mm512_add_epi32(x, y), limit), negative_limit);
-}
-
-// Writes a row's values of one or two panels; two are whole. `panels` and `output` are constants where this is inlined,
-// and so is `lanes` for whole panels.
-static inline __attribute__((always_inline)) void write_values(__m512i *values, char *out, __mmask16 lanes,
-                                                               const int panels, const vq_output output) {
-  if (output == vq_output_int16 && panels == 2) {
-    _mm512_storeu_si512(out, vq_saturate512(values[0], values[1]));
-    return;
-  }
-  for (int p = 0; p < panels; ++p, out += 64) {
-    if (output == vq_output_int16) {
-      _mm256_mask_storeu_epi16(out, lanes, _mm512_cvtsepi32_epi16(values[p]));
-      continue;
-    }
-    if (output == vq_output_accumulate) {
-      values[p] = add_within_limits(_mm512_maskz_loadu_epi32(lanes, out), values[p]);
-    }
-    _mm512_mask_storeu_epi32(out, lanes, values[p]);
-  }
 }
 
 // A panel's part of a block of accumulators: rows of 16, `stride` apart.
@@ -77,53 +42,6 @@ static inline __attribute__((always_inline)) void write_panel(const vq_matmul *p
   }
 }
 
-// The parameters of 16 columns in a form for fewer operations. It needs a shift of at most 32 bits and sums of columns
-// that are 2^7 * high + low with int16 numbers, as those of models are. A zero point's part is then one `vpdpwssd`, and
-// the bias, shifted to the left, is a part of the rounding: what overflows 64 bits does not reach the 32 of the result.
-typedef struct short_columns {
-  __m512i sum;                              // pairs of int16: low, high
-  __m512i even_multiplier, odd_multiplier;  // in the even 32-bit lanes; the odd ones are not read
-  __m512i even_rounding, odd_rounding;      // with the bias, 64-bit lanes
-} short_columns;
-
-enum { short_shift = 32, short_sum_bits = 22, low_bits = 7 };
-
-static inline int has_short_sums(__m512i sum) {
-  return _mm512_cmpeq_epi32_mask(_mm512_srai_epi32(sum, short_sum_bits), _mm512_srai_epi32(sum, 31)) == 0xFFFF;
-}
-
-static inline short_columns make_short_columns(columns columns, vq_shift512 shift) {
-  const __m512i low = _mm512_and_si512(columns.sum, _mm512_set1_epi32((1 << low_bits) - 1));
-  const __m512i high = _mm512_slli_epi32(_mm512_srai_epi32(columns.sum, low_bits), 16);
-  // The other half of a bias's 64-bit lane is shifted beyond the result or out of the lane.
-  const __m512i even_bias = _mm512_sllv_epi64(columns.bias, shift.count);
-  const __m512i odd_bias = _mm512_sllv_epi64(vq_odd_lanes512(columns.bias), shift.count);
-  return (short_columns){
-      .sum = _mm512_or_si512(high, low),
-      .even_multiplier = columns.multiplier,
-      .odd_multiplier = vq_odd_lanes512(columns.multiplier),
-      .even_rounding = _mm512_add_epi64(even_bias, shift.rounding),
-      .odd_rounding = _mm512_add_epi64(odd_bias, shift.rounding)};
-}
-
-// `zero_point` has the negated factors of `low` and `high`. The multipliers' products are as in `write_panel`, the rest
-// as in `vq_requantize512`.
-static inline __m512i requantize_short(const int32_t *sums, __m512i zero_point, __m512i row_multiplier,
-                                       short_columns columns, __m512i shift) {
-  __m512i accumulator = _mm512_loadu_si512(sums);
-  VQ_DPWSSD512(accumulator, zero_point, columns.sum);
-  const __m512i even_multiplier = _mm512_madd_epi16(row_multiplier, columns.even_multiplier);
-  const __m512i odd_multiplier = _mm512_madd_epi16(row_multiplier, columns.odd_multiplier);
-  __m512i even = _mm512_mul_epi32(accumulator, even_multiplier);
-  __m512i odd = _mm512_mul_epi32(vq_odd_lanes512(accumulator), odd_multiplier);
-  even = _mm512_srav_epi64(_mm512_add_epi64(even, columns.even_rounding), shift);
-  odd = _mm512_srav_epi64(_mm512_add_epi64(odd, columns.odd_rounding), shift);
-  return _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, _MM_PERM_CCAA);
-}
-
-// Rows whose zero points are prepared at a time.
-enum { group_rows = 16 };
-
 // Writes one or two panels whose columns have the short form; for the constants see `write_values`.
 static inline __attribute__((always_inline)) void write_short(const vq_matmul *product, sums sums, int32_t row,
                                                               int32_t rows, int32_t column, __mmask16 lanes,
@@ -136,16 +54,14 @@ static inline __attribute__((always_inline)) void write_short(const vq_matmul *p
   char *out = (char *)product->out + row * out_stride + column * size;
   for (const int32_t end = row + rows; row < end; row += group_rows) {
     const int32_t group = end - row < group_rows ? end - row : group_rows;
-    const __m512i low = _mm512_maskz_loadu_epi32(vq_lanes16(group), product->row_zero_point + row);
-    const __m512i both = _mm512_or_si512(low, _mm512_slli_epi32(low, 16 + low_bits));
     _Alignas(64) int32_t zero_points[group_rows];
-    _mm512_store_si512(zero_points, _mm512_sub_epi16(_mm512_setzero_si512(), both));
+    _mm512_store_si512(zero_points, make_short_zero_points(product->row_zero_point + row, group));
     for (int32_t r = 0; r < group; ++r, x += sums.stride, out += out_stride) {
       const __m512i zero_point = _mm512_set1_epi32(zero_points[r]);
       const __m512i multiplier = _mm512_set1_epi32(product->row_multiplier[row + r]);
       __m512i values[2];
       for (int p = 0; p < panels; ++p) {
-        values[p] = requantize_short(x + 16 * p, zero_point, multiplier, columns[p], shift.count);
+        values[p] = requantize_short(_mm512_loadu_si512(x + 16 * p), zero_point, multiplier, &columns[p], shift.count);
       }
       write_values(values, out, lanes, panels, output);
     }
@@ -166,18 +82,11 @@ static void write_sums(const vq_matmul *product, sums sums, int32_t row, int32_t
 // Fewer rows are not worth the preparation of the short form.
 enum { least_short_rows = 4 };
 
-static inline int takes_short_form(const vq_matmul *product, int32_t rows, int32_t column, int32_t panels) {
-  if (rows < least_short_rows || product->shift > short_shift) return 0;
-  const int32_t *const sums = product->column_sum + column;
-  return has_short_sums(_mm512_loadu_si512(sums)) &&
-         (panels == 1 || has_short_sums(_mm512_loadu_si512(sums + 16)));
-}
-
 // `output` is a constant where this is inlined.
 static inline __attribute__((always_inline)) void write_panels(const vq_matmul *product, sums sums, int32_t row,
                                                                int32_t rows, int32_t column, int32_t panels,
                                                                const vq_output output) {
-  const int is_short = takes_short_form(product, rows, column, panels);
+  const int is_short = rows >= least_short_rows && has_short_form(product, column, panels);
   if (is_short && panels == 2 && product->columns - column >= 32) {
     write_short(product, sums, row, rows, column, 0xFFFF, 2, output);
     return;

@@ -6,7 +6,9 @@
 #ifndef VQ_MATMUL_BLOCKS512_H
 #define VQ_MATMUL_BLOCKS512_H
 
-enum { block_rows = 12, block_sums = block_rows * 32 };
+#include "epilogue_avx512.h"
+
+enum { block_rows = 12, block_columns = 32, block_sums = block_rows * block_columns };
 
 static inline __attribute__((always_inline)) __m512i broadcast(const char *a) {
   int32_t four;
@@ -14,45 +16,54 @@ static inline __attribute__((always_inline)) __m512i broadcast(const char *a) {
   return _mm512_set1_epi32(four);
 }
 
+// What a block multiplies. A step is 4 bytes of each row's inputs and their 64 bytes of each panel's weights.
+typedef struct factors {
+  const char *a, *b;
+  ptrdiff_t stride;      // from row to row of inputs
+  ptrdiff_t panel_size;  // from panel to panel of weights
+  ptrdiff_t ahead;       // from a step's weights to those that it prefetches
+} factors;
+
 // Where a block's sums go: rows of 16 for each panel, `stride` apart.
 typedef struct destination {
   int32_t *first;
   ptrdiff_t stride;
 } destination;
 
-// A step is 4 bytes of each row's inputs and their 64 bytes of each panel's weights; it also prefetches the weights `ahead`
-// bytes beyond its own. `rows` and `panels` are constants where this is inlined, so that the accumulators stay in registers.
-static inline __attribute__((always_inline)) void multiply(const char *a, ptrdiff_t stride, const char *b,
-                                                           int32_t steps, ptrdiff_t ahead, const int rows,
-                                                           const int panels, destination out) {
-  __m512i sums[block_rows][2];
-  for (int r = 0; r < rows; ++r) {
-    for (int p = 0; p < panels; ++p) sums[r][p] = _mm512_setzero_si512();
-  }
-  const ptrdiff_t panel_size = (ptrdiff_t)steps * 64;
-  for (int32_t s = 0; s < steps; ++s, a += 4, b += 64) {
-    _mm_prefetch(b + ahead, _MM_HINT_T1);
-    const __m512i first = _mm512_loadu_si512(b);
-    const __m512i second = panels > 1 ? _mm512_loadu_si512(b + panel_size) : first;
+// `rows` and `panels` are constants where this is inlined, so that the accumulators stay in registers.
+static inline __attribute__((always_inline)) void add_steps(__m512i sums[block_rows][2], factors x, int32_t steps,
+                                                            const int rows, const int panels) {
+  for (int32_t s = 0; s < steps; ++s, x.a += 4, x.b += 64) {
+    _mm_prefetch(x.b + x.ahead, _MM_HINT_T1);
+    const __m512i first = _mm512_loadu_si512(x.b);
+    const __m512i second = panels > 1 ? _mm512_loadu_si512(x.b + x.panel_size) : first;
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      const __m512i inputs = broadcast(a + r * stride);
+      const __m512i inputs = broadcast(x.a + r * x.stride);
       VQ_ADD_PRODUCTS(sums[r][0], inputs, first);
       if (panels > 1) VQ_ADD_PRODUCTS(sums[r][1], inputs, second);
     }
   }
+}
+
+static inline __attribute__((always_inline)) void multiply(factors x, int32_t steps, const int rows, const int panels,
+                                                           destination out) {
+  __m512i sums[block_rows][2];
+  for (int r = 0; r < rows; ++r) {
+    for (int p = 0; p < panels; ++p) sums[r][p] = _mm512_setzero_si512();
+  }
+  add_steps(sums, x, steps, rows, panels);
   for (int r = 0; r < rows; ++r) {
     for (int p = 0; p < panels; ++p) _mm512_storeu_si512(out.first + r * out.stride + p * 16, sums[r][p]);
   }
 }
 
-#define MULTIPLY(ROWS)                                                      \
-  case ROWS:                                                                \
-    if (panels == 2) return multiply(a, stride, b, steps, ahead, ROWS, 2, out); \
-    return multiply(a, stride, b, steps, ahead, ROWS, 1, out);
+#define MULTIPLY(ROWS)                                         \
+  case ROWS:                                                   \
+    if (panels == 2) return multiply(x, steps, ROWS, 2, out);  \
+    return multiply(x, steps, ROWS, 1, out);
 
-static void multiply_rows(const char *a, ptrdiff_t stride, const char *b, int32_t steps, ptrdiff_t ahead,
-                          int32_t rows, int32_t panels, destination out) {
+static void multiply_rows(factors x, int32_t steps, int32_t rows, int32_t panels, destination out) {
   switch (rows) {
     MULTIPLY(1)
     MULTIPLY(2)
@@ -78,6 +89,8 @@ static inline ptrdiff_t prefetch_distance(const vq_matmul *product, int32_t colu
   return blocks_left <= 2 && column + panel < product->columns ? (ptrdiff_t)panel * product->k : 0;
 }
 
+#include "matmul_chain512.h"
+
 // Panels outside, rows inside: the weights are read from memory once and in order, and two panels stay in a cache while all
 // rows pass. Those of many inputs do not fit the first-level one, but each step has 24 products for the two lines of weights
 // that it reads, and the second-level cache gives them in that time.
@@ -87,19 +100,24 @@ static inline void matmul_blocks(const vq_matmul *product, ptrdiff_t size) {
   const ptrdiff_t stride = product->a_stride * size, column_bytes = product->k * size;
   // Blocks of nearly the same height: 197 rows are ten blocks of 12 and seven of 11, and no small one is left over.
   const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
-  for (int32_t column = 0; column < product->columns; column += 32) {
+  int32_t column = 0;
+  if (size == 1 && has_chain(product, blocks)) column = multiply_chain(product, blocks);
+  for (; column < product->columns; column += block_columns) {
     const int32_t panels = product->columns - column > 16 ? 2 : 1;
     // Sums of whole panels, where they are the output, go there at once.
     const int is_output = product->output == vq_output_sums && product->columns - column >= panels * 16;
     int32_t row = 0;
     for (int32_t block = 0; block < blocks; ++block) {
       const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
-      const ptrdiff_t ahead = prefetch_distance(product, column, blocks - block) * size;
+      const factors x = {.a = a + row * stride,
+                         .b = b + column * column_bytes,
+                         .stride = stride,
+                         .panel_size = column_bytes * 16,
+                         .ahead = prefetch_distance(product, column, blocks - block) * size};
       const destination out =
           is_output ? (destination){(int32_t *)product->out + row * product->out_stride + column, product->out_stride}
                     : (destination){accumulators, panels * 16};
-      multiply_rows(a + row * stride, stride, b + column * column_bytes, (int32_t)(column_bytes / 4), ahead, rows, panels,
-                    out);
+      multiply_rows(x, (int32_t)(column_bytes / 4), rows, panels, out);
       if (!is_output) vq_epilogue_avx512(product, accumulators, row, rows, column, panels);
       row += rows;
     }

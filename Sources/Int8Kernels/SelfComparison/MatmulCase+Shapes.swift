@@ -8,6 +8,7 @@ extension MatmulCase {
     MatmulCase(rows: 17, columns: 33, k: 20, shift: 40, seed: 4),
     MatmulCase(rows: 33, columns: 16, k: 8, shift: 33, values: .moderate, seed: 5),
     MatmulCase(rows: 18, columns: 65, k: 8, shift: 29, values: .sums, seed: 12),
+    MatmulCase(rows: 11, columns: 65, k: 48, shift: 29, values: .sums, seed: 13),
     MatmulCase(rows: 2, columns: 97, k: 20, shift: 0, seed: 6), MatmulCase(rows: 1, columns: 16, k: 1028, seed: 7),
     MatmulCase(rows: 26, columns: 19, k: 36, shift: 33, values: .moderate, isWide: true, seed: 9),
     MatmulCase(rows: 7, columns: 35, k: 68, shift: 27, isWide: true, aPadding: 2, seed: 10),
@@ -15,7 +16,7 @@ extension MatmulCase {
     MatmulCase(rows: 15, columns: 14, k: 12, shift: 33, values: .moderate, isWide: true, seed: 11),
   ]
 
-  static let thorough = shapes + moderate + large + shifts + sums + edges + pairs + wide
+  static let thorough = shapes + moderate + large + shifts + sums + edges + pairs + chains + wide
 
   /// Every block height and its neighbours, odd panels, last panels of every width.
   private static let shapes: [MatmulCase] = {
@@ -59,6 +60,22 @@ extension MatmulCase {
     MatmulCase(rows: rows, columns: columns, k: k, values: .pairs, seed: UInt64(k))
   }
 
+  /// Rows, columns and inputs of several blocks that follow each other, of one height and of two, and a little too few for
+  /// that; column sums that each panel's, the last but one's or no panel's short form can hold.
+  private static let chains: [MatmulCase] = {
+    var cases: [MatmulCase] = []
+    for rows in [9, 10, 11, 12, 17, 18, 19, 21, 23, 24, 25, 27, 28, 31, 33, 35, 37, 47] {
+      for (columns, k) in [(32, 48), (70, 52), (96, 44), (64, 100)] {
+        let values = [MatmulCase.Values.moderate, .sums, .extreme][(rows + columns / 32) % 3]
+        cases.append(
+          MatmulCase(
+            rows: rows, columns: columns, k: k, shift: Int32(23 + (rows + k / 4) % 11), values: values,
+            aPadding: k % 3, seed: UInt64(rows * columns)))
+      }
+    }
+    return cases
+  }()
+
   private static let edges: [MatmulCase] = [MatmulCase.Values.extreme, .zero].flatMap { values in
     [Int32(0), 15, 31, 32, 33, 47, 62].map {
       MatmulCase(rows: 13, columns: 35, k: 64, shift: $0, values: values)
@@ -66,7 +83,7 @@ extension MatmulCase {
   }
 
   /// The same of int16: what depends on their values alone is not repeated.
-  private static let wide = (shapes + moderate + large + sums + edges).map { shape in
+  private static let wide = (shapes + moderate + large + sums + edges + chains).map { shape in
     var shape = shape
     shape.isWide = true
     return shape
