@@ -23,7 +23,7 @@ extension Kernels {
   package func quantizeQueries(_ queries: Matrix<Int16>, _ quantizer: ActivationQuantizer, into out: QuantizedRows) {
     for token in 0..<queries.rows {
       prefetch(queries, after: token)
-      quantizeRow(queries, token, quantizer, range: nil, into: out, at: token)
+      quantizeRow(queries, token, quantizer, into: out, at: token)
     }
   }
 

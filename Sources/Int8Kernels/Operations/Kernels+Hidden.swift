@@ -42,14 +42,19 @@ extension Kernels {
     precondition(x.columns == (operation.gateShift == nil ? columns : 2 * columns), "rows with a gate or without")
     precondition((operation.factors?.count ?? columns) >= columns, "a factor for each channel")
     let result = x.columns(0..<columns)
+    // A row's levels are written after the next row's activation, behind which its quantizer is ready.
+    var last: RowQuantizer?
     for row in rows {
       var range = unsafe activate(x.row(row), count: columns, operation)
       if let norm = operation.norm {
         normalize(result, rows: row..<row + 1, norm)
         range = nil
       }
-      quantizeRow(result, row, quantizer, range: range, into: out, at: row)
+      let rowQuantizer = rowQuantizer(result, row, quantizer, range: range, isWide: out.isWide)
+      if let last { quantizeRow(result, row - 1, last, into: out, at: row - 1) }
+      last = rowQuantizer
     }
+    if let last { quantizeRow(result, rows.upperBound - 1, last, into: out, at: rows.upperBound - 1) }
   }
 
   /// What comes before the norm, of one row in place.

@@ -56,7 +56,7 @@ extension Kernels {
     for first in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.normalizedRows) {
       let count = min(Self.normalizedRows, rows.upperBound - first)
       normalize(x.rows(first..<first + count), norm, into: normalized)
-      for row in 0..<count { quantizeRow(normalized, row, quantizer, range: nil, into: out, at: first + row) }
+      for row in 0..<count { quantizeRow(normalized, row, quantizer, into: out, at: first + row) }
     }
   }
 
@@ -94,7 +94,7 @@ extension Kernels {
   package func quantize(
     _ x: Matrix<Int16>, rows: Range<Int>, _ quantizer: ActivationQuantizer, into out: QuantizedRows
   ) {
-    for row in rows { quantizeRow(x, row, quantizer, range: nil, into: out, at: row) }
+    for row in rows { quantizeRow(x, row, quantizer, into: out, at: row) }
   }
 
   /// The smallest and the largest value of a row.
@@ -109,25 +109,39 @@ extension Kernels {
     return range
   }
 
+  /// How a row is quantized. Its range and a division take tens of cycles, in which a processor can do other work where
+  /// the row's levels are not wanted next.
+  ///
   /// - Parameter known: the row's range, where it is known already.
   @inline(__always)
-  func quantizeRow(
-    _ x: Matrix<Int16>, _ row: Int, _ quantizer: ActivationQuantizer, range known: ValueRange?,
-    into out: QuantizedRows, at index: Int
-  ) {
-    precondition(x.columns == out.columns, "activations of one width")
-    let values = unsafe x.row(row)
-    let rowQuantizer: RowQuantizer
+  func rowQuantizer(
+    _ x: Matrix<Int16>, _ row: Int, _ quantizer: ActivationQuantizer, range known: ValueRange?, isWide: Bool
+  ) -> RowQuantizer {
     switch quantizer {
     case .fixed(let fixed):
-      rowQuantizer = out.isWide ? RowQuantizer.wide(minimum: fixed.low, maximum: fixed.high) : fixed
+      return isWide ? RowQuantizer.wide(minimum: fixed.low, maximum: fixed.high) : fixed
     case .dynamic:
-      let range = unsafe known ?? range(values, count: x.columns)
-      rowQuantizer =
-        out.isWide
+      let range = unsafe known ?? range(x.row(row), count: x.columns)
+      return isWide
         ? RowQuantizer.wide(minimum: range.minimum, maximum: range.maximum)
         : RowQuantizer(minimum: range.minimum, maximum: range.maximum)
     }
+  }
+
+  @inline(__always)
+  func quantizeRow(
+    _ x: Matrix<Int16>, _ row: Int, _ quantizer: ActivationQuantizer, into out: QuantizedRows, at index: Int
+  ) {
+    let rowQuantizer = rowQuantizer(x, row, quantizer, range: nil, isWide: out.isWide)
+    quantizeRow(x, row, rowQuantizer, into: out, at: index)
+  }
+
+  @inline(__always)
+  func quantizeRow(
+    _ x: Matrix<Int16>, _ row: Int, _ rowQuantizer: RowQuantizer, into out: QuantizedRows, at index: Int
+  ) {
+    precondition(x.columns == out.columns, "activations of one width")
+    let values = unsafe x.row(row)
     let count = Int32(truncatingIfNeeded: x.columns)
     var cValue = rowQuantizer.cValue
     if out.isWide {
