@@ -70,6 +70,11 @@ static inline __attribute__((always_inline)) void pass_row(__m512i sums[block_ro
   if (ending->rows > 0) add_step(sums, ending, row, row + 1, block_rows);
   if (beginning->rows == 0) return;
   _mm_prefetch(beginning->x.b + 64 * row + beginning->x.ahead, _MM_HINT_T1);
+  // Where the row is written in the end. A block's rows are too far from each other for a processor to be ahead by itself,
+  // and one that waited for a row of the residual stream would soon have no products left that it could begin.
+  const char *const out = beginning->out + row * chain->out_stride;
+  _mm_prefetch(out, _MM_HINT_T0);
+  _mm_prefetch(out + 64, _MM_HINT_T0);
   add_step(sums, beginning, row, 0, row + 1);
 }
 

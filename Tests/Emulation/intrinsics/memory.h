@@ -128,7 +128,7 @@ VQ_INTRINSIC int _mm_cvtsi128_si32(__m128i a) { return a.i32[0]; }
 VQ_INTRINSIC long long _mm_cvtsi128_si64(__m128i a) { return a.i64[0]; }
 
 // A hint that changes nothing, whatever the address is.
-enum { _MM_HINT_T1 = 2 };
+enum { _MM_HINT_T1 = 2, _MM_HINT_T0 = 3 };
 VQ_INTRINSIC void _mm_prefetch(const void *address, int hint) {
   (void)address;
   (void)hint;
