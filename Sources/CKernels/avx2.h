@@ -136,6 +136,7 @@ void vq_row_gelu_avx2(int16_t *, int32_t, int32_t, const int16_t *_Nullable, int
 void vq_row_activate_avx2(int16_t *, int32_t, int32_t, const uint16_t *, int32_t);
 void vq_row_gate_avx2(int16_t *, const int16_t *, int32_t, int32_t);
 void vq_row_rotate_avx2(int16_t *, int32_t, const int16_t *, const int16_t *);
+void vq_row_hadamard_avx2(int32_t *, int32_t, int32_t, const int8_t *);
 void vq_row_quantize_u8_avx2(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_avx2(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
@@ -160,6 +161,7 @@ void vq_row_combine_i16_avx2(const int32_t *, const int32_t *_Nullable, int32_t,
   .row_activate = vq_row_activate_avx2,            \
   .row_gate = vq_row_gate_avx2,                    \
   .row_rotate = vq_row_rotate_avx2,                \
+  .row_hadamard = vq_row_hadamard_avx2,            \
   .row_quantize_u8 = vq_row_quantize_u8_avx2,      \
   .pack_key = vq_pack_key_avx2,                    \
   .pack_values = vq_pack_values_avx2,              \

@@ -103,6 +103,7 @@ void vq_row_gelu_avx512(int16_t *, int32_t, int32_t, const int16_t *_Nullable, i
 void vq_row_activate_avx512(int16_t *, int32_t, int32_t, const uint16_t *, int32_t);
 void vq_row_gate_avx512(int16_t *, const int16_t *, int32_t, int32_t);
 void vq_row_rotate_avx512(int16_t *, int32_t, const int16_t *, const int16_t *);
+void vq_row_hadamard_avx512(int32_t *, int32_t, int32_t, const int8_t *);
 void vq_row_quantize_u8_avx512(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
@@ -127,6 +128,7 @@ void vq_row_combine_i16_avx512(const int32_t *, const int32_t *_Nullable, int32_
   .row_activate = vq_row_activate_avx512,            \
   .row_gate = vq_row_gate_avx512,                    \
   .row_rotate = vq_row_rotate_avx512,                \
+  .row_hadamard = vq_row_hadamard_avx512,            \
   .row_quantize_u8 = vq_row_quantize_u8_avx512,      \
   .pack_key = vq_pack_key_avx512,                    \
   .pack_values = vq_pack_values_avx512,              \

@@ -107,6 +107,7 @@ void vq_row_gelu_neon(int16_t *, int32_t, int32_t, const int16_t *_Nullable, int
 void vq_row_activate_neon(int16_t *, int32_t, int32_t, const uint16_t *, int32_t);
 void vq_row_gate_neon(int16_t *, const int16_t *, int32_t, int32_t);
 void vq_row_rotate_neon(int16_t *, int32_t, const int16_t *, const int16_t *);
+void vq_row_hadamard_neon(int32_t *, int32_t, int32_t, const int8_t *);
 void vq_row_quantize_u8_neon(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 int32_t vq_pack_key_neon(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_values_neon(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
@@ -131,6 +132,7 @@ void vq_row_combine_i16_neon(const int32_t *, const int32_t *_Nullable, int32_t,
   .row_activate = vq_row_activate_neon,            \
   .row_gate = vq_row_gate_neon,                    \
   .row_rotate = vq_row_rotate_neon,                \
+  .row_hadamard = vq_row_hadamard_neon,            \
   .row_quantize_u8 = vq_row_quantize_u8_neon,      \
   .pack_key = vq_pack_key_neon,                    \
   .pack_values = vq_pack_values_neon,              \

@@ -203,6 +203,10 @@ void vq_row_rotate_avx2(int16_t *x, int32_t pairs, const int16_t *cosines, const
   vq_rotate(x, pairs, cosines, sines);
 }
 
+void vq_row_hadamard_avx2(int32_t *x, int32_t n, int32_t block, const int8_t *signs) {
+  vq_hadamard(x, n, block, signs);
+}
+
 // 32 numbers as bytes, in order.
 static inline __m256i bytes_of(__m256i first, __m256i second) {
   return _mm256_permute4x64_epi64(_mm256_packus_epi16(first, second), _MM_SHUFFLE(3, 1, 2, 0));

@@ -225,6 +225,10 @@ void vq_row_rotate_avx512(int16_t *x, int32_t pairs, const int16_t *cosines, con
   vq_rotate(x, pairs, cosines, sines);
 }
 
+void vq_row_hadamard_avx512(int32_t *x, int32_t n, int32_t block, const int8_t *signs) {
+  vq_hadamard(x, n, block, signs);
+}
+
 void vq_row_quantize_u8_avx512(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out) {
   const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
   int32_t i = 0;

@@ -149,6 +149,10 @@ void vq_row_rotate_neon(int16_t *x, int32_t pairs, const int16_t *cosines, const
   vq_rotate(x, pairs, cosines, sines);
 }
 
+void vq_row_hadamard_neon(int32_t *x, int32_t n, int32_t block, const int8_t *signs) {
+  vq_hadamard(x, n, block, signs);
+}
+
 void vq_row_quantize_u8_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out) {
   const vq_quantizer_neon levels = vq_make_quantizer_neon(quantizer);
   int32_t i = 0;

@@ -11,6 +11,7 @@ package enum Kernel: String, Sendable, CaseIterable {
   case rowActivate = "row_activate"
   case rowGate = "row_gate"
   case rowRotate = "row_rotate"
+  case rowHadamard = "row_hadamard"
   case rowQuantize = "row_quantize_u8"
   case packKey = "pack_key"
   case packValues = "pack_values"

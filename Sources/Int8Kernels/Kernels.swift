@@ -22,6 +22,7 @@ package struct Kernels: @unchecked Sendable {
       row_activate: { unsafe Portable.rowActivate($0, $1, $2, $3, $4) },
       row_gate: { unsafe Portable.rowGate($0, $1, $2, $3) },
       row_rotate: { unsafe Portable.rowRotate($0, $1, $2, $3) },
+      row_hadamard: { unsafe Portable.rowHadamard($0, $1, $2, $3) },
       row_quantize_u8: { unsafe Portable.rowQuantize($0, $1, $2, $3) },
       pack_key: { unsafe Portable.packKey($0, $1, $2, $3) },
       pack_values: { unsafe Portable.packValues($0, $1, $2, $3, $4) },

@@ -17,6 +17,7 @@
 #define vq_row_activate_avx2 vq_emulated_row_activate_avx2
 #define vq_row_gate_avx2 vq_emulated_row_gate_avx2
 #define vq_row_rotate_avx2 vq_emulated_row_rotate_avx2
+#define vq_row_hadamard_avx2 vq_emulated_row_hadamard_avx2
 #define vq_row_quantize_u8_avx2 vq_emulated_row_quantize_u8_avx2
 #define vq_pack_key_avx2 vq_emulated_pack_key_avx2
 #define vq_pack_values_avx2 vq_emulated_pack_values_avx2
@@ -38,6 +39,7 @@
 #define vq_row_activate_avx512 vq_emulated_row_activate_avx512
 #define vq_row_gate_avx512 vq_emulated_row_gate_avx512
 #define vq_row_rotate_avx512 vq_emulated_row_rotate_avx512
+#define vq_row_hadamard_avx512 vq_emulated_row_hadamard_avx512
 #define vq_row_quantize_u8_avx512 vq_emulated_row_quantize_u8_avx512
 #define vq_pack_key_avx512 vq_emulated_pack_key_avx512
 #define vq_pack_values_avx512 vq_emulated_pack_values_avx512

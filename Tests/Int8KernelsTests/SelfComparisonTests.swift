@@ -248,6 +248,13 @@ struct SelfComparisonTests {
         swap(&x[0], &x[Int(pairs)])
       }
     },
+    BrokenTable(.rowHadamard, "rounds down in the middle") { table in
+      table.row_hadamard = { x, count, block, signs in
+        let low = Int32(1) << 7
+        for index in 0..<Int(count) { x[index] &-= low }
+        Portable.rowHadamard(x, count, block, signs)
+      }
+    },
     BrokenTable(.rowQuantize, "does not clamp first") { table in
       table.row_quantize_u8 = { x, count, quantizer, out in
         var quantizer = quantizer.pointee

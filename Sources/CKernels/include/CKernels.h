@@ -73,6 +73,11 @@ typedef struct vq_kernels {
   // Rotates pairs (a, b) = (x[i], x[pairs + i]) in place to roundHalfUp((a cos - b sin, b cos + a sin) / 2^15),
   // saturated. Angles whose sums do not fit int32 wrap.
   void (*_Nonnull row_rotate)(int16_t *x, int32_t pairs, const int16_t *cosines, const int16_t *sines);
+  // One round of a Hadamard rotation in place, in each block of `block` channels, a power of two from 16 to 4096 that
+  // divides n; with H the Walsh-Hadamard matrix of 1 and -1, b = log2(block) and m = (b + 1) / 2:
+  //   y = roundHalfUp(H x / 2^m), x = roundHalfUp(H (signs * y) / 2^(b - m))
+  // `signs` are 1 and -1, n of them. Sums wrap.
+  void (*_Nonnull row_hadamard)(int32_t *x, int32_t n, int32_t block, const int8_t *signs);
   void (*_Nonnull row_quantize_u8)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out);
   // keys: symmetric int8 of one token's head (n = head width), written as a column of a panel: 4 bytes every 64;
   // returns the sum of what was written. n is padded with zeros to a multiple of 4.

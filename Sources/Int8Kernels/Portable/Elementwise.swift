@@ -49,4 +49,40 @@ extension Portable {
         FixedPoint.roundHalfUp(b &* cosine &+ a &* sine, shift: 15))
     }
   }
+
+  /// `vq_kernels.row_hadamard`
+  @unsafe
+  static func rowHadamard(
+    _ x: UnsafeMutablePointer<Int32>, _ n: Int32, _ block: Int32, _ signs: UnsafePointer<Int8>
+  ) {
+    let bits = Int32(truncatingIfNeeded: block.trailingZeroBitCount)
+    let middle = (bits + 1) / 2
+    for first in stride(from: 0, to: Int(n), by: Int(block)) {
+      unsafe walsh(x + first, Int(block))
+      for channel in first..<first + Int(block) {
+        let value = unsafe FixedPoint.roundHalfUp(x[channel], shift: middle)
+        unsafe x[channel] = signs[channel] < 0 ? 0 &- value : value
+      }
+      unsafe walsh(x + first, Int(block))
+      for channel in first..<first + Int(block) {
+        unsafe x[channel] = FixedPoint.roundHalfUp(x[channel], shift: bits - middle)
+      }
+    }
+  }
+
+  /// The Walsh-Hadamard transform of `count` numbers, a power of two, in place.
+  @unsafe
+  private static func walsh(_ x: UnsafeMutablePointer<Int32>, _ count: Int) {
+    var distance = 1
+    while distance < count {
+      for first in stride(from: 0, to: count, by: 2 * distance) {
+        for channel in first..<first + distance {
+          let (a, b) = unsafe (x[channel], x[channel + distance])
+          unsafe x[channel] = a &+ b
+          unsafe x[channel + distance] = a &- b
+        }
+      }
+      distance *= 2
+    }
+  }
 }

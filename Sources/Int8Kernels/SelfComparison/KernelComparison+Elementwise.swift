@@ -68,4 +68,23 @@ extension KernelComparison {
     }
     return true
   }
+
+  mutating func rowHadamard(_ cases: ComparisonCases) -> Bool {
+    let shapes: [(count: Int, block: Int32)] =
+      cases.isThorough
+      ? (4...12).flatMap { bits in [1, 3].map { (count: $0 << bits, block: 1 << bits) } } : [(48, 16), (64, 64)]
+    for (count, block) in shapes {
+      var random = SplitMix64(seed: UInt64(count))
+      let signs = Operand<Int8, Memory>((0..<count).map { _ in random.next() >> 63 == 0 ? 1 : -1 })
+      for row in RowCases.rows32(count) {
+        let same = agree { table in
+          let x = Operand<Int32, Memory>(row)
+          unsafe table.row_hadamard(x.base, Int32(count), block, signs.base)
+          return x.elements
+        }
+        guard same else { return false }
+      }
+    }
+    return true
+  }
 }

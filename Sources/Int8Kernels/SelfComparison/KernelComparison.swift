@@ -29,6 +29,7 @@ struct KernelComparison<Memory: OperandMemory> {
     case .rowActivate: rowActivate(cases)
     case .rowGate: rowGate(cases)
     case .rowRotate: rowRotate(cases)
+    case .rowHadamard: rowHadamard(cases)
     case .rowQuantize: rowQuantize(cases)
     case .packKey: packKey(cases)
     case .packValues: packValues(cases)
