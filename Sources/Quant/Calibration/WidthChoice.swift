@@ -34,15 +34,16 @@ public struct CalibrationFloor: Sendable, Equatable {
 /// Chooses, layer by layer, between 8 bits and the wide form.
 ///
 /// The head, the pooler and the projection are always wide: they see one row for each image, so it costs no time that can be
-/// measured, and no later layer can make up for their error. In a model without a head, whose tokens are the output, so is
-/// the last block's projection of attention, which is a twelfth of the block's weights: what it adds to the residual stream
-/// passes one MLP and the norm. A head reads one token, or the mean of all, in which errors of single tokens cancel out.
+/// measured, and no later layer can make up for their error. In a model without a head, whose tokens are the output, so are
+/// the projections of attention in the second half of the blocks: each is a twelfth of its block's weights, and of all
+/// layers they gain most for their time. A head reads one token, or the mean of all, in which errors of single tokens
+/// cancel out.
 struct WidthChoice {
   static func isAlwaysWide(_ name: LayerName, in configuration: ModelConfiguration) -> Bool {
     switch name {
     case .output, .pooler, .projection: true
     case .block(let index, .attnOut):
-      configuration.classes == 0 && index + 1 == configuration.depth
+      configuration.classes == 0 && index >= configuration.depth / 2
     case .block: false
     case .patchEmbedding, .attention: false
     }
