@@ -11,11 +11,18 @@ struct ExportTests {
   @Test("Weights are written as levels times scales")
   func weights() throws {
     let scratch = try Scratch()
-    let path = scratch.path("weights.safetensors")
-    let outcome = try Program.run("export", TestModels.fashionInt8, "--to-safetensors", path)
+    let (path, modelPath) = (scratch.path("weights.safetensors"), scratch.path("model.gguf"))
+    let calibration = try Program.run(
+      "calibrate", TestModels.fashion, "--data", TestModels.fashionCalibration, "--samples", "24", "--rotation", "on",
+      "--output", modelPath)
+    try #require(calibration.status == 0, "\(calibration.errors)")
+    let outcome = try Program.run("export", modelPath, "--to-safetensors", path)
     #expect(outcome.status == 0, "\(outcome.errors)")
     let file = try SafetensorsFile(path: path)
-    let model = try IntegerModel(path: TestModels.fashionInt8)
+    let model = try IntegerModel(path: modelPath)
+    let rotation = try #require(model.hadamard)
+    #expect(file["hadamard.matrix"]?.shape == [rotation.width, rotation.width])
+    #expect(try file.floats("hadamard.matrix") == rotation.matrix())
     for name in model.layerNames {
       let weight = try #require(file["\(name).weight"])
       let (scales, weights) = (try file.floats("\(name).scale"), try file.floats("\(name).weight"))
@@ -28,14 +35,23 @@ struct ExportTests {
         if abs(level - level.rounded()) >= 0.02 { break }
       }
     }
+    #expect(file["blk.5.ln2.bias"]?.shape == [model.configuration.width])
+    let missing = try Program.run("export", TestModels.fashionInt8)
+    #expect(missing.status == 2)
+  }
+
+  @Test("Factors of hidden layers are written where there are some, and no rotation where there is none")
+  func factors() throws {
+    let scratch = try Scratch()
+    let exported = scratch.path("weights.safetensors")
+    try #require(try Program.run("export", TestModels.fashionInt8, "--to-safetensors", exported).status == 0)
+    let (file, model) = (try SafetensorsFile(path: exported), try IntegerModel(path: TestModels.fashionInt8))
+    #expect(file["hadamard.matrix"] == nil)
     let factors = (0..<model.configuration.blockCount).map { model.hiddenFactors(block: $0) }
     #expect(factors.contains { $0 != nil })
     for (block, expected) in factors.enumerated() {
       #expect(try file[ModelKey.hiddenFactors(block)].map { try file.floats($0.name) } == expected)
     }
-    #expect(file["blk.5.ln2.bias"]?.shape == [model.configuration.width])
-    let missing = try Program.run("export", TestModels.fashionInt8)
-    #expect(missing.status == 2)
   }
 
   @Test("Completions name every command and option", arguments: Completions.Kind.allCases)

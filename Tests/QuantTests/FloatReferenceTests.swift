@@ -150,7 +150,9 @@ struct FloatReferenceTests {
     var shapes = Shapes()
     _ = FloatReference(model).run(pixels.span, workspace: FloatWorkspace(model.configuration), tap: &shapes)
     #expect(shapes.areConsistent)
-    let once: Set<ActivationSite> = [.patches, .finalNormInput, .finalNormOutput, .headInput, .logits]
+    let once: Set<ActivationSite> = [
+      .patches, .embeddings, .lastResidual, .finalNormInput, .finalNormOutput, .headInput, .logits,
+    ]
     for site in once { #expect(shapes.seen[site] == 1, "\(site)") }
     var ofBlock: [ActivationSite] = [.residual, .residualMiddle]
     for layer in BlockLayer.allCases { ofBlock += [.input(layer), .output(layer)] }

@@ -49,6 +49,20 @@ struct BitExactnessTests {
     }
   }
 
+  @Test(
+    "Rotated models give the same bits on every instruction set, for any number of threads",
+    arguments: GoldenFiles.families)
+  func rotated(_ name: String) throws {
+    let example = try IntegerModelCase.golden(name)
+    var options = CalibrationOptions(rotation: .on)
+    let isRotatable = example.model.configuration.width.isMultiple(of: HadamardRotation.group)
+    #expect((try IntegerModel(example.quantized(options).bytes).hadamard != nil) == isRotatable)
+    guard isRotatable else { return }
+    try expectSameBits(example, options)
+    options.activations = .static
+    try expectSameBits(example, options)
+  }
+
   private func expectSameBitsWide(_ example: IntegerModelCase) throws {
     var options = CalibrationOptions()
     options.wideLayers = try example.layerNames

@@ -13,13 +13,14 @@ extension ActivationSite {
   func name(inBlock block: Int) -> String {
     switch self {
     case .patches: "the patches"
-    case .preNormInput: "the input of \(ModelKey.preNorm)"
+    case .embeddings: "the embeddings"
     case .queriesKeysValues: "queries, keys and values of \(ModelKey.block(block))"
     case .attentionNormInput: "attention's results in \(ModelKey.block(block))"
     case .gated: "the gated values of \(ModelKey.block(block))"
     case .residual, .residualMiddle: "the tokens within \(ModelKey.block(block))"
     case .input(let layer): "the input of \(LayerName.block(block, layer))"
     case .output(let layer): "the output of \(LayerName.block(block, layer))"
+    case .lastResidual: "the tokens leaving the last block"
     case .finalNormInput: "the input of \(ModelKey.outputNorm)"
     case .finalNormOutput: "the output of \(ModelKey.outputNorm)"
     case .headInput: "the input of \(LayerName.output)"

@@ -22,17 +22,21 @@ struct CalibratedBlocks {
 /// of all samples, and weights and sampled rows of one block.
 struct BlockCalibration {
   private let model: FloatModel
+  private let rotation: HadamardRotation?
   private let options: CalibrationOptions
   private let samples: SampleSet
   private var smoothing: SmoothingLook
   private var measuring: CalibrationPass
   private let work: CalibrationWork
 
-  private init(_ model: FloatModel, samples: SampleSet, options: CalibrationOptions) {
+  private init(
+    _ model: FloatModel, _ rotation: HadamardRotation?, samples: SampleSet, options: CalibrationOptions
+  ) {
     self.model = model
+    self.rotation = rotation
     self.samples = samples
     self.options = options
-    let reference = FloatReference(model.foldedFrame())
+    let reference = FloatReference(model.foldedFrame(rotatedBy: rotation))
     let searchesClipping = Self.searchesClipping(samples, options)
     work = CalibrationWork(
       model.configuration, samples: samples.count, options: options, searchesClipping: searchesClipping)
@@ -51,10 +55,10 @@ struct BlockCalibration {
 
   /// Calibrates all blocks. The residual streams are gone when this returns.
   static func run(
-    _ model: FloatModel, samples: SampleSet, preprocessing: Preprocessing?, options: CalibrationOptions,
+    _ model: FloatModel, _ rotation: HadamardRotation?, samples: SampleSet, preprocessing: Preprocessing?, options: CalibrationOptions,
     progress: (CalibrationProgress) -> Void
   ) throws(CalibrationError) -> (CalibratedBlocks, CalibrationWork) {
-    var calibration = BlockCalibration(model, samples: samples, options: options)
+    var calibration = BlockCalibration(model, rotation, samples: samples, options: options)
     return (try calibration.run(preprocessing: preprocessing, progress: progress), calibration.work)
   }
 
@@ -73,7 +77,7 @@ struct BlockCalibration {
       func report(_ phase: CalibrationProgress.Phase, _ part: Double) {
         progress(work.progress(phase, blocks: index, part: part))
       }
-      let folded = model.foldedBlock(index)
+      let folded = model.foldedBlock(index, rotatedBy: rotation)
       if let layer = folded.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
       let looked = Double(smoothing.samples.count)
       let observed = try measuring.look(at: folded, index, as: &smoothing) { report(.observing, Double($0) / looked) }

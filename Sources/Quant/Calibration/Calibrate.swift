@@ -9,6 +9,7 @@ public func calibrate(
   _ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, options: CalibrationOptions,
   progress: (CalibrationProgress) -> Void = { _ in }
 ) throws(CalibrationError) -> Calibration {
+  let rotation = model.rotation(options.rotation)
   let configuration = model.configuration
   guard samples.count > 0 else { throw .noSamples }
   let expected = [configuration.channels, configuration.imageHeight, configuration.imageWidth]
@@ -17,10 +18,10 @@ public func calibrate(
 
   let shown = options.variants ? samples.withVariants(seed: options.seed, wanted: options.wantedSamples) : samples
   let (blocks, work) = try BlockCalibration.run(
-    model, samples: shown, preprocessing: preprocessing, options: options, progress: progress)
+    model, rotation, samples: shown, preprocessing: preprocessing, options: options, progress: progress)
   let mapping = samples.pixelMapping(given: preprocessing)
   var (narrow, wide) = try ModelQuantizer(
-    model: model, seen: blocks, options: options, preprocessing: preprocessing, mapping: mapping
+    model: model, rotation: rotation, seen: blocks, options: options, preprocessing: preprocessing, mapping: mapping
   ).quantize()
   narrow.calibration = CalibrationRecord(samples, seen: shown.count, preprocessing: preprocessing, options: options)
   wide.calibration = narrow.calibration

@@ -10,6 +10,14 @@ public enum WeightRoundingMode: String, Sendable, CaseIterable {
   case calibrated
 }
 
+/// Whether the residual stream is rotated; see `HadamardRotation`.
+public enum RotationMode: String, Sendable, CaseIterable {
+  /// Where weights have outliers that the rotation spreads.
+  case auto
+  case on
+  case off
+}
+
 /// What a user chooses about a calibration.
 public struct CalibrationOptions: Sendable, Equatable {
   /// How static ranges are chosen. With nil a range holds all values seen; with at least two samples, the ranges of
@@ -18,6 +26,8 @@ public struct CalibrationOptions: Sendable, Equatable {
   public var activations: ActivationMode
   /// Whether channels with large activations are divided, and the weights that read them multiplied; see `Smoothing`.
   public var smoothing: Bool
+  /// Whether the residual stream is rotated, so that no few channels are much larger than the others.
+  public var rotation: RotationMode
   /// Planes of 8 bits for the softmax's output, 1 or 2.
   public var softmaxPlanes: Int
   public var rounding: WeightRoundingMode
@@ -42,12 +52,13 @@ public struct CalibrationOptions: Sendable, Equatable {
 
   public init(
     observer: ObserverKind? = nil, activations: ActivationMode = .dynamic, smoothing: Bool = true,
-    softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, variants: Bool = true, seed: UInt64 = 0,
+    rotation: RotationMode = .auto, softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, variants: Bool = true, seed: UInt64 = 0,
     threads: Int = 1
   ) {
     self.observer = observer
     self.activations = activations
     self.smoothing = smoothing
+    self.rotation = rotation
     self.softmaxPlanes = softmaxPlanes
     self.rounding = rounding
     self.variants = variants

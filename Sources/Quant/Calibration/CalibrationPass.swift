@@ -11,7 +11,7 @@ struct CalibrationPass {
   let threads: Int
   /// Of each sample: `tokens x width`.
   private(set) var residuals: [FloatBuffer] = []
-  /// Largest magnitude of the embeddings before their norm, where they have one.
+  /// Largest magnitude of the embeddings, before their norm and their rotation.
   private(set) var embeddings = MagnitudeObserver()
   private var samplers: [RowSampler]
 
@@ -109,7 +109,9 @@ struct CalibrationPass {
       FloatWorkspace(reference.configuration)
     } body: { (workspace, offset) throws(CalibrationError) in
       let sample = part.lowerBound + offset
-      workspace.residual = residuals[sample]
+      // The head that pools by attention rotates what it reads; the readout reads the same after it.
+      let isPooling = index == reference.configuration.depth
+      workspace.residual = isPooling ? FloatBuffer(copying: residuals[sample]) : residuals[sample]
       var observation = BlockObservation(reference.configuration, scope, sampler: samplers[sample])
       reference.runBlock(index, workspace, &observation)
       observation.observeLeaving(workspace.residual)
@@ -183,14 +185,14 @@ struct SmoothingLook {
   }
 }
 
-/// Samples the patches of an image, and sees the embeddings before their norm.
+/// Samples the patches of an image, and sees the embeddings.
 private struct PatchTap: ActivationTap, Sendable {
   var sampler: RowSampler
   var rows: [Float] = []
   var embeddings = MagnitudeObserver()
 
   mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
-    if site == .preNormInput { embeddings.observe(values) }
+    if site == .embeddings { embeddings.observe(values) }
     guard site == .patches else { return }
     RowSampler.append(sampler.choose(of: rows), of: values, columns: columns, to: &self.rows)
   }

@@ -7,29 +7,61 @@ extension FloatModel {
   /// A block of the same function with constant factors multiplied into weights, so that they cost nothing at run time:
   /// LayerScale into the layers before it, the attention scale into the queries so that scores are in base 2, and the
   /// factor on the softmax into the values.
-  func foldedBlock(_ index: Int) -> FloatBlock {
+  func foldedBlock(_ index: Int, rotatedBy rotation: HadamardRotation?) -> FloatBlock {
     var block = blocks[index]
     let width = configuration.width
     block.scaleQueries { _ in scoreScale * Self.binary }
     block.layers.attnQKV.scaleOutputs(2 * width..<3 * width) { _ in probabilityScale }
-    if let scale = block.layerScale1 { block.layers.attnOut.scaleOutputs(0..<width) { scale[$0] } }
-    if let scale = block.layerScale2 { block.layers.ffnDown.scaleOutputs(0..<width) { scale[$0] } }
-    block.layerScale1 = nil
-    block.layerScale2 = nil
+    block.foldLayerScales()
+    if let rotation, index < configuration.depth {
+      block.foldNorms()
+      block.rotate(rotation)
+    }
     return block
   }
 
   /// The model around folded blocks, and none of them.
-  func foldedFrame() -> FloatModel {
+  func foldedFrame(rotatedBy rotation: HadamardRotation?) -> FloatModel {
     var frame = self
     frame.blocks = []
     frame.scoreScale = 1 / Self.binary
     frame.probabilityScale = 1
+    frame.hadamard = rotation
     return frame
   }
 }
 
+extension FloatModel {
+  /// The same function of a rotated residual stream; the model itself where there is no rotation.
+  func rotated(by rotation: HadamardRotation?) -> FloatModel {
+    guard let rotation else { return self }
+    var model = self
+    model.hadamard = rotation
+    for index in 0..<configuration.depth {
+      model.blocks[index].foldLayerScales()
+      model.blocks[index].foldNorms()
+      model.blocks[index].rotate(rotation)
+    }
+    return model
+  }
+}
+
 extension FloatBlock {
+  /// Multiplies LayerScale into the layers before it.
+  mutating func foldLayerScales() {
+    let width = layers.attnOut.outputs
+    if let scale = layerScale1 { layers.attnOut.scaleOutputs(0..<width) { scale[$0] } }
+    if let scale = layerScale2 { layers.ffnDown.scaleOutputs(0..<width) { scale[$0] } }
+    layerScale1 = nil
+    layerScale2 = nil
+  }
+
+  /// Takes gain and bias of the norms of the residual stream into the layers that read them.
+  mutating func foldNorms() {
+    layers.attnQKV.take(&ln1)
+    layers.ffnUp.take(&ln2)
+  }
+
   /// Multiplies what the queries are when they meet the keys; where they go through a norm, its output.
   mutating func scaleQueries(by factor: (Int) -> Float) {
     if queryNorm == nil {
@@ -69,6 +101,19 @@ extension FloatNorm {
 }
 
 extension FloatLinear {
+  /// - Parameter norm: what the layer reads; it loses its gain and its bias.
+  fileprivate mutating func take(_ norm: inout FloatNorm) {
+    for output in 0..<outputs {
+      var sum: Float = 0
+      for input in 0..<inputs {
+        sum += weight[output * inputs + input] * norm.bias[input]
+        weight[output * inputs + input] *= norm.gain[input]
+      }
+      bias[output] += sum
+    }
+    norm = FloatNorm(gain: Array(repeating: 1, count: inputs), bias: Array(repeating: 0, count: inputs))
+  }
+
   /// Multiplies outputs, given as offsets into the range, by a factor.
   mutating func scaleOutputs(_ range: Range<Int>, by factor: (Int) -> Float) {
     for output in range {

@@ -6,6 +6,7 @@ import ViTLite
 struct ModelQuantizer {
   /// Its blocks are not read.
   let model: FloatModel
+  let rotation: HadamardRotation?
   let seen: CalibratedBlocks
   let options: CalibrationOptions
   let preprocessing: Preprocessing?
@@ -85,7 +86,7 @@ struct ModelQuantizer {
       preNorm: model.preNorm.map {
         QuantizedNorm($0, epsilon: configuration.layerNormEpsilon, unit: residualUnit, inputUnit: residualUnit)
       },
-      rotation: model.rotation?.levels ?? [], projection: model.projection.map { quantizeOutput($0) })
+      rotation: model.rotation?.levels ?? [], projection: model.projection.map { quantizeOutput($0) }, hadamard: rotation)
   }
 
   /// The static range of the head's input. Its 15 bits have room for all values seen, so that nothing is clipped unless

@@ -30,10 +30,7 @@ final class AloneProbe: LayerProbe {
   override func probe(_ phase: Phase, block: Int, _ buffers: PassBuffers) {
     switch phase {
     case .patchEmbedding:
-      let hasNorm = configuration.normBeforeBlocks
-      measureStream(
-        .embedding, exact: hasNorm ? trace.embeddings : trace.residual(0), buffers,
-        at: hasNorm ? .embeddings : .residual(0))
+      measureStream(.embedding, exact: trace.embeddings, buffers, at: .embeddings)
     case .preNorm: measureStream(.preNorm, exact: trace.residual(0), buffers, at: .residual(0))
     case .ln1: observe(.qkv, block, normalized(buffers.residual, basis.blocks[block].ln1), columns: configuration.width)
     case .attnQKV: measureProjection(block, buffers)

@@ -17,9 +17,10 @@ package final class DriftMeter: Sendable {
   package convenience init(
     _ checkpoint: Checkpoint, _ model: IntegerModel, instructionSet: InstructionSet, threads: Int
   ) {
+    let float = checkpoint.model.rotated(by: model.hadamard)
     self.init(
-      FloatReference(checkpoint.model), checkpoint.preprocessing, model, instructionSet,
-      ModelBasis(checkpoint.model, model, threads: threads))
+      FloatReference(float), checkpoint.preprocessing, model, instructionSet,
+      ModelBasis(float, model, threads: threads))
   }
 
   private init(

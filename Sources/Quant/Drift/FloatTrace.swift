@@ -20,9 +20,9 @@ package struct FloatTrace: ActivationTap, Sendable {
 
   /// With the one that pools by attention at their end, where there is one.
   package private(set) var blocks: [Block]
-  /// The tokens before the norm in front of the blocks; empty where there is none.
+  /// The tokens before whatever stands in front of the blocks: `tokens x width`.
   private(set) var embeddings: [Float] = []
-  /// The residual stream that leaves the last block, `tokens x width`.
+  /// The residual stream that leaves the last block, before it is rotated back: `tokens x width`.
   package private(set) var lastResidual: [Float] = []
   /// The result of attention pooling, one row.
   private(set) var pooled: [Float] = []
@@ -36,8 +36,6 @@ package struct FloatTrace: ActivationTap, Sendable {
     blocks = Array(repeating: Block(), count: configuration.blockCount)
     output = FloatOutput(hiddenStates: [], lastHiddenState: [], poolerOutput: [], logits: nil)
     output = reference.run(values.span, workspace: workspace, tap: &self)
-    // Where the norm follows the pooling, the final tokens are the residual stream itself.
-    if configuration.readout.normFollowsPooling { lastResidual = output.lastHiddenState }
     if blocks.count > depth { blocks[depth].residual = Array(repeating: 0, count: configuration.width) }
     if !configuration.transformsQueriesAndKeys {
       for index in blocks.indices { blocks[index].transformed = blocks[index].qkv }
@@ -46,7 +44,7 @@ package struct FloatTrace: ActivationTap, Sendable {
 
   package mutating func observe(_ site: ActivationSite, block: Int, _ values: Span<Float>, rows: Int, columns: Int) {
     switch site {
-    case .preNormInput: embeddings = Self.copy(values)
+    case .embeddings: embeddings = Self.copy(values)
     case .residual where block == depth: pooled = Self.copy(values)
     case .residual: blocks[block].residual = Self.copy(values)
     case .output(.attnQKV): blocks[block].qkv = Self.copy(values)
@@ -55,8 +53,8 @@ package struct FloatTrace: ActivationTap, Sendable {
     case .input(.attnOut): if blocks[block].attention.isEmpty { blocks[block].attention = Self.copy(values) }
     case .residualMiddle: blocks[block].middle = Self.copy(values)
     case .output(.ffnUp): blocks[block].hidden = Self.copy(values)
-    case .finalNormInput: lastResidual = Self.copy(values)
-    case .patches, .input, .output, .gated, .finalNormOutput, .headInput, .logits: break
+    case .lastResidual: lastResidual = Self.copy(values)
+    case .patches, .input, .output, .gated, .finalNormInput, .finalNormOutput, .headInput, .logits: break
     }
   }
 

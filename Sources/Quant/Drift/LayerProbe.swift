@@ -61,13 +61,13 @@ class LayerProbe: PassProbe {
 
   private func embedded(_ buffers: PassBuffers) {
     residual = floats(buffers.residual)
-    compare(.embedding, configuration.normBeforeBlocks ? trace.embeddings : trace.residual(0), residual)
+    compare(.embedding, trace.embeddings, residual)
     countStream(.embedding, buffers.residual)
   }
 
   private func normed(_ buffers: PassBuffers) {
-    guard configuration.normBeforeBlocks else { return }
     residual = floats(buffers.residual)
+    guard configuration.normBeforeBlocks else { return }
     compare(.preNorm, trace.residual(0), residual)
     countStream(.preNorm, buffers.residual)
   }

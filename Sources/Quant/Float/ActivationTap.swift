@@ -7,8 +7,8 @@ package enum ActivationSite: Sendable, Hashable {
   case patches
   /// The residual stream entering a block: `tokens x width`; with the index of attention pooling, its result.
   case residual
-  /// What the norm before the first block reads, where there is one.
-  case preNormInput
+  /// The tokens before whatever stands in front of the first block: a norm, the rotation of the residual stream.
+  case embeddings
   /// Queries, keys and values after the norms and the rotation of queries and keys; only where there are such.
   case queriesKeysValues
   /// The heads' results before their norm; only where there is one.
@@ -21,7 +21,9 @@ package enum ActivationSite: Sendable, Hashable {
   case output(BlockLayer)
   /// The residual stream between attention and MLP.
   case residualMiddle
-  /// What the final norm reads: the residual stream leaving the last block, or one row of means where the norm follows
+  /// The residual stream leaving the last block, before it is rotated back.
+  case lastResidual
+  /// What the final norm reads: the residual stream leaving the last block, rotated back, or one row of means where the norm follows
   /// the mean.
   case finalNormInput
   case finalNormOutput

@@ -1,3 +1,4 @@
+import Int8Kernels
 import ViTLite
 
 /// A fully connected layer: `y = W x + b`.
@@ -88,6 +89,8 @@ public struct FloatModel: Sendable {
   package var rotation: FloatRotation?
   /// Of the pooled vector; nil when there is none.
   package var projection: FloatLinear?
+  /// Of the residual stream, between the embeddings and the readout. No checkpoint has one.
+  package var hadamard: HadamardRotation?
 
   package init(
     configuration: ModelConfiguration, patchEmbedding: FloatLinear, prefixTokens: [Float], positions: [Float],

@@ -9,6 +9,8 @@ extension FloatReference {
   ) -> FloatOutput {
     let (tokens, width, depth) = (configuration.tokens, configuration.width, configuration.depth)
     let readout = configuration.readout
+    observe(.lastResidual, depth, workspace.residual, tokens, width, &tap)
+    leaveBlocks(workspace)
     let final: [Float]
     if readout.normFollowsPooling {
       final = workspace.residual.array(tokens * width)

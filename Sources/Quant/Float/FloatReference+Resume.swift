@@ -5,7 +5,7 @@ import ViTLite
 /// block are of the one that pools by attention: of its queries, keys and values there are as many rows as tokens are
 /// pooled, of the rest one.
 package enum ResumePoint: Sendable, Equatable {
-  /// The tokens before the norm in front of the first block: `tokens x width`.
+  /// The tokens before the norm in front of the first block, and before the residual stream is rotated: `tokens x width`.
   case embeddings
   /// The residual stream entering a block, or with the number of blocks what leaves the last: `tokens x width`.
   case residual(Int)
@@ -70,7 +70,7 @@ extension FloatReference {
     switch point {
     case .embeddings:
       workspace.residual.copy(from: values)
-      normalizeEmbeddings(workspace)
+      enterBlocks(workspace)
       return 0
     case .residual(let index):
       workspace.residual.copy(from: values)

@@ -32,13 +32,16 @@ import ViTLite
     FloatReference(frame, Array(repeating: block, count: configuration.blockCount), gemm)
   }
 
-  /// One block, or the head that pools by attention, which leaves the residual stream as it is.
+  /// One block, or the head that pools by attention, which reads the residual stream rotated back and leaves it so.
   ///
   /// - Parameter completes: false to end a block with what its last layer reads.
   func runBlock<Tap: ActivationTap>(
     _ index: Int, _ workspace: FloatWorkspace, _ tap: inout Tap, completes: Bool = true
   ) {
-    guard index < configuration.depth else { return poolByAttention(workspace, &tap) }
+    guard index < configuration.depth else {
+      leaveBlocks(workspace)
+      return poolByAttention(workspace, &tap)
+    }
     attention(index, workspace, &tap)
     mlp(index, workspace, &tap, completes: completes)
   }
@@ -92,15 +95,22 @@ import ViTLite
     unsafe workspace.residual.base.update(from: frame.base.base, count: configuration.tokens * width)
     unsafe FloatRows.add(
       workspace.branch.base, scale: nil, to: workspace.residual.base + prefix, count: patches * width)
-    guard frame.preNorm != nil else { return }
-    observe(.preNormInput, 0, workspace.residual, configuration.tokens, width, &tap)
-    normalizeEmbeddings(workspace)
+    observe(.embeddings, 0, workspace.residual, configuration.tokens, width, &tap)
+    enterBlocks(workspace)
   }
 
-  /// The norm between the embeddings and the first block, where there is one.
-  func normalizeEmbeddings(_ workspace: FloatWorkspace) {
-    guard let norm = frame.preNorm else { return }
-    normalize(workspace.residual, norm, rows: configuration.tokens, into: workspace.residual)
+  /// What stands between the embeddings and the first block, where there is anything: a norm, the rotation of the
+  /// residual stream.
+  func enterBlocks(_ workspace: FloatWorkspace) {
+    if let norm = frame.preNorm {
+      normalize(workspace.residual, norm, rows: configuration.tokens, into: workspace.residual)
+    }
+    unsafe frame.hadamard?.apply(toRows: workspace.residual.base, count: configuration.tokens)
+  }
+
+  /// Rotates the residual stream back, where it is rotated.
+  func leaveBlocks(_ workspace: FloatWorkspace) {
+    unsafe frame.hadamard?.apply(toRows: workspace.residual.base, count: configuration.tokens, isInverse: true)
   }
 
   /// residual += layerScale1 * attnOut(attention(ln1(residual)))

@@ -1,3 +1,4 @@
+import Int8Kernels
 import ViTLite
 
 /// A float model around its blocks, with the weights as the products read them.
@@ -14,6 +15,7 @@ struct PackedFrame: Sendable {
   let head: PackedFloatLinear?
   let pooler: PackedFloatLinear?
   let projection: PackedFloatLinear?
+  let hadamard: HadamardRotation?
 
   init(_ model: FloatModel) {
     configuration = model.configuration
@@ -29,6 +31,7 @@ struct PackedFrame: Sendable {
     head = model.head.map { PackedFloatLinear($0) }
     pooler = model.pooler.map { PackedFloatLinear($0) }
     projection = model.projection.map { PackedFloatLinear($0) }
+    hadamard = model.hadamard
   }
 }
 

@@ -13,6 +13,7 @@ extension QuantizedModel {
       let pairs = configuration.headWidth / 2
       encoder.writer.add(ModelKey.rotation, dimensions: [pairs, configuration.patches, 2], values: rotation)
     }
+    if let hadamard { encoder.add(hadamard) }
     for (index, block) in blocks.enumerated() { encoder.add(block, index: index) }
     encoder.add(ModelKey.outputNorm, finalNorm)
     if let head { encoder.add(LayerName.output.description, head) }
@@ -202,6 +203,12 @@ private struct ModelEncoder {
 
   mutating func add(_ name: String, _ values: [Int32]) {
     writer.add(name, dimensions: [values.count], values: values)
+  }
+
+  mutating func add(_ rotation: HadamardRotation) {
+    set(ModelKey.hadamardBlock, rotation.block)
+    writer.add(ModelKey.hadamardSigns, dimensions: [rotation.width, 2], values: rotation.signs)
+    add(ModelKey.hadamardPairs, rotation.pairs)
   }
 
   mutating func add(_ name: String, _ norm: QuantizedNorm) {

@@ -135,6 +135,8 @@ public struct QuantizedModel: Sendable {
   /// Cosines of `patches x head width / 2`, then as many sines, in units of 2^-15; empty without rotary positions.
   package var rotation: [Int16] = []
   package var projection: QuantizedLinear?
+  /// Of the residual stream between the embeddings and the readout.
+  package var hadamard: HadamardRotation?
 }
 
 extension QuantizedModel {

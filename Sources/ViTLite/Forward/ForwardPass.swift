@@ -50,9 +50,13 @@ struct ForwardPass<Observer: PhaseObserver> {
       product(.patchEmbedding, model.patchEmbedding, input, addingTo: arena.patchTokens.rows(rows))
     }
     phase(.preNorm, over: model.configuration.tokens) { tokens in
-      guard let stored = model.preNorm else { return }
-      let norm = window?.read(stored) ?? stored
-      for token in tokens { kernels.normalize(arena.residual, row: token, norm, into: arena.residual, at: token) }
+      if let stored = model.preNorm {
+        let norm = window?.read(stored) ?? stored
+        for token in tokens { kernels.normalize(arena.residual, row: token, norm, into: arena.residual, at: token) }
+      }
+      if let rotation = model.hadamard {
+        for token in tokens { kernels.rotate(arena.residual, row: token, rotation) }
+      }
     }
   }
 
@@ -162,7 +166,13 @@ struct ForwardPass<Observer: PhaseObserver> {
   private func readOut(_ states: HiddenStates?) {
     let configuration = model.configuration
     let finalTokens = states?.finalTokens ?? arena.finalTokens
+    let valid = states == nil ? plan.outline.rows(afterBlock: configuration.depth - 1) : configuration.tokens
     phase(.finalNorm, over: configuration.tokens) { tokens in
+      if let rotation = model.hadamard {
+        for token in tokens.clamped(to: 0..<valid) {
+          kernels.rotate(arena.residual, row: token, rotation, isInverse: true)
+        }
+      }
       let kept = tokens.clamped(to: 0..<finalTokens.rows)
       if configuration.readout.normFollowsPooling {
         finalTokens.copyRows(kept, from: arena.residual)
@@ -216,7 +226,12 @@ extension ForwardPass {
   /// Keeps the residual stream that enters a block or leaves the last, where it is wanted.
   private func keepResidual(_ index: Int, _ states: HiddenStates?) {
     guard let states else { return }
-    worker.take(model.configuration.tokens, unit: 1) { tokens in states.keep(arena.residual, index, tokens) }
+    worker.take(model.configuration.tokens, unit: 1) { tokens in
+      states.keep(arena.residual, index, tokens)
+      guard let rotation = model.hadamard else { return }
+      let kept = states.residuals.rows(index * arena.residual.rows..<(index + 1) * arena.residual.rows)
+      for token in tokens { kernels.rotate(kept, row: token, rotation, isInverse: true) }
+    }
     worker.finishPhase(model.configuration.tokens)
   }
 

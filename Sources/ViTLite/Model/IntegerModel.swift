@@ -61,6 +61,8 @@ public final class IntegerModel: @unchecked Sendable {
   let head: LinearLayer?
   let pooler: LinearLayer?
   let projection: LinearLayer?
+  /// Of the residual stream, between the embeddings and the readout.
+  package let hadamard: HadamardRotation?
 
   /// A model from the bytes of its file, which are copied.
   public convenience init(_ bytes: [UInt8]) throws(IntegerModelError) {
@@ -112,6 +114,7 @@ public final class IntegerModel: @unchecked Sendable {
       .patchEmbedding, outputs: configuration.width, inputs: configuration.patchInputs)
     positions = try decoder.positions()
     blocks = try decoder.blocks()
+    hadamard = try decoder.hadamard()
     finalNorm = try decoder.norm(ModelKey.outputNorm)
     headInputShift = Int32(try decoder.integer("head.input_shift", in: 0...24))
     headInputQuantizer = try decoder.quantizers("head.input_range", count: 1)[0]
@@ -150,6 +153,7 @@ public final class IntegerModel: @unchecked Sendable {
     self.patchEmbedding = patchEmbedding
     positions = other.positions
     self.blocks = blocks
+    hadamard = other.hadamard
     finalNorm = other.finalNorm
     headInputShift = other.headInputShift
     headInputQuantizer = other.headInputQuantizer

@@ -466,6 +466,37 @@ extension ModelDecoder {
     return Rotation(cosines: cosines, sines: sines)
   }
 
+  /// The rotation of the residual stream; nil where there is none.
+  func hadamard() throws(IntegerModelError) -> HadamardRotation? {
+    let key = ModelKey.metadata(ModelKey.hadamardBlock)
+    guard file[key] != nil else { return nil }
+    let width = configuration.width
+    let block = try integer(ModelKey.hadamardBlock, in: HadamardRotation.validBlocks)
+    guard block.nonzeroBitCount == 1, width.isMultiple(of: block) else {
+      throw .invalid(what: "\(block)", where: "key \(key)", expected: "a power of two that divides \(width)")
+    }
+    let signs = try unsafe Vector(
+      base: data(ModelKey.hadamardSigns, .int8, count: 2 * width).assumingMemoryBound(to: Int8.self), count: 2 * width)
+    for index in 0..<signs.count where signs[index].magnitude != 1 {
+      throw .invalid(
+        what: "\(signs[index])", where: "tensor \"\(ModelKey.hadamardSigns)\", element \(index)", expected: "1 or -1")
+    }
+    let groups = width / HadamardRotation.group
+    let pairs = try int32s(ModelKey.hadamardPairs, count: groups)
+    var isPaired = [Bool](repeating: false, count: groups)
+    for index in 0..<groups {
+      let group = Int(pairs[index])
+      guard (0..<groups).contains(group), !isPaired[group] else {
+        throw .invalid(
+          what: "\(group)", where: "tensor \"\(ModelKey.hadamardPairs)\", element \(index)",
+          expected: "each group from 0 to \(groups - 1) once")
+      }
+      isPaired[group] = true
+    }
+    return HadamardRotation(
+      block: block, signs: (0..<signs.count).map { signs[$0] }, pairs: (0..<groups).map { pairs[$0] })
+  }
+
   /// What a block's activations are multiplied by; nil where the file has nothing.
   private func hiddenFactors(of block: Int) throws(IntegerModelError) -> Vector<Int16>? {
     let (name, count) = (ModelKey.hiddenFactors(block), configuration.mlpWidth)

@@ -16,6 +16,13 @@ package enum ModelKey {
   package static let preNorm = "pre_norm"
   /// Of queries and keys: the cosines of all patches, then the sines.
   package static let rotation = "rotation"
+  /// Of the rotation of the residual stream: channels of a block, the signs of both rounds, and the groups of channels that
+  /// change places; absent where there is no such rotation.
+  package static let hadamardBlock = "hadamard.block"
+  package static let hadamardSigns = "hadamard.signs"
+  package static let hadamardPairs = "hadamard.pairs"
+  /// The same as a matrix, in exported weights.
+  package static let hadamardMatrix = "hadamard.matrix"
   /// The norm after the last block.
   package static let outputNorm = "output_norm"
   /// The static ranges of what a layer of each block reads.

@@ -20,6 +20,8 @@ enum CalibrateCommand {
   private static let activations = Option<ActivationMode>.choice(
     "--activations", help: "scales per token at run time, or all from calibration; dynamic by default")
   private static let noSmoothing = Flag("--no-smoothing", help: "leave outliers of activations where they are")
+  private static let rotation = Option<RotationMode>.choice(
+    "--rotation", help: "Hadamard rotation of the tokens' channels; auto, where weights have outliers, by default")
   private static let rounding = Option<WeightRoundingMode>.choice(
     "--rounding", help: "weights to nearest, or for the least drift on the samples; calibrated by default")
   private static let noVariants = Flag(
@@ -53,7 +55,7 @@ enum CalibrateCommand {
       options: [
         OptionDeclaration(SharedOptions.data), OptionDeclaration(output), OptionDeclaration(samples),
         OptionDeclaration(observer), OptionDeclaration(activations), OptionDeclaration(noSmoothing),
-        OptionDeclaration(rounding), OptionDeclaration(noVariants), OptionDeclaration(softmaxPlanes),
+        OptionDeclaration(rotation), OptionDeclaration(rounding), OptionDeclaration(noVariants), OptionDeclaration(softmaxPlanes),
         OptionDeclaration(keep), OptionDeclaration(sensitivity), OptionDeclaration(target),
         OptionDeclaration(SharedOptions.seed), OptionDeclaration(report), OptionDeclaration(SharedOptions.threads),
         OptionDeclaration(preset), OptionDeclaration(SharedOptions.skipBad),
@@ -119,7 +121,8 @@ enum CalibrateCommand {
   private static func options(_ arguments: ParsedArguments) -> CalibrationOptions {
     var options = CalibrationOptions(
       observer: arguments[observer], activations: arguments[activations] ?? .dynamic,
-      smoothing: !arguments[noSmoothing], softmaxPlanes: arguments[softmaxPlanes] ?? 2,
+      smoothing: !arguments[noSmoothing], rotation: arguments[rotation] ?? .auto,
+      softmaxPlanes: arguments[softmaxPlanes] ?? 2,
       rounding: arguments[rounding] ?? .calibrated,
       variants: !arguments[noVariants] && arguments[preset] == nil, seed: arguments[SharedOptions.seed] ?? 0,
       threads: ExecutionOptions.threads(arguments))

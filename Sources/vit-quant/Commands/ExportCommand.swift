@@ -30,6 +30,7 @@ enum ExportCommand {
     let model = try ModelFile.loadInteger(arguments.operands[0])
     let path = arguments[target] ?? ""
     let entries = model.layerNames.flatMap { linear($0, of: model) } + norms(of: model) + factors(of: model)
+      + rotation(of: model)
     do throws(SafetensorsError) {
       var writer = try SafetensorsWriter(
         path: path,
@@ -63,6 +64,11 @@ enum ExportCommand {
         ]
       }
     }
+  }
+
+  /// The matrix that rotates the residual stream before the first block; its transpose rotates it back after the last.
+  private static func rotation(of model: IntegerModel) -> [Entry] {
+    model.hadamard.map { [Entry(name: ModelKey.hadamardMatrix, shape: [$0.width, $0.width], numbers: $0.matrix)] } ?? []
   }
 
   /// What the activations of the hidden layers are multiplied by.

@@ -197,6 +197,7 @@ struct DriftPage {
         + "\(report.model.activations.rawValue) activations, "
         + (report.model.activations == .static ? "observer \(record.observer?.rawValue ?? "search"), " : "")
         + "\(record.rounding.rawValue) rounding, \(record.smoothing ? "smoothing" : "no smoothing"), "
+        + "\(report.model.hadamard == nil ? "no rotation" : "rotation"), "
         + "\(report.model.softmaxPlanes) softmax plane\(report.model.softmaxPlanes == 1 ? "" : "s"), seed \(record.seed)"
     }
     var items = [

@@ -123,8 +123,8 @@ extension DriftReport {
         "images": .integer(record.images), "variants": .integer(record.variants),
         "activations": .string(model.activations.rawValue),
         "observer": JSON(record.observer?.rawValue), "rounding": .string(record.rounding.rawValue),
-        "smoothing": .bool(record.smoothing), "softmax_planes": .integer(model.softmaxPlanes),
-        "seed": .string("\(record.seed)"),
+        "smoothing": .bool(record.smoothing), "rotation": .bool(model.hadamard != nil),
+        "softmax_planes": .integer(model.softmaxPlanes), "seed": .string("\(record.seed)"),
       ]
     }
     return [
