@@ -24,7 +24,9 @@ struct HadamardRotationTests {
     }
     var order = Array(0..<width)
     for pair in stride(from: 0, to: rotation.pairs.count - 1, by: 2) {
-      for lane in 0..<16 { order.swapAt(Int(rotation.pairs[pair]) * 16 + lane, Int(rotation.pairs[pair + 1]) * 16 + lane) }
+      for lane in 0..<16 {
+        order.swapAt(Int(rotation.pairs[pair]) * 16 + lane, Int(rotation.pairs[pair + 1]) * 16 + lane)
+      }
     }
     let (first, second) = (round(0), round(1))
     return second.map { row in

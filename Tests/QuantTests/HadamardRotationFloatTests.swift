@@ -87,7 +87,8 @@ struct RotationChoiceTests {
   @Test("A model without blocks, or of a width that no group divides, is not rotated")
   func impossible() {
     #expect(model(width: 12) { _ in }.rotation(.on) == nil)
-    let empty = FloatModel.random(IntegerModelCase.configuration { ($0.width, $0.heads, $0.depth) = (64, 4, 0) }, seed: 1)
+    let empty = FloatModel.random(
+      IntegerModelCase.configuration { ($0.width, $0.heads, $0.depth) = (64, 4, 0) }, seed: 1)
     #expect(empty.rotation(.auto) == nil)
   }
 }

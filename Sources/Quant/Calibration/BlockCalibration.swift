@@ -55,7 +55,8 @@ struct BlockCalibration {
 
   /// Calibrates all blocks. The residual streams are gone when this returns.
   static func run(
-    _ model: FloatModel, _ rotation: HadamardRotation?, samples: SampleSet, preprocessing: Preprocessing?, options: CalibrationOptions,
+    _ model: FloatModel, _ rotation: HadamardRotation?, samples: SampleSet, preprocessing: Preprocessing?,
+    options: CalibrationOptions,
     progress: (CalibrationProgress) -> Void
   ) throws(CalibrationError) -> (CalibratedBlocks, CalibrationWork) {
     var calibration = BlockCalibration(model, rotation, samples: samples, options: options)

@@ -125,7 +125,8 @@ struct BlockObservation: Sendable, ActivationTap {
     case .output(.ffnUp) where configuration.isGated: observeGate(values, rows: rows)
     case .output(.ffnUp): seen.mlpInput.observe(values, counting: false)
     case .gated: seen.gated.merge(magnitude)
-    case .output(.attnOut), .output(.ffnDown), .patches, .embeddings, .lastResidual, .attentionNormInput, .finalNormInput,
+    case .output(.attnOut), .output(.ffnDown), .patches, .embeddings, .lastResidual, .attentionNormInput,
+      .finalNormInput,
       .finalNormOutput, .headInput, .logits:
       break
     }

@@ -52,7 +52,8 @@ public struct CalibrationOptions: Sendable, Equatable {
 
   public init(
     observer: ObserverKind? = nil, activations: ActivationMode = .dynamic, smoothing: Bool = true,
-    rotation: RotationMode = .auto, softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated, variants: Bool = true, seed: UInt64 = 0,
+    rotation: RotationMode = .auto, softmaxPlanes: Int = 2, rounding: WeightRoundingMode = .calibrated,
+    variants: Bool = true, seed: UInt64 = 0,
     threads: Int = 1
   ) {
     self.observer = observer

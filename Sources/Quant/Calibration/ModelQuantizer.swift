@@ -86,7 +86,8 @@ struct ModelQuantizer {
       preNorm: model.preNorm.map {
         QuantizedNorm($0, epsilon: configuration.layerNormEpsilon, unit: residualUnit, inputUnit: residualUnit)
       },
-      rotation: model.rotation?.levels ?? [], projection: model.projection.map { quantizeOutput($0) }, hadamard: rotation)
+      rotation: model.rotation?.levels ?? [], projection: model.projection.map { quantizeOutput($0) },
+      hadamard: rotation)
   }
 
   /// The static range of the head's input. Its 15 bits have room for all values seen, so that nothing is clipped unless

@@ -55,7 +55,8 @@ enum CalibrateCommand {
       options: [
         OptionDeclaration(SharedOptions.data), OptionDeclaration(output), OptionDeclaration(samples),
         OptionDeclaration(observer), OptionDeclaration(activations), OptionDeclaration(noSmoothing),
-        OptionDeclaration(rotation), OptionDeclaration(rounding), OptionDeclaration(noVariants), OptionDeclaration(softmaxPlanes),
+        OptionDeclaration(rotation), OptionDeclaration(rounding), OptionDeclaration(noVariants),
+        OptionDeclaration(softmaxPlanes),
         OptionDeclaration(keep), OptionDeclaration(sensitivity), OptionDeclaration(target),
         OptionDeclaration(SharedOptions.seed), OptionDeclaration(report), OptionDeclaration(SharedOptions.threads),
         OptionDeclaration(preset), OptionDeclaration(SharedOptions.skipBad),

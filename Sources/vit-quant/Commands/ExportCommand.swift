@@ -29,7 +29,8 @@ enum ExportCommand {
   private static func run(_ arguments: ParsedArguments, _ console: Console) throws(CommandError) {
     let model = try ModelFile.loadInteger(arguments.operands[0])
     let path = arguments[target] ?? ""
-    let entries = model.layerNames.flatMap { linear($0, of: model) } + norms(of: model) + factors(of: model)
+    let entries =
+      model.layerNames.flatMap { linear($0, of: model) } + norms(of: model) + factors(of: model)
       + rotation(of: model)
     do throws(SafetensorsError) {
       var writer = try SafetensorsWriter(
