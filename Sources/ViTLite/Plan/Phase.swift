@@ -107,7 +107,7 @@ extension Phase {
     case .ffnUp: linear(.ffnUp, reads: .activations, writes: .hidden)
     case .ffnActivation: phase("ffn_act", .tokens, reads: .hidden, writes: [.hidden, .hiddenActivations])
     case .ffnDown: linear(.ffnDown, reads: [.hiddenActivations, .residual], writes: .residual)
-    case .finalNorm: phase(ModelKey.outputNorm, .tokens, reads: .residual, writes: .finalTokens)
+    case .finalNorm: phase(ModelKey.outputNorm, .tokens, reads: .residual, writes: [.residual, .finalTokens])
     case .output:
       phase(
         "output", .once, reads: [.residual, .finalTokens],
