@@ -1,3 +1,5 @@
+import CKernels
+
 // The rotation of the residual stream.
 extension Kernels {
   /// Rotates a row in place, or back. Where sums could overflow, the row is rounded to fewer bits: 20 or more are left
