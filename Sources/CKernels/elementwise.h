@@ -88,9 +88,9 @@ typedef int32_t vq_signed_lanes __attribute__((vector_size(64)));
           (((X) ^ negated) - negated);                                                              \
   } while (0)
 
-// The steps of a Walsh-Hadamard transform between channels that are less than 16 apart, from `x` to `out`, where each
-// result is rounded to the right by `shift` bits.
-VQ_INLINE void vq_walsh_near(const int32_t *x, int32_t *out, int32_t shift) {
+// The steps of a Walsh-Hadamard transform between channels that are less than 16 apart, in place; each result is
+// shifted to the right by `shift` bits, rounded.
+VQ_INLINE void vq_walsh_near(int32_t *x, int32_t shift) {
   vq_lanes lanes;
   __builtin_memcpy(&lanes, x, sizeof lanes);
   VQ_ADD_NEIGHBOURS(lanes, 1);
@@ -98,7 +98,7 @@ VQ_INLINE void vq_walsh_near(const int32_t *x, int32_t *out, int32_t shift) {
   VQ_ADD_NEIGHBOURS(lanes, 4);
   VQ_ADD_NEIGHBOURS(lanes, 8);
   lanes = (vq_lanes)((vq_signed_lanes)(lanes + ((1u << shift) >> 1)) >> shift);
-  __builtin_memcpy(out, &lanes, sizeof lanes);
+  __builtin_memcpy(x, &lanes, sizeof lanes);
 }
 
 // Steps between channels that are 16 apart or more, two at a time where there are two, which halves what is loaded and
@@ -137,7 +137,7 @@ VQ_INLINE void vq_hadamard(int32_t *x, int32_t n, int32_t block, const int8_t *s
   for (int32_t first = 0; first < n; first += block, x += block, signs += block) {
     vq_walsh_far(x, block);
     for (int32_t i = 0; i < block; i += 16) {
-      vq_walsh_near(x + i, x + i, middle);
+      vq_walsh_near(x + i, middle);
       vq_lanes lanes;
       vq_sign_lanes sign;
       __builtin_memcpy(&lanes, x + i, sizeof lanes);
@@ -147,7 +147,7 @@ VQ_INLINE void vq_hadamard(int32_t *x, int32_t n, int32_t block, const int8_t *s
       __builtin_memcpy(x + i, &lanes, sizeof lanes);
     }
     vq_walsh_far(x, block);
-    for (int32_t i = 0; i < block; i += 16) vq_walsh_near(x + i, x + i, bits - middle);
+    for (int32_t i = 0; i < block; i += 16) vq_walsh_near(x + i, bits - middle);
   }
 }
 
