@@ -1,14 +1,16 @@
-// uint8 x int8 products with AVX2: 12 rows x 8 columns of accumulators.
+// uint8 x int8 products with AVX2: 6 rows x 16 columns of accumulators.
 //
 // `vpmaddubsw` multiplies 32 pairs of bytes and adds neighbouring products, but saturates the sums to int16. With
 // inputs up to 255, a sum of two products fits exactly where the two weights w0 and w1 have |w0 + w1| <= 128: weights
 // of one sign add up to at most 255 * 128 < 2^15, and those of opposite signs are smaller. So the weights are looked
-// through once for all rows. A step, which is 4 inputs of 8 columns, is narrow where all its pairs of weights keep that
-// limit: three instructions multiply and add its 32 products. The other steps are wide: weights and inputs are widened
-// to int16, which takes four. In trained models most steps are narrow. Both give the exact sums.
+// through once for all rows. A step, which is 4 inputs of a panel's 16 columns, is narrow where all its pairs of weights
+// keep that limit: three instructions multiply and add 32 products. The other steps are wide: weights and inputs are
+// widened to int16, which takes four. In trained models more than half of the steps are narrow. Both give the exact sums.
+//
+// Blocks of 12 rows x 8 columns would find more narrow steps, but they load an input for each 32 products instead of each
+// 64, which on Zen 4 takes longer than what they save.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "avx2.h"
@@ -16,13 +18,12 @@
 VQ_INSTRUCTIONS("avx2")
 
 enum {
-  block_rows = 12,
+  block_rows = 6,
   block_sums = block_rows * 16,
-  chunk_steps = 256,
+  chunk_steps = 128,    // whose widened inputs stay in the first-level cache
+  listed_steps = 1536,  // of all panels of a group; their widened weights take 192 KB of the stack
   group_panels = 4,
-  // Steps that the lists of a group of panels hold, and chunks of one half of a panel.
-  listed_steps = 8192,
-  listed_chunks = listed_steps / 2 / chunk_steps,
+  held_blocks = 16,  // blocks of one panel, or fewer of more, whose sums wait for further inputs
 };
 
 // A row's inputs of some steps, as int16: those with an even index, two for each step, and those with an odd one.
@@ -30,22 +31,37 @@ typedef struct widened_row {
   int32_t even[chunk_steps], odd[chunk_steps];
 } widened_row;
 
-// The steps of a group of panels, first the narrow ones of a chunk, then the wide ones. A half is 8 of a panel's 16
-// columns.
+// A step's weights as int16, of the inputs with an even index and of those with an odd one.
+typedef struct widened_step {
+  __m256i even[2], odd[2];
+} widened_step;
+
+// The steps of a group of panels, of each chunk first the narrow ones, then the wide ones, with their widened weights at
+// the same places.
 typedef struct step_lists {
+  widened_step weights[listed_steps];
   uint16_t steps[listed_steps];
-  int32_t narrow[2 * group_panels][listed_chunks];
-  int32_t wide;  // steps of all halves
+  int32_t narrow[group_panels][listed_steps / chunk_steps];  // in each chunk
+  int32_t wide;                                              // in all chunks of all panels
 } step_lists;
+
+// A part of a product: columns of some panels, and some of the inputs.
+typedef struct part {
+  const vq_matmul *product;
+  int32_t column, panels;
+  int32_t first_step, steps;
+} part;
 
 static inline int32_t smaller(int32_t x, int32_t y) { return x < y ? x : y; }
 
-static inline void widen(const uint8_t *a, ptrdiff_t stride, int32_t steps, int32_t rows, widened_row *out) {
+static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
+
+static inline void widen_rows(const uint8_t *a, ptrdiff_t stride, int32_t steps, int32_t rows, widened_row *out) {
   const __m256i low = _mm256_set1_epi16(0xFF);
   for (int32_t r = 0; r < rows; ++r, a += stride, ++out) {
     int32_t s = 0;
     for (; steps - s >= 8; s += 8) {
-      const __m256i inputs = _mm256_loadu_si256((const __m256i *)(a + s * 4));
+      const __m256i inputs = load(a + s * 4);
       _mm256_storeu_si256((__m256i *)(out->even + s), _mm256_and_si256(inputs, low));
       _mm256_storeu_si256((__m256i *)(out->odd + s), _mm256_srli_epi16(inputs, 8));
     }
@@ -58,21 +74,49 @@ static inline void widen(const uint8_t *a, ptrdiff_t stride, int32_t steps, int3
   }
 }
 
-// Lists the steps of one half of a panel, `b`; returns how many are narrow.
-static inline int32_t list_steps(const int8_t *b, int32_t steps, uint16_t *list) {
-  const __m256i ones = _mm256_set1_epi8(1), limit = _mm256_set1_epi16(128);
+// The magnitudes of the sums of neighbouring weights.
+static inline __m256i pair_sums(__m256i weights) {
+  return _mm256_abs_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), weights));
+}
+
+static inline __m256i widen_even(__m256i weights) { return _mm256_srai_epi16(_mm256_slli_epi16(weights, 8), 8); }
+
+// Lists a chunk of a panel's steps, `b`; returns how many are narrow. Every step is written at both ends of the list, so
+// that nothing branches: at the wrong end the next step is written over it.
+static inline int32_t list_steps(const int8_t *b, int32_t steps, uint16_t *list, widened_step *widened) {
   int32_t narrow = 0, wide = steps;
   for (int32_t s = 0; s < steps; ++s, b += 64) {
-    const __m256i sums = _mm256_maddubs_epi16(ones, _mm256_loadu_si256((const __m256i *)b));
-    const __m256i beyond = _mm256_cmpgt_epi16(_mm256_abs_epi16(sums), limit);
-    const int32_t is_wide = _mm256_movemask_epi8(beyond) != 0;
-    // Written at both ends, so that nothing branches: at the wrong end the next step is written over it.
+    const __m256i first = load(b), second = load(b + 32);
+    const __m256i largest = _mm256_max_epi16(pair_sums(first), pair_sums(second));
+    const int32_t is_wide = _mm256_movemask_epi8(_mm256_cmpgt_epi16(largest, _mm256_set1_epi16(128))) != 0;
     list[narrow] = (uint16_t)s;
     list[wide - 1] = (uint16_t)s;
+    widened[wide - 1] = (widened_step){
+        .even = {widen_even(first), widen_even(second)},
+        .odd = {_mm256_srai_epi16(first, 8), _mm256_srai_epi16(second, 8)}};
     narrow += 1 - is_wide;
     wide -= is_wide;
   }
   return narrow;
+}
+
+// A panel's weights, from a part's step on.
+static inline const int8_t *panel_weights(const part *part, int32_t panel, int32_t step) {
+  return (const int8_t *)part->product->b + (ptrdiff_t)(part->column + panel * 16) * part->product->k +
+         (ptrdiff_t)(part->first_step + step) * 64;
+}
+
+static void list_part(const part *part, step_lists *lists) {
+  lists->wide = 0;
+  for (int32_t panel = 0; panel < part->panels; ++panel) {
+    for (int32_t s = 0; s < part->steps; s += chunk_steps) {
+      const int32_t steps = smaller(part->steps - s, chunk_steps), place = panel * part->steps + s;
+      const int32_t narrow =
+          list_steps(panel_weights(part, panel, s), steps, lists->steps + place, lists->weights + place);
+      lists->narrow[panel][s / chunk_steps] = narrow;
+      lists->wide += steps - narrow;
+    }
+  }
 }
 
 static inline __attribute__((always_inline)) __m256i broadcast(const void *a) {
@@ -81,131 +125,137 @@ static inline __attribute__((always_inline)) __m256i broadcast(const void *a) {
   return _mm256_set1_epi32(four);
 }
 
-static inline __attribute__((always_inline)) __m256i load_step(const int8_t *b, int32_t step) {
-  return _mm256_loadu_si256((const __m256i *)(b + step * 64));
+static inline __attribute__((always_inline)) __m256i add_narrow(__m256i sums, __m256i inputs, __m256i weights) {
+  const __m256i pairs = _mm256_maddubs_epi16(inputs, weights);
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-// Adds the products with one half of a panel to `accumulators`. `rows` is a constant where this is inlined, so that
-// the sums stay in registers.
+// A chunk of a panel: its weights, its list, and the widened weights of the list's wide steps.
+typedef struct chunk {
+  const int8_t *b;
+  const uint16_t *list;
+  const widened_step *weights;
+  int32_t narrow, steps;
+} chunk;
+
+// Adds the products with a chunk of a panel to `accumulators`. `rows` is a constant where this is inlined, so that the
+// sums stay in registers.
 static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptrdiff_t stride,
-                                                           const widened_row *widened, const int8_t *b,
-                                                           const uint16_t *list, int32_t narrow, int32_t steps,
+                                                           const widened_row *widened, const chunk *chunk,
                                                            const int rows, int32_t *accumulators) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  __m256i sums[block_rows];
+  __m256i sums[block_rows][2];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < rows; ++r) sums[r] = _mm256_load_si256((const __m256i *)(accumulators + r * 16));
-  for (int32_t i = 0; i < narrow; ++i) {
-    const uint8_t *const inputs = a + list[i] * 4;
-    const __m256i weights = load_step(b, list[i]);
+  for (int r = 0; r < rows; ++r) {
+    sums[r][0] = load(accumulators + r * 16);
+    sums[r][1] = load(accumulators + r * 16 + 8);
+  }
+  for (int32_t i = 0; i < chunk->narrow; ++i) {
+    const uint8_t *const inputs = a + chunk->list[i] * 4;
+    const int8_t *const weights = chunk->b + chunk->list[i] * 64;
+    __m256i first = load(weights);
+    VQ_IN_ORDER(first);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      const __m256i pairs = _mm256_maddubs_epi16(broadcast(inputs + r * stride), weights);
-      sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(pairs, ones));
-      VQ_IN_ORDER(sums[r]);
+      const __m256i input = broadcast(inputs + r * stride);
+      sums[r][0] = add_narrow(sums[r][0], input, first);
+      sums[r][1] = add_narrow(sums[r][1], input, load(weights + 32));
+      VQ_IN_ORDER(sums[r][1]);
     }
   }
-  for (int32_t i = narrow; i < steps; ++i) {
-    const widened_row *const inputs = (const widened_row *)(const void *)&widened->even[list[i]];
-    const __m256i weights = load_step(b, list[i]);
-    const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(weights, 8), 8), odd = _mm256_srai_epi16(weights, 8);
+  for (int32_t i = chunk->narrow; i < chunk->steps; ++i) {
+    const widened_row *const inputs = (const widened_row *)(const void *)&widened->even[chunk->list[i]];
+    const widened_step *const weights = &chunk->weights[i];
+    __m256i first = weights->even[0], second = weights->even[1];
+    VQ_IN_ORDER(first);
+    VQ_IN_ORDER(second);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(broadcast(&inputs[r].even[0]), even));
-      VQ_IN_ORDER(sums[r]);
+      const __m256i input = broadcast(&inputs[r].even[0]);
+      sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(input, first));
+      sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(input, second));
+      VQ_IN_ORDER(sums[r][1]);
     }
+    first = weights->odd[0];
+    second = weights->odd[1];
+    VQ_IN_ORDER(first);
+    VQ_IN_ORDER(second);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(broadcast(&inputs[r].odd[0]), odd));
-      VQ_IN_ORDER(sums[r]);
+      const __m256i input = broadcast(&inputs[r].odd[0]);
+      sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(input, first));
+      sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(input, second));
+      VQ_IN_ORDER(sums[r][1]);
     }
   }
 #pragma clang loop unroll(full)
-  for (int r = 0; r < rows; ++r) _mm256_store_si256((__m256i *)(accumulators + r * 16), sums[r]);
+  for (int r = 0; r < rows; ++r) {
+    _mm256_storeu_si256((__m256i *)(accumulators + r * 16), sums[r][0]);
+    _mm256_storeu_si256((__m256i *)(accumulators + r * 16 + 8), sums[r][1]);
+  }
 }
 
-#define MULTIPLY(ROWS) \
-  case ROWS:           \
-    return multiply(a, stride, widened, b, list, narrow, steps, ROWS, accumulators);
-
-static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const widened_row *widened, const int8_t *b,
-                          const uint16_t *list, int32_t narrow, int32_t steps, int32_t rows, int32_t *accumulators) {
+static void multiply_rows(const uint8_t *a, ptrdiff_t stride, const widened_row *widened, const chunk *chunk,
+                          int32_t rows, int32_t *accumulators) {
   switch (rows) {
-    MULTIPLY(1)
-    MULTIPLY(2)
-    MULTIPLY(3)
-    MULTIPLY(4)
-    MULTIPLY(5)
-    MULTIPLY(6)
-    MULTIPLY(7)
-    MULTIPLY(8)
-    MULTIPLY(9)
-    MULTIPLY(10)
-    MULTIPLY(11)
-    MULTIPLY(12)
+    case 1: return multiply(a, stride, widened, chunk, 1, accumulators);
+    case 2: return multiply(a, stride, widened, chunk, 2, accumulators);
+    case 3: return multiply(a, stride, widened, chunk, 3, accumulators);
+    case 4: return multiply(a, stride, widened, chunk, 4, accumulators);
+    case 5: return multiply(a, stride, widened, chunk, 5, accumulators);
+    case 6: return multiply(a, stride, widened, chunk, 6, accumulators);
   }
 }
 
-// The columns that one group of panels has, from `column` on.
-typedef struct panel_group {
-  const vq_matmul *product;
-  int32_t column, panels;
-  int32_t steps;  // of all inputs
-} panel_group;
-
-// The weights of a half, from `step` on.
-static inline const int8_t *half_of_panel(const panel_group *group, int32_t half, int32_t step) {
-  const int8_t *const b = group->product->b;
-  const ptrdiff_t panel = group->column + half / 2 * 16;
-  return b + panel * group->product->k + step * 64 + half % 2 * 32;
-}
-
-static void list_group(const panel_group *group, step_lists *lists) {
-  lists->wide = 0;
-  for (int32_t half = 0; half < 2 * group->panels; ++half) {
-    uint16_t *const list = lists->steps + half * group->steps;
-    for (int32_t s = 0; s < group->steps; s += chunk_steps) {
-      const int32_t steps = smaller(group->steps - s, chunk_steps);
-      const int32_t narrow = list_steps(half_of_panel(group, half, s), steps, list + s);
-      lists->narrow[half][s / chunk_steps] = narrow;
-      lists->wide += steps - narrow;
-    }
-  }
-}
-
-// Which steps of a product fit 16 bits.
-typedef struct step_kinds {
-  const step_lists *lists;    // NULL where the weights were not looked through, and all steps count as wide
-  const uint16_t *all_steps;  // the numbers of a chunk's steps, for that case
-} step_kinds;
-
-// The products of up to `block_rows` rows, from `row` on, with a group of panels.
-static void multiply_block(const panel_group *group, step_kinds kinds, int32_t row, int32_t rows,
-                           int32_t accumulators[group_panels][block_sums]) {
+// Adds the products of up to `block_rows` rows, from `row` on, with a part: `block_sums` for each panel.
+static void multiply_block(const part *part, const step_lists *lists, int32_t row, int32_t rows,
+                           int32_t *accumulators) {
   _Alignas(32) widened_row widened[block_rows];
-  const step_lists *const lists = kinds.lists;
-  const bool has_wide = !lists || lists->wide > 0;
-  const ptrdiff_t stride = group->product->a_stride;
-  const uint8_t *a = (const uint8_t *)group->product->a + row * stride;
-  memset(accumulators, 0, (size_t)group->panels * sizeof accumulators[0]);
-  for (int32_t s = 0; s < group->steps; s += chunk_steps, a += chunk_steps * 4) {
-    const int32_t steps = smaller(group->steps - s, chunk_steps);
-    if (has_wide) widen(a, stride, steps, rows, widened);
-    for (int32_t half = 0; half < 2 * group->panels; ++half) {
-      const uint16_t *const list = lists ? lists->steps + half * group->steps + s : kinds.all_steps;
-      const int32_t narrow = lists ? lists->narrow[half][s / chunk_steps] : 0;
-      multiply_rows(a, stride, widened, half_of_panel(group, half, s), list, narrow, steps, rows,
-                    accumulators[half / 2] + half % 2 * 8);
+  const ptrdiff_t stride = part->product->a_stride;
+  const uint8_t *a = (const uint8_t *)part->product->a + row * stride + (ptrdiff_t)part->first_step * 4;
+  for (int32_t s = 0; s < part->steps; s += chunk_steps, a += chunk_steps * 4) {
+    const int32_t steps = smaller(part->steps - s, chunk_steps);
+    if (lists->wide > 0) widen_rows(a, stride, steps, rows, widened);
+    for (int32_t panel = 0; panel < part->panels; ++panel) {
+      const int32_t place = panel * part->steps + s;
+      const chunk chunk = {
+          .b = panel_weights(part, panel, s),
+          .list = lists->steps + place,
+          .weights = lists->weights + place,
+          .narrow = lists->narrow[panel][s / chunk_steps],
+          .steps = steps};
+      multiply_rows(a, stride, widened, &chunk, rows, accumulators + panel * block_sums);
     }
   }
 }
 
-// The outputs of up to `block_rows` rows.
-static void write_block(const panel_group *group, step_kinds kinds, int32_t row, int32_t rows) {
-  _Alignas(32) int32_t accumulators[group_panels][block_sums];
-  multiply_block(group, kinds, row, rows, accumulators);
-  for (int32_t p = 0; p < group->panels; ++p) {
-    vq_epilogue_avx2(group->product, accumulators[p], row, rows, group->column + p * 16);
+// Rows of a product, in blocks of nearly the same height, so that no small one is left over.
+typedef struct row_blocks {
+  int32_t rows, count;
+} row_blocks;
+
+static inline int32_t first_row(row_blocks blocks, int32_t block) {
+  return (int32_t)((int64_t)blocks.rows * block / blocks.count);
+}
+
+// The outputs of some panels for the blocks from `first` to `last`. Where the lists don't hold the steps of all inputs, the
+// sums of all these blocks wait in `held_blocks`.
+static void write_blocks(part part, row_blocks blocks, int32_t first, int32_t last, step_lists *lists) {
+  _Alignas(32) int32_t accumulators[held_blocks * block_sums];
+  const int32_t all_steps = part.product->k / 4;
+  const ptrdiff_t sums = part.panels * block_sums;
+  for (part.first_step = 0; part.first_step < all_steps; part.first_step += part.steps) {
+    part.steps = smaller(all_steps - part.first_step, listed_steps / part.panels);
+    const int32_t is_first = part.first_step == 0, is_last = part.first_step + part.steps == all_steps;
+    list_part(&part, lists);
+    for (int32_t block = first; block < last; ++block) {
+      const int32_t row = first_row(blocks, block), rows = first_row(blocks, block + 1) - row;
+      int32_t *const own = accumulators + (is_first && is_last ? 0 : (block - first) * sums);
+      if (is_first) memset(own, 0, (size_t)sums * sizeof *own);
+      multiply_block(&part, lists, row, rows, own);
+      for (int32_t panel = 0; is_last && panel < part.panels; ++panel) {
+        vq_epilogue_avx2(part.product, own + panel * block_sums, row, rows, part.column + panel * 16);
+      }
+    }
   }
 }
 
@@ -213,24 +263,15 @@ static void write_block(const panel_group *group, step_kinds kinds, int32_t row,
 // the second-level cache while all rows pass.
 static void matmul(const vq_matmul *product) {
   step_lists lists;
-  uint16_t all_steps[chunk_steps];
-  for (int32_t s = 0; s < chunk_steps; ++s) all_steps[s] = (uint16_t)s;
-  // Blocks of nearly the same height, so that no small one is left over.
-  const int32_t blocks = (product->rows + block_rows - 1) / block_rows;
-  const int32_t all_panels = (product->columns + 15) / 16;
-  const int32_t steps = product->k / 4;
-  // Looking through the weights takes the time of three rows: it does not pay for one block.
-  const bool is_listed = blocks > 1 && steps <= listed_steps / 2;
-  const int32_t most_panels = is_listed ? smaller(group_panels, listed_steps / (2 * steps)) : group_panels;
-  const step_kinds kinds = {is_listed ? &lists : NULL, all_steps};
+  const row_blocks blocks = {product->rows, (product->rows + block_rows - 1) / block_rows};
+  const int32_t all_panels = (product->columns + 15) / 16, steps = product->k / 4;
+  const int32_t is_listed_at_once = steps <= listed_steps;
+  const int32_t most_panels = is_listed_at_once && steps > 0 ? smaller(group_panels, listed_steps / steps) : 1;
+  const int32_t most_blocks = is_listed_at_once ? blocks.count : held_blocks;
   for (int32_t panel = 0; panel < all_panels; panel += most_panels) {
-    const panel_group group = {product, panel * 16, smaller(all_panels - panel, most_panels), steps};
-    if (is_listed) list_group(&group, &lists);
-    int32_t row = 0;
-    for (int32_t block = 0; block < blocks; ++block) {
-      const int32_t rows = (product->rows - row + blocks - block - 1) / (blocks - block);
-      write_block(&group, kinds, row, rows);
-      row += rows;
+    const part part = {.product = product, .column = panel * 16, .panels = smaller(all_panels - panel, most_panels)};
+    for (int32_t block = 0; block < blocks.count; block += most_blocks) {
+      write_blocks(part, blocks, block, smaller(block + most_blocks, blocks.count), &lists);
     }
   }
 }

@@ -55,7 +55,9 @@ extension MatmulCase {
   }
 
   /// More inputs than the tables of a kernel hold, and fewer.
-  private static let pairs = [(13, 35, 64), (37, 80, 1028), (25, 17, 2056), (14, 40, 8196), (13, 17, 16388)].map {
+  private static let pairs = [
+    (13, 35, 64), (37, 80, 1028), (25, 17, 2056), (100, 17, 4100), (14, 40, 8196), (13, 17, 16388),
+  ].map {
     rows, columns, k in
     MatmulCase(rows: rows, columns: columns, k: k, values: .pairs, seed: UInt64(k))
   }
