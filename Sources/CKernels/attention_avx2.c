@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "avx2.h"
+#include "heads.h"
 #include "scalar.h"
 
 VQ_INSTRUCTIONS("avx2")
@@ -47,6 +48,11 @@ int32_t vq_pack_key_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *qu
     }
   }
   return sum;
+}
+
+void vq_pack_keys_avx2(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n, int8_t *panels,
+                       int32_t *multiplier, int32_t *column_sum) {
+  vq_pack_keys(x, x_stride, first, tokens, n, panels, multiplier, column_sum, vq_row_range_i16_avx2, vq_pack_key_avx2);
 }
 
 void vq_pack_key_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *panel_column) {

@@ -3,6 +3,7 @@
 #if defined(__aarch64__)
 
 #include "elementwise.h"
+#include "heads.h"
 #include "neon.h"
 #include "scalar.h"
 
@@ -162,6 +163,12 @@ void vq_row_quantize_u8_neon(const int16_t *x, int32_t n, const vq_row_quantizer
   for (; i < n; ++i) {
     out[i] = (uint8_t)vq_clamp(vq_quantize(x[i], quantizer), 0, 255);
   }
+}
+
+void vq_rows_quantize_u8_neon(const int16_t *x, ptrdiff_t x_stride, int32_t rows, int32_t n, uint8_t *out,
+                             ptrdiff_t out_stride, int32_t *multiplier, int32_t *zero_point) {
+  vq_rows_quantize(x, x_stride, rows, n, out, out_stride, multiplier, zero_point, vq_row_range_i16_neon,
+                   vq_row_quantize_u8_neon);
 }
 
 void vq_row_quantize_wide_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *out) {

@@ -30,6 +30,14 @@ static inline int32_t vq_requantize(int32_t accumulator, int32_t row, int32_t co
 
 static inline int16_t vq_saturate_int16(int32_t x) { return (int16_t)vq_clamp(x, -32768, 32767); }
 
+// `RowQuantizer.init(step:)` with 0 as the level of 0: `levels` quantization steps in twice `step`, 1 to 32767.
+static inline vq_row_quantizer vq_make_row_quantizer(int32_t step, int32_t levels, int32_t low, int32_t high) {
+  const int32_t exponent = __builtin_clz((uint32_t)step) - 18;
+  const uint32_t divisor = (uint32_t)step, numerator = (uint32_t)levels << (20 - exponent);
+  return (vq_row_quantizer){
+      .low = low, .high = high, .exponent = exponent, .inverse = (int32_t)((numerator + divisor / 2) / divisor)};
+}
+
 // A value clamped to its row's range and shifted to 14 bits.
 static inline int16_t vq_scale(int16_t x, const vq_row_quantizer *_Nonnull quantizer) {
   const int32_t clamped = vq_clamp(x, quantizer->low, quantizer->high);

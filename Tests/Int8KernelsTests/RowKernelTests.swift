@@ -60,6 +60,38 @@ struct RowKernelTests {
     #expect((panel[8..<64] + panel[72...]).allSatisfy { $0 == 0 })
   }
 
+  @Test("Queries and keys, several at a time, have the quantizers of their own rows")
+  func heads() {
+    let (rows, width, stride) = (19, 21, 30)
+    let x = RowCases.head(rows: rows, width: width, stride: stride)
+    var levels = [UInt8](repeating: 55, count: rows * 24)
+    var (multipliers, zeroPoints) = ([Int32](repeating: 0, count: rows), [Int32](repeating: 0, count: rows))
+    table.rows_quantize_u8(x, stride, Int32(rows), Int32(width), &levels, 24, &multipliers, &zeroPoints)
+    var panels = [Int8](repeating: 55, count: WeightLayout.byteCount(outputs: 32, inputs: width))
+    var (keyMultipliers, sums) = ([Int32](repeating: 0, count: 32), [Int32](repeating: 0, count: 32))
+    table.pack_keys(x, stride, 7, Int32(rows), Int32(width), &panels, &keyMultipliers, &sums)
+    for row in 0..<rows {
+      let values = x[row * stride..<row * stride + width].map { Int32($0) }
+      let (low, high) = (values.min() ?? 0, values.max() ?? 0)
+      let quantizer = RowQuantizer(minimum: low, maximum: high)
+      let key = RowQuantizer(magnitude: max(-low, high))
+      #expect(multipliers[row] == quantizer.multiplier && zeroPoints[row] == quantizer.zeroPoint)
+      #expect(keyMultipliers[7 + row] == key.multiplier)
+      var sum: Int32 = 0
+      for channel in 0..<width {
+        let value = x[row * stride + channel]
+        #expect(Int32(levels[row * 24 + channel]) == min(max(RowQuantizer.level(value, quantizer.cValue), 0), 255))
+        let level = panels[WeightLayout.index(output: 7 + row, input: channel, inputs: width)]
+        #expect(Int32(level) == RowQuantizer.level(value, key.cValue))
+        sum += Int32(level)
+      }
+      #expect(sums[7 + row] == sum)
+      #expect(levels[row * 24 + width..<(row + 1) * 24].allSatisfy { $0 == 55 })
+    }
+    #expect(panels[WeightLayout.index(output: 6, input: 0, inputs: width)] == 55)
+    #expect(keyMultipliers[..<7].allSatisfy { $0 == 0 } && keyMultipliers[26...].allSatisfy { $0 == 0 })
+  }
+
   @Test("The planes of a probability are its upper 8 and lower 7 bits; alone, the upper plane is rounded")
   func probabilities() {
     let x: [Int32] = [0, -1024, -2048, -100, -40000]

@@ -23,7 +23,7 @@ struct SelfComparisonTests {
     var testDescription: String { "\(kernel.rawValue) \(defect)" }
   }
 
-  @Test("A table with a wrong kernel differs, in that kernel", arguments: products + rows + attention + wide)
+  @Test("A table with a wrong kernel differs, in that kernel", arguments: products + rows + heads + attention + wide)
   func wrongKernelIsNamed(broken: BrokenTable) {
     #expect(InstructionSet.verdict(on: broken.table) == .differs(kernel: broken.kernel))
     for kernel in Kernel.allCases where kernel != broken.kernel {
@@ -35,7 +35,8 @@ struct SelfComparisonTests {
 
   @Test("Every kernel is broken once at least")
   func everyKernelIsBroken() {
-    #expect(Set((Self.products + Self.rows + Self.attention + Self.wide).map(\.kernel)) == Set(Kernel.allCases))
+    let all = Self.products + Self.rows + Self.heads + Self.attention + Self.wide
+    #expect(Set(all.map(\.kernel)) == Set(Kernel.allCases))
   }
 
   @Test("Random numbers are those of the published generator, and cover their range")
@@ -267,6 +268,35 @@ struct SelfComparisonTests {
         var quantizer = quantizer.pointee
         quantizer.zero_point = 0
         Portable.rowQuantize(x, count, &quantizer, out)
+      }
+    },
+  ]
+
+  static let heads = [
+    BrokenTable(.rowsQuantize, "takes the first row's range for all") { table in
+      table.rows_quantize_u8 = { x, stride, rows, count, out, outStride, multiplier, zeroPoint in
+        for row in 0..<Int(rows) {
+          Portable.rowsQuantize(
+            x, stride, 1, count, out + row * outStride, outStride, multiplier + row, zeroPoint + row)
+        }
+      }
+    },
+    BrokenTable(.rowsQuantize, "leaves out the row after the first sixteen") { table in
+      table.rows_quantize_u8 = { x, stride, rows, count, out, outStride, multiplier, zeroPoint in
+        Portable.rowsQuantize(x, stride, rows > 16 ? 16 : rows, count, out, outStride, multiplier, zeroPoint)
+      }
+    },
+    BrokenTable(.packKeys, "takes the magnitude of -32768 for less than 1") { table in
+      table.pack_keys = { x, stride, first, tokens, count, panels, multiplier, columnSum in
+        Portable.packKeys(x, stride, first, tokens, count, panels, multiplier, columnSum)
+        for row in 0..<Int(tokens) where x[row * stride] == .min { multiplier[Int(first) + row] = 1 }
+      }
+    },
+    BrokenTable(.packKeys, "writes whole panels") { table in
+      table.pack_keys = { x, stride, first, tokens, count, panels, multiplier, columnSum in
+        Portable.packKeys(x, stride, first, tokens, count, panels, multiplier, columnSum)
+        let end = Int(first + tokens)
+        if end % 16 != 0 { panels[end / 16 * 16 * (Int(count) + 3 & ~3) + end % 16 * 4] = 0 }
       }
     },
   ]

@@ -79,9 +79,18 @@ typedef struct vq_kernels {
   // `signs` are 1 and -1, n of them. Sums wrap.
   void (*_Nonnull row_hadamard)(int32_t *x, int32_t n, int32_t block, const int8_t *signs);
   void (*_Nonnull row_quantize_u8)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, uint8_t *out);
+  // Queries: `rows` rows of n numbers, x_stride apart, each quantized by its own range as `row_quantize_u8` does, into rows
+  // of out that are out_stride apart; multiplier (1 to 32767) and zero_point (0 to 255) receive a number for each row.
+  void (*_Nonnull rows_quantize_u8)(const int16_t *x, ptrdiff_t x_stride, int32_t rows, int32_t n, uint8_t *out,
+                                    ptrdiff_t out_stride, int32_t *multiplier, int32_t *zero_point);
   // keys: symmetric int8 of one token's head (n = head width), written as a column of a panel: 4 bytes every 64;
   // returns the sum of what was written. n is padded with zeros to a multiple of 4.
   int32_t (*_Nonnull pack_key)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column);
+  // Keys of `tokens` tokens, rows that are x_stride apart, each quantized by its own magnitude and written as `pack_key`
+  // does, as columns `first` and following of panels [columns/16][n/4][16][4]. multiplier (1 to 32767) and column_sum
+  // receive a number for each of these columns, at its place.
+  void (*_Nonnull pack_keys)(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n,
+                             int8_t *panels, int32_t *multiplier, int32_t *column_sum);
   // values: 16 channels x `tokens` tokens, saturated to +-127, as one panel [tokens/4][16][4]; row stride of x in
   // elements; `channels` (1 to 16) are read, the rest and the tokens up to a multiple of 4 are zero.
   void (*_Nonnull pack_values)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel);

@@ -21,10 +21,20 @@ package struct ChannelScales: Sendable {
 extension Kernels {
   /// Quantizes a head's queries as the rows of `out`.
   package func quantizeQueries(_ queries: Matrix<Int16>, _ quantizer: ActivationQuantizer, into out: QuantizedRows) {
+    if quantizer == .dynamic, !out.isWide { return quantizeByOwnRange(queries, into: out) }
     for token in 0..<queries.rows {
       prefetch(queries, after: token)
       quantizeRow(queries, token, quantizer, into: out, at: token)
     }
+  }
+
+  private func quantizeByOwnRange(_ queries: Matrix<Int16>, into out: QuantizedRows) {
+    precondition(queries.rows <= out.rows && queries.columns == out.columns, "activations of one width")
+    guard queries.rows > 0 else { return }
+    unsafe table.rows_quantize_u8(
+      queries.base, queries.stride, Int32(truncatingIfNeeded: queries.rows),
+      Int32(truncatingIfNeeded: queries.columns), out.row(0), out.stride, out.multiplier, out.zeroPoint)
+    for row in 0..<queries.rows { out.clearTail(ofRow: row) }
   }
 
   /// Quantizes a head's keys as panels whose columns are tokens, each symmetric with a scale of its own:
@@ -36,6 +46,11 @@ extension Kernels {
   ) {
     precondition(
       first >= 0 && first + keys.rows <= packed.tokens && packed.headWidth == keys.columns, "a column for each token")
+    if quantizer == .dynamic, !packed.isWide {
+      return unsafe table.pack_keys(
+        keys.base, keys.stride, Int32(truncatingIfNeeded: first), Int32(truncatingIfNeeded: keys.rows),
+        Int32(truncatingIfNeeded: keys.columns), packed.levels(as: Int8.self), packed.multiplier, packed.columnSum)
+    }
     for token in 0..<keys.rows {
       prefetch(keys, after: token)
       let key = unsafe keys.row(token)

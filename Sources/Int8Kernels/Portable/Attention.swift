@@ -20,6 +20,26 @@ extension Portable {
     return sum
   }
 
+  /// `vq_kernels.pack_keys`
+  @unsafe
+  static func packKeys(
+    _ x: UnsafePointer<Int16>, _ stride: Int, _ first: Int32, _ tokens: Int32, _ count: Int32,
+    _ panels: UnsafeMutablePointer<Int8>, _ multiplier: UnsafeMutablePointer<Int32>,
+    _ columnSum: UnsafeMutablePointer<Int32>
+  ) {
+    for row in 0..<Int(tokens) {
+      let key = unsafe x + row * stride
+      let token = Int(first) + row
+      var (minimum, maximum) = (Int32(0), Int32(0))
+      unsafe rowRange16(key, count, &minimum, &maximum)
+      let quantizer = RowQuantizer(magnitude: max(0 &- minimum, maximum))
+      var cValue = quantizer.cValue
+      let place = WeightLayout.index(output: token, input: 0, inputs: Int(count))
+      unsafe columnSum[token] = packKey(key, count, &cValue, panels + place)
+      unsafe multiplier[token] = quantizer.multiplier
+    }
+  }
+
   /// `vq_kernels.pack_values`
   @unsafe
   static func packValues(

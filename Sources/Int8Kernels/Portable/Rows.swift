@@ -110,6 +110,24 @@ extension Portable {
     }
   }
 
+  /// `vq_kernels.rows_quantize_u8`
+  @unsafe
+  static func rowsQuantize(
+    _ x: UnsafePointer<Int16>, _ stride: Int, _ rows: Int32, _ count: Int32, _ out: UnsafeMutablePointer<UInt8>,
+    _ outStride: Int, _ multiplier: UnsafeMutablePointer<Int32>, _ zeroPoint: UnsafeMutablePointer<Int32>
+  ) {
+    for row in 0..<Int(rows) {
+      let values = unsafe x + row * stride
+      var (minimum, maximum) = (Int32(0), Int32(0))
+      unsafe rowRange16(values, count, &minimum, &maximum)
+      let quantizer = RowQuantizer(minimum: minimum, maximum: maximum)
+      var cValue = quantizer.cValue
+      unsafe rowQuantize(values, count, &cValue, out + row * outStride)
+      unsafe multiplier[row] = quantizer.multiplier
+      unsafe zeroPoint[row] = quantizer.zeroPoint
+    }
+  }
+
   /// `vq_kernels.row_quantize_wide`
   @unsafe
   static func rowQuantizeWide(

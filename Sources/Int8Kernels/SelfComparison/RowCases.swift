@@ -27,6 +27,31 @@ enum RowCases {
     ]
   }
 
+  /// Rows of a head, `stride` numbers apart, without what would lie behind the last: by turns of the whole range, of
+  /// ranges of fewer bits, not negative, not positive, zeros, only the smallest number, and only the ends of the range.
+  /// The numbers between rows are the largest.
+  static func head(rows: Int, width: Int, stride: Int) -> [Int16] {
+    var random = SplitMix64(seed: UInt64(rows * 1000 + width))
+    var values = [Int16](repeating: .max, count: (rows - 1) * stride + width)
+    for row in 0..<rows {
+      let reach = Int16.max >> Int16(row % 15)
+      let range: ClosedRange<Int16> =
+        switch row % 8 {
+        case 0: .min ... .max
+        case 1, 2: -reach...reach
+        case 3: 0...reach
+        case 4: -reach...0
+        case 5: 0...0
+        case 6: .min ... .min
+        default: 0...1
+        }
+      for (index, number) in random.numbers(width, in: range).enumerated() {
+        values[row * stride + index] = row % 8 == 7 ? (number == 0 ? .min : .max) : number
+      }
+    }
+    return values
+  }
+
   /// Factors of a row's channels: none; random ones; the smallest and the largest in turn.
   static func factors(_ count: Int) -> [[Int16]?] {
     var random = SplitMix64(seed: UInt64(count))

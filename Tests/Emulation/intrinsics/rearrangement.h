@@ -82,19 +82,37 @@ VQ_MOVE(__m512i, _mm512_maskz_mov_epi16, __mmask32, i16)
 VQ_MOVE(__m512i, _mm512_maskz_mov_epi32, __mmask16, i32)
 #undef VQ_MOVE
 
-// Elements from `first` on, those of `a` and `b` by turns.
-#define VQ_UNPACK(NAME, LANE, FIRST)                                                                        \
-  VQ_INTRINSIC __m128i NAME(__m128i a, __m128i b) {                                                         \
-    __m128i out;                                                                                            \
-    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) out.LANE[i] = (i % 2 == 0 ? a : b).LANE[FIRST + i / 2]; \
-    return out;                                                                                             \
+// Elements from `FIRST` of a block on, those of `a` and `b` by turns.
+#define VQ_UNPACK(VECTOR, NAME, LANE, FIRST)                           \
+  VQ_INTRINSIC VECTOR NAME(VECTOR a, VECTOR b) {                       \
+    VECTOR out;                                                        \
+    const unsigned count = 16 / sizeof a.LANE[0];                      \
+    for (unsigned i = 0; i < VQ_LANES(a.LANE); ++i) {                  \
+      const unsigned from = i / count * count + FIRST + i % count / 2; \
+      out.LANE[i] = (i % 2 == 0 ? a : b).LANE[from];                   \
+    }                                                                  \
+    return out;                                                        \
   }
-VQ_UNPACK(_mm_unpacklo_epi8, i8, 0)
-VQ_UNPACK(_mm_unpackhi_epi8, i8, 8)
-VQ_UNPACK(_mm_unpacklo_epi16, i16, 0)
-VQ_UNPACK(_mm_unpackhi_epi16, i16, 4)
-VQ_UNPACK(_mm_unpackhi_epi64, i64, 1)
+VQ_UNPACK(__m128i, _mm_unpacklo_epi8, i8, 0)
+VQ_UNPACK(__m128i, _mm_unpackhi_epi8, i8, 8)
+VQ_UNPACK(__m128i, _mm_unpacklo_epi16, i16, 0)
+VQ_UNPACK(__m128i, _mm_unpackhi_epi16, i16, 4)
+VQ_UNPACK(__m128i, _mm_unpackhi_epi64, i64, 1)
+VQ_UNPACK(__m512i, _mm512_unpacklo_epi32, i32, 0)
+VQ_UNPACK(__m512i, _mm512_unpackhi_epi32, i32, 2)
+VQ_UNPACK(__m512i, _mm512_unpacklo_epi64, i64, 0)
+VQ_UNPACK(__m512i, _mm512_unpackhi_epi64, i64, 1)
 #undef VQ_UNPACK
+
+// Two blocks of `a`, then two of `b`; two bits of `order` for each.
+VQ_INTRINSIC __m512i _mm512_shuffle_i32x4(__m512i a, __m512i b, int order) {
+  __m512i out;
+  for (unsigned i = 0; i < 8; ++i) {
+    const unsigned block = (unsigned)order >> i / 2 * 2 & 3;
+    out.i64[i] = (i < 4 ? a : b).i64[2 * block + i % 2];
+  }
+  return out;
+}
 
 // Each block of the result: the block of `a`, then that of `b`, in elements of half the size.
 #define VQ_PACK(VECTOR, NAME, FROM, TO, SATURATE)         \
@@ -111,6 +129,7 @@ VQ_UNPACK(_mm_unpackhi_epi64, i64, 1)
 VQ_PACK(__m256i, _mm256_packs_epi32, i32, i16, vq_saturate_i16)
 VQ_PACK(__m512i, _mm512_packs_epi32, i32, i16, vq_saturate_i16)
 VQ_PACK(__m128i, _mm_packs_epi16, i16, i8, vq_saturate_i8)
+VQ_PACK(__m512i, _mm512_packs_epi16, i16, i8, vq_saturate_i8)
 VQ_PACK(__m128i, _mm_packus_epi16, i16, u8, vq_saturate_u8)
 VQ_PACK(__m256i, _mm256_packus_epi16, i16, u8, vq_saturate_u8)
 VQ_PACK(__m512i, _mm512_packus_epi16, i16, u8, vq_saturate_u8)

@@ -1,0 +1,3 @@
+#include "../names.h"
+
+#include "../../../Sources/CKernels/heads_avx512.c"
