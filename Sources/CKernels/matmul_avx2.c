@@ -23,7 +23,7 @@ enum {
   chunk_steps = 128,    // whose widened inputs stay in the first-level cache
   listed_steps = 1536,  // of all panels of a group; their widened weights take 192 KB of the stack
   group_panels = 4,
-  held_blocks = 16,  // blocks of one panel, or fewer of more, whose sums wait for further inputs
+  held_blocks = 16,     // blocks of one panel whose sums wait for further inputs
 };
 
 // A row's inputs of some steps, as int16: those with an even index, two for each step, and those with an odd one.
@@ -151,6 +151,8 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
   }
   for (int32_t i = 0; i < chunk->narrow; ++i) {
     const uint8_t *const inputs = a + chunk->list[i] * 4;
+    // All sums, the factor of 1 and the operands of a product leave a register for half of the weights; the other half is
+    // loaded for each row.
     const int8_t *const weights = chunk->b + chunk->list[i] * 64;
     __m256i first = load(weights);
     VQ_IN_ORDER(first);
@@ -165,6 +167,7 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
   for (int32_t i = chunk->narrow; i < chunk->steps; ++i) {
     const widened_row *const inputs = (const widened_row *)(const void *)&widened->even[chunk->list[i]];
     const widened_step *const weights = &chunk->weights[i];
+    // The weights stay in registers: the compiler would load them once more for each row.
     __m256i first = weights->even[0], second = weights->even[1];
     VQ_IN_ORDER(first);
     VQ_IN_ORDER(second);
@@ -238,7 +241,7 @@ static inline int32_t first_row(row_blocks blocks, int32_t block) {
 }
 
 // The outputs of some panels for the blocks from `first` to `last`. Where the lists don't hold the steps of all inputs, the
-// sums of all these blocks wait in `held_blocks`.
+// panels are one, the blocks at most `held_blocks`, and all their sums are kept.
 static void write_blocks(part part, row_blocks blocks, int32_t first, int32_t last, step_lists *lists) {
   _Alignas(32) int32_t accumulators[held_blocks * block_sums];
   const int32_t all_steps = part.product->k / 4;
