@@ -10,8 +10,6 @@
 
 VQ_INSTRUCTIONS("avx2")
 
-static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
-
 // Sums of 32-bit lanes with the levels in their two halves.
 static inline __m256i add_levels(__m256i sums, __m256i levels) {
   return _mm256_add_epi32(sums, _mm256_madd_epi16(levels, _mm256_set1_epi16(1)));
@@ -34,7 +32,7 @@ int32_t vq_pack_key_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *qu
   __m256i sums = _mm256_setzero_si256();
   int32_t i = 0;
   for (; n - i >= 16; i += 16, panel_column += 256) {
-    __m256i level = vq_quantize256(load(x + i), levels);
+    __m256i level = vq_quantize256(vq_load256(x + i), levels);
     level = _mm256_max_epi16(_mm256_min_epi16(level, _mm256_set1_epi16(127)), _mm256_set1_epi16(-127));
     sums = add_levels(sums, level);
     store_column(level, panel_column);
@@ -60,7 +58,7 @@ void vq_pack_key_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *
   int32_t i = 0;
   for (; n - i >= 16; i += 16, panel_column += 256) {
     int16_t level[16];
-    _mm256_storeu_si256((__m256i *)level, vq_quantize_wide256(load(x + i), levels));
+    _mm256_storeu_si256((__m256i *)level, vq_quantize_wide256(vq_load256(x + i), levels));
     for (int j = 0; j < 8; ++j) memcpy(panel_column + 32 * j, level + 2 * j, 4);
   }
   for (; i < n; i += 4, panel_column += 64) vq_pack_wide_group(x + i, n - i, quantizer, panel_column);
@@ -74,9 +72,9 @@ static inline __m256i saturate_wide(__m256i values) {
 // Up to 16 channels of one token, the rest 0.
 static inline __m256i load_channels(const int16_t *x, int32_t channels) {
   int16_t buffer[16] = {0};
-  if (channels >= 16) return load(x);
+  if (channels >= 16) return vq_load256(x);
   memcpy(buffer, x, (size_t)channels * sizeof *x);
-  return load(buffer);
+  return vq_load256(buffer);
 }
 
 // One plane of 4 tokens. Interleaves the bytes of tokens 0 and 1 and of tokens 2 and 3, then both results: a channel's
@@ -123,7 +121,7 @@ void vq_pack_values_wide_avx2(const int16_t *x, ptrdiff_t x_stride, int32_t toke
 int32_t vq_row_maximum_i32_avx2(const int32_t *x, int32_t n) {
   __m256i high = _mm256_set1_epi32(INT32_MIN);
   int32_t i = 0;
-  for (; n - i >= 8; i += 8) high = _mm256_max_epi32(high, load(x + i));
+  for (; n - i >= 8; i += 8) high = _mm256_max_epi32(high, vq_load256(x + i));
   int32_t largest = vq_maximum256(high);
   for (; i < n; ++i) {
     if (x[i] > largest) largest = x[i];
@@ -162,8 +160,8 @@ static inline __m256i exp2_negative(__m256i distance) {
 // min(maximum - x, 32767), unsigned, of 16 elements, in 16-bit lanes.
 static inline __m256i distances(const int32_t *x, __m256i maximum) {
   const __m256i limit = _mm256_set1_epi32(32767);
-  const __m256i first = _mm256_min_epu32(_mm256_sub_epi32(maximum, load(x)), limit);
-  const __m256i second = _mm256_min_epu32(_mm256_sub_epi32(maximum, load(x + 8)), limit);
+  const __m256i first = _mm256_min_epu32(_mm256_sub_epi32(maximum, vq_load256(x)), limit);
+  const __m256i second = _mm256_min_epu32(_mm256_sub_epi32(maximum, vq_load256(x + 8)), limit);
   return vq_saturate256(first, second);
 }
 
@@ -199,12 +197,12 @@ int32_t vq_row_exp2_avx2(const int32_t *x, int32_t n, int32_t maximum, uint8_t *
 
 static inline __m256i combine(const int32_t *high, const int32_t *low, const int32_t *column_multiplier,
                               __m256i multiplier, vq_shift256 shift) {
-  __m256i accumulator = load(high);
+  __m256i accumulator = vq_load256(high);
   if (low) {
-    const __m256i residue = _mm256_add_epi32(load(low), _mm256_set1_epi32(64));
+    const __m256i residue = _mm256_add_epi32(vq_load256(low), _mm256_set1_epi32(64));
     accumulator = _mm256_add_epi32(accumulator, _mm256_srai_epi32(residue, 7));
   }
-  return vq_requantize256(accumulator, _mm256_mullo_epi32(load(column_multiplier), multiplier), shift);
+  return vq_requantize256(accumulator, _mm256_mullo_epi32(vq_load256(column_multiplier), multiplier), shift);
 }
 
 void vq_row_combine_i16_avx2(const int32_t *high, const int32_t *low, int32_t n, int32_t multiplier,

@@ -2,11 +2,22 @@
 #ifndef VQ_AVX2_H
 #define VQ_AVX2_H
 
+#include <string.h>
+
 #include "CKernels.h"
 #include "instructions.h"
 
 #pragma GCC visibility push(hidden)
 VQ_INSTRUCTIONS("avx2")
+
+static inline __m256i vq_load256(const void *_Nonnull x) { return _mm256_loadu_si256((const __m256i *)x); }
+
+// 4 bytes in each 32-bit lane.
+static inline __attribute__((always_inline)) __m256i vq_broadcast256(const void *_Nonnull x) {
+  int32_t four;
+  memcpy(&four, x, 4);
+  return _mm256_set1_epi32(four);
+}
 
 // A right shift with its rounding, for all lanes. AVX2 has no arithmetic shift of 64-bit lanes. A logical shift of
 // x + 2^63 gives the arithmetic shift of x, plus 2^63 / 2^shift; the low 32 bits of that are `correction`, which is

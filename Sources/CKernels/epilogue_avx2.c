@@ -12,18 +12,16 @@ typedef struct columns {
   __m256i sum, multiplier, bias;
 } columns;
 
-static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
-
 static inline columns load_columns(const vq_matmul *product, int32_t column) {
   return (columns){
-      .sum = load(product->column_sum + column),
-      .multiplier = load(product->column_multiplier + column),
-      .bias = load(product->bias + column)};
+      .sum = vq_load256(product->column_sum + column),
+      .multiplier = vq_load256(product->column_multiplier + column),
+      .bias = vq_load256(product->bias + column)};
 }
 
 // Sums without the part that a row's zero point has in them.
 static inline __m256i center(const int32_t *sums, __m256i zero_point, __m256i column_sum) {
-  return _mm256_sub_epi32(load(sums), _mm256_mullo_epi32(zero_point, column_sum));
+  return _mm256_sub_epi32(vq_load256(sums), _mm256_mullo_epi32(zero_point, column_sum));
 }
 
 static inline __m256i add_within_limits(__m256i x, __m256i y) {
@@ -48,7 +46,7 @@ static inline __attribute__((always_inline)) __m256i requantize(const panel *pan
   const __m256i multiplier = _mm256_madd_epi16(_mm256_set1_epi32(row_multiplier), columns->multiplier);
   const __m256i accumulator = center(sums, zero_point, columns->sum);
   const __m256i value = _mm256_add_epi32(vq_requantize256(accumulator, multiplier, panel->shift), columns->bias);
-  return output == vq_output_accumulate ? add_within_limits(load(out), value) : value;
+  return output == vq_output_accumulate ? add_within_limits(vq_load256(out), value) : value;
 }
 
 // Writes 16 elements of one row. `output` is a constant where this is inlined.

@@ -54,14 +54,12 @@ typedef struct part {
 
 static inline int32_t smaller(int32_t x, int32_t y) { return x < y ? x : y; }
 
-static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
-
 static inline void widen_rows(const uint8_t *a, ptrdiff_t stride, int32_t steps, int32_t rows, widened_row *out) {
   const __m256i low = _mm256_set1_epi16(0xFF);
   for (int32_t r = 0; r < rows; ++r, a += stride, ++out) {
     int32_t s = 0;
     for (; steps - s >= 8; s += 8) {
-      const __m256i inputs = load(a + s * 4);
+      const __m256i inputs = vq_load256(a + s * 4);
       _mm256_storeu_si256((__m256i *)(out->even + s), _mm256_and_si256(inputs, low));
       _mm256_storeu_si256((__m256i *)(out->odd + s), _mm256_srli_epi16(inputs, 8));
     }
@@ -86,7 +84,7 @@ static inline __m256i widen_even(__m256i weights) { return _mm256_srai_epi16(_mm
 static inline int32_t list_steps(const int8_t *b, int32_t steps, uint16_t *list, widened_step *widened) {
   int32_t narrow = 0, wide = steps;
   for (int32_t s = 0; s < steps; ++s, b += 64) {
-    const __m256i first = load(b), second = load(b + 32);
+    const __m256i first = vq_load256(b), second = vq_load256(b + 32);
     const __m256i largest = _mm256_max_epi16(pair_sums(first), pair_sums(second));
     const int32_t is_wide = _mm256_movemask_epi8(_mm256_cmpgt_epi16(largest, _mm256_set1_epi16(128))) != 0;
     list[narrow] = (uint16_t)s;
@@ -119,12 +117,6 @@ static void list_part(const part *part, step_lists *lists) {
   }
 }
 
-static inline __attribute__((always_inline)) __m256i broadcast(const void *a) {
-  int32_t four;
-  memcpy(&four, a, 4);
-  return _mm256_set1_epi32(four);
-}
-
 static inline __attribute__((always_inline)) __m256i add_narrow(__m256i sums, __m256i inputs, __m256i weights) {
   const __m256i pairs = _mm256_maddubs_epi16(inputs, weights);
   return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
@@ -146,21 +138,21 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
   __m256i sums[block_rows][2];
 #pragma clang loop unroll(full)
   for (int r = 0; r < rows; ++r) {
-    sums[r][0] = load(accumulators + r * 16);
-    sums[r][1] = load(accumulators + r * 16 + 8);
+    sums[r][0] = vq_load256(accumulators + r * 16);
+    sums[r][1] = vq_load256(accumulators + r * 16 + 8);
   }
   for (int32_t i = 0; i < chunk->narrow; ++i) {
     const uint8_t *const inputs = a + chunk->list[i] * 4;
     // All sums, the factor of 1 and the operands of a product leave a register for half of the weights; the other half is
     // loaded for each row.
     const int8_t *const weights = chunk->b + chunk->list[i] * 64;
-    __m256i first = load(weights);
+    __m256i first = vq_load256(weights);
     VQ_IN_ORDER(first);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      const __m256i input = broadcast(inputs + r * stride);
+      const __m256i input = vq_broadcast256(inputs + r * stride);
       sums[r][0] = add_narrow(sums[r][0], input, first);
-      sums[r][1] = add_narrow(sums[r][1], input, load(weights + 32));
+      sums[r][1] = add_narrow(sums[r][1], input, vq_load256(weights + 32));
       VQ_IN_ORDER(sums[r][1]);
     }
   }
@@ -173,7 +165,7 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
     VQ_IN_ORDER(second);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      const __m256i input = broadcast(&inputs[r].even[0]);
+      const __m256i input = vq_broadcast256(&inputs[r].even[0]);
       sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(input, first));
       sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(input, second));
       VQ_IN_ORDER(sums[r][1]);
@@ -184,7 +176,7 @@ static inline __attribute__((always_inline)) void multiply(const uint8_t *a, ptr
     VQ_IN_ORDER(second);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      const __m256i input = broadcast(&inputs[r].odd[0]);
+      const __m256i input = vq_broadcast256(&inputs[r].odd[0]);
       sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(input, first));
       sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(input, second));
       VQ_IN_ORDER(sums[r][1]);

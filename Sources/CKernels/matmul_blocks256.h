@@ -8,12 +8,6 @@
 
 enum { block_rows = 6, block_sums = block_rows * 16 };
 
-static inline __attribute__((always_inline)) __m256i broadcast(const char *a) {
-  int32_t four;
-  memcpy(&four, a, 4);
-  return _mm256_set1_epi32(four);
-}
-
 // A step is 4 bytes of each row's inputs and their 64 bytes of weights. `rows` is a constant where this is inlined, so that
 // the accumulators stay in registers.
 static inline __attribute__((always_inline)) void multiply(const char *a, ptrdiff_t stride, const char *b,
@@ -21,11 +15,11 @@ static inline __attribute__((always_inline)) void multiply(const char *a, ptrdif
   __m256i sums[block_rows][2];
   for (int r = 0; r < rows; ++r) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
   for (int32_t s = 0; s < steps; ++s, a += 4, b += 64) {
-    const __m256i first = _mm256_loadu_si256((const __m256i *)b);
-    const __m256i second = _mm256_loadu_si256((const __m256i *)b + 1);
+    const __m256i first = vq_load256(b);
+    const __m256i second = vq_load256(b + 32);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; ++r) {
-      const __m256i inputs = broadcast(a + r * stride);
+      const __m256i inputs = vq_broadcast256(a + r * stride);
       VQ_ADD_PRODUCTS(sums[r][0], inputs, first);
       VQ_ADD_PRODUCTS(sums[r][1], inputs, second);
     }

@@ -10,7 +10,6 @@ VQ_INSTRUCTIONS("avx2")
 
 #include "elementwise.h"
 
-static inline __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
 static inline void store(void *x, __m256i value) { _mm256_storeu_si256((__m256i *)x, value); }
 
 static inline void widen_range(int32_t x, int32_t *minimum, int32_t *maximum) {
@@ -23,7 +22,7 @@ void vq_row_range_i32_avx2(const int32_t *x, int32_t n, int64_t *sum, int32_t *m
   __m256i low = _mm256_set1_epi32(INT32_MAX), high = _mm256_set1_epi32(INT32_MIN);
   int32_t i = 0;
   for (; n - i >= 8; i += 8) {
-    const __m256i v = load(x + i);
+    const __m256i v = vq_load256(x + i);
     first = _mm256_add_epi64(first, _mm256_cvtepi32_epi64(_mm256_castsi256_si128(v)));
     second = _mm256_add_epi64(second, _mm256_cvtepi32_epi64(_mm256_extracti128_si256(v, 1)));
     low = _mm256_min_epi32(low, v);
@@ -44,7 +43,7 @@ int64_t vq_row_square_sum_avx2(const int32_t *x, int32_t n, int32_t mean, int32_
   __m256i even = _mm256_setzero_si256(), odd = even;
   int32_t i = 0;
   for (; n - i >= 8; i += 8) {
-    const __m256i centered = vq_center256(load(x + i), means, rounding, count);
+    const __m256i centered = vq_center256(vq_load256(x + i), means, rounding, count);
     const __m256i upper = _mm256_srli_epi64(centered, 32);
     even = _mm256_add_epi64(even, _mm256_mul_epi32(centered, centered));
     odd = _mm256_add_epi64(odd, _mm256_mul_epi32(upper, upper));
@@ -75,9 +74,9 @@ static inline normalization make_normalization(int32_t mean, int32_t center_shif
 }
 
 static inline __m256i normalize(const int32_t *x, const int32_t *gain, const int32_t *bias, normalization row) {
-  const __m256i centered = vq_center256(load(x), row.mean, row.rounding, row.center_shift);
-  const __m256i multiplier = _mm256_mullo_epi32(load(gain), row.multiplier);
-  return _mm256_add_epi32(vq_requantize256(centered, multiplier, row.shift), load(bias));
+  const __m256i centered = vq_center256(vq_load256(x), row.mean, row.rounding, row.center_shift);
+  const __m256i multiplier = _mm256_mullo_epi32(vq_load256(gain), row.multiplier);
+  return _mm256_add_epi32(vq_requantize256(centered, multiplier, row.shift), vq_load256(bias));
 }
 
 void vq_row_normalize_i16_avx2(const int32_t *x, int32_t n, int32_t mean, int32_t center_shift, int32_t multiplier,
@@ -118,7 +117,7 @@ void vq_row_range_i16_avx2(const int16_t *x, int32_t n, int32_t *minimum, int32_
   __m256i low = _mm256_set1_epi16(INT16_MAX), high = _mm256_set1_epi16(INT16_MIN);
   int32_t i = 0;
   for (; n - i >= 16; i += 16) {
-    const __m256i v = load(x + i);
+    const __m256i v = vq_load256(x + i);
     low = _mm256_min_epi16(low, v);
     high = _mm256_max_epi16(high, v);
   }
@@ -169,19 +168,19 @@ void vq_row_gelu_avx2(int16_t *x, int32_t n, int32_t fraction_bits, const int16_
   int32_t i = 0;
   for (; n - i >= 16 * gelu_vectors; i += 16 * gelu_vectors) {
     __m256i results[gelu_vectors];
-    for (int v = 0; v < gelu_vectors; ++v) results[v] = load(x + i + 16 * v);
+    for (int v = 0; v < gelu_vectors; ++v) results[v] = vq_load256(x + i + 16 * v);
     gelu(results, gelu_vectors, format);
     for (int v = 0; v < gelu_vectors; ++v) {
-      if (factors) results[v] = _mm256_mulhrs_epi16(results[v], load(factors + i + 16 * v));
+      if (factors) results[v] = _mm256_mulhrs_epi16(results[v], vq_load256(factors + i + 16 * v));
       store(x + i + 16 * v, results[v]);
       low = _mm256_min_epi16(low, results[v]);
       high = _mm256_max_epi16(high, results[v]);
     }
   }
   for (; n - i >= 16; i += 16) {
-    __m256i result = load(x + i);
+    __m256i result = vq_load256(x + i);
     gelu(&result, 1, format);
-    if (factors) result = _mm256_mulhrs_epi16(result, load(factors + i));
+    if (factors) result = _mm256_mulhrs_epi16(result, vq_load256(factors + i));
     store(x + i, result);
     low = _mm256_min_epi16(low, result);
     high = _mm256_max_epi16(high, result);
@@ -217,7 +216,7 @@ void vq_row_quantize_u8_avx2(const int16_t *x, int32_t n, const vq_row_quantizer
   const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
   int32_t i = 0;
   for (; n - i >= 32; i += 32) {
-    const __m256i first = vq_quantize256(load(x + i), levels), second = vq_quantize256(load(x + i + 16), levels);
+    const __m256i first = vq_quantize256(vq_load256(x + i), levels), second = vq_quantize256(vq_load256(x + i + 16), levels);
     store(out + i, bytes_of(first, second));
   }
   for (; i < n; ++i) {
@@ -234,7 +233,7 @@ void vq_rows_quantize_u8_avx2(const int16_t *x, ptrdiff_t x_stride, int32_t rows
 void vq_row_quantize_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *out) {
   const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
   int32_t i = 0;
-  for (; n - i >= 16; i += 16) store(out + i, vq_quantize_wide256(load(x + i), levels));
+  for (; n - i >= 16; i += 16) store(out + i, vq_quantize_wide256(vq_load256(x + i), levels));
   for (; i < n; ++i) out[i] = vq_quantize_wide(x[i], quantizer);
 }
 
