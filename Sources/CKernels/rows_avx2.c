@@ -216,7 +216,8 @@ void vq_row_quantize_u8_avx2(const int16_t *x, int32_t n, const vq_row_quantizer
   const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
   int32_t i = 0;
   for (; n - i >= 32; i += 32) {
-    const __m256i first = vq_quantize256(vq_load256(x + i), levels), second = vq_quantize256(vq_load256(x + i + 16), levels);
+    const __m256i first = vq_quantize256(vq_load256(x + i), levels);
+    const __m256i second = vq_quantize256(vq_load256(x + i + 16), levels);
     store(out + i, bytes_of(first, second));
   }
   for (; i < n; ++i) {
