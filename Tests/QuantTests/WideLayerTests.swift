@@ -51,12 +51,13 @@ struct WideLayerTests {
   }
 
   @Test(
-    "The last block's projection of attention is at int16 where there is no head",
+    "Without a head, what the first block adds and the last blocks' projections of attention are at int16",
     arguments: [("hf-dinov2", true), ("timm-vit-avgpool", false), ("timm-vit", false)])
-  func lastProjection(name: String, isWide: Bool) throws {
+  func layersWithoutHead(name: String, areWide: Bool) throws {
     let model = try IntegerModel(IntegerModelCase.golden(name).quantized().bytes)
     let wide = model.wideLayerNames.filter { $0 != .output && $0 != .pooler }
-    #expect(wide == (isWide ? [.block(model.configuration.depth - 1, .attnOut)] : []))
+    let last = LayerName.block(model.configuration.depth - 1, .attnOut)
+    #expect(wide == (areWide ? [.block(0, .attnOut), .block(0, .ffnDown), last] : []))
   }
 
   @Test("A damaged layer ranks first")

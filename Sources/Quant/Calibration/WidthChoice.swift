@@ -35,15 +35,17 @@ public struct CalibrationFloor: Sendable, Equatable {
 ///
 /// The head, the pooler and the projection are always wide: they see one row for each image, so it costs no time that can be
 /// measured, and no later layer can make up for their error. In a model without a head, whose tokens are the output, so are
-/// the projections of attention in the second half of the blocks: each is a twelfth of its block's weights, and of all
-/// layers they gain most for their time. A head reads one token, or the mean of all, in which errors of single tokens
-/// cancel out.
+/// those layers that write to the residual stream and gain most for their time: the projections of attention in the last third
+/// of the blocks, and both layers of the first block, whose errors pass through all others. A projection is a twelfth of its
+/// block's weights. A head reads one token, or the mean of all, in which errors of single tokens cancel out.
 struct WidthChoice {
   static func isAlwaysWide(_ name: LayerName, in configuration: ModelConfiguration) -> Bool {
     switch name {
     case .output, .pooler, .projection: true
     case .block(let index, .attnOut):
-      configuration.classes == 0 && index >= configuration.depth / 2
+      configuration.classes == 0 && (index == 0 || index >= configuration.depth - (configuration.depth + 2) / 3)
+    case .block(let index, .ffnDown):
+      configuration.classes == 0 && index == 0
     case .block: false
     case .patchEmbedding, .attention: false
     }
