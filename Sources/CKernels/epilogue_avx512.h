@@ -40,19 +40,24 @@ static inline __attribute__((always_inline)) void write_values(__m512i *values, 
   }
 }
 
-// The parameters of 16 columns in a form for fewer operations. It needs a shift of at most 32 bits and sums of columns
-// that are 2^7 * high + low with int16 numbers, as those of models are. A zero point's part is then one `vpdpwssd`, and
-// the bias, shifted to the left, is a part of the rounding: what overflows 64 bits does not reach the 32 of the result.
+// The parameters of 16 columns in a form for fewer operations. It needs sums of columns that are 2^7 * high + low with
+// int16 numbers, and biases that fit 62 bits and a sign when they are shifted to the left, as those of models do. A
+// zero point's part is then one `vpdpwssd`, and the bias a part of the rounding.
+//
+// No 64 bits overflow: a product of an accumulator and two multipliers is within 2^61, the rounding too, and a shifted
+// bias within 2^62. After a shift of up to 31 bits, a bias may have any 32: what overflows does not reach the result's.
 typedef struct short_columns {
   __m512i sum;                          // pairs of int16: low, high
   __m512i multiplier;
   __m512i even_rounding, odd_rounding;  // with the bias, 64-bit lanes
 } short_columns;
 
-enum { short_shift = 32, short_sum_bits = 22, low_bits = 7 };
+enum { short_sum_bits = 22, short_bias_bits = 62, low_bits = 7 };
 
-static inline int has_short_sums(__m512i sum) {
-  return _mm512_cmpeq_epi32_mask(_mm512_srai_epi32(sum, short_sum_bits), _mm512_srai_epi32(sum, 31)) == 0xFFFF;
+// Whether 16 numbers fit `bits` and a sign.
+static inline int fit_bits(const int32_t *numbers, int32_t bits) {
+  const __m512i x = _mm512_loadu_si512(numbers);
+  return _mm512_cmpeq_epi32_mask(_mm512_srav_epi32(x, _mm512_set1_epi32(bits)), _mm512_srai_epi32(x, 31)) == 0xFFFF;
 }
 
 static inline short_columns make_short_columns(columns columns, vq_shift512 shift) {
@@ -92,11 +97,14 @@ static inline __m512i make_short_zero_points(const int32_t *zero_points, int32_t
   return _mm512_sub_epi16(_mm512_setzero_si512(), both);
 }
 
+// Shifted by 32 bits or more, lanes of 32 bits are their sign alone.
 static inline int has_short_form(const vq_matmul *product, int32_t column, int32_t panels) {
-  if (product->shift > short_shift) return 0;
-  const int32_t *const sums = product->column_sum + column;
-  return has_short_sums(_mm512_loadu_si512(sums)) &&
-         (panels == 1 || has_short_sums(_mm512_loadu_si512(sums + 16)));
+  const int32_t bias_bits = short_bias_bits - product->shift;
+  for (const int32_t end = column + 16 * panels; column < end; column += 16) {
+    if (!fit_bits(product->column_sum + column, short_sum_bits)) return 0;
+    if (!fit_bits(product->bias + column, bias_bits)) return 0;
+  }
+  return 1;
 }
 
 #endif

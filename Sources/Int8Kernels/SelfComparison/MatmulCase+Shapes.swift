@@ -14,9 +14,11 @@ extension MatmulCase {
     MatmulCase(rows: 7, columns: 35, k: 68, shift: 27, isWide: true, aPadding: 2, seed: 10),
     MatmulCase(rows: 3, columns: 17, k: 8, shift: 24, values: .extreme, isWide: true),
     MatmulCase(rows: 15, columns: 14, k: 12, shift: 33, values: .moderate, isWide: true, seed: 11),
+    MatmulCase(rows: 11, columns: 65, k: 24, shift: 38, values: .biases, isWide: true, seed: 14),
   ]
 
-  static let thorough = shapes + moderate + large + shifts + sums + edges + pairs + chains + wide
+  static let thorough =
+    shapes + moderate + large + shifts + sums + biases + edges + pairs + chains(of: [48, 52, 44, 100]) + wide
 
   /// Every block height and its neighbours, odd panels, last panels of every width.
   private static let shapes: [MatmulCase] = {
@@ -54,6 +56,13 @@ extension MatmulCase {
     }
   }
 
+  /// The shifts that leave some biases out, those that leave none, and the largest.
+  private static let biases = [Int32(30), 31, 32, 33, 37, 42, 50, 61, 62].flatMap { shift in
+    [3, 4, 13, 33].map { rows in
+      MatmulCase(rows: rows, columns: 75, k: 12, shift: shift, values: .biases, seed: UInt64(shift) + UInt64(rows))
+    }
+  }
+
   /// More inputs than the tables of a kernel hold, and fewer.
   private static let pairs = [
     (13, 35, 64), (37, 80, 1028), (25, 17, 2056), (100, 17, 4100), (14, 40, 8196), (13, 17, 16388),
@@ -63,20 +72,22 @@ extension MatmulCase {
   }
 
   /// Rows, columns and inputs of several blocks that follow each other, of one height and of two, and a little too few for
-  /// that; column sums that each panel's, the last but one's or no panel's short form can hold.
-  private static let chains: [MatmulCase] = {
+  /// that; column sums and biases that each panel's, the last but one's or no panel's short form can hold.
+  ///
+  /// - Parameter inputs: four numbers, the third too few.
+  private static func chains(of inputs: [Int]) -> [MatmulCase] {
     var cases: [MatmulCase] = []
     for rows in [9, 10, 11, 12, 17, 18, 19, 21, 23, 24, 25, 27, 28, 31, 33, 35, 37, 47] {
-      for (columns, k) in [(32, 48), (70, 52), (96, 44), (64, 100)] {
-        let values = [MatmulCase.Values.moderate, .sums, .extreme][(rows + columns / 32) % 3]
+      for (columns, k) in zip([32, 70, 96, 64], inputs) {
+        let values = [MatmulCase.Values.moderate, .sums, .extreme, .biases][(rows + columns / 32) % 4]
         cases.append(
           MatmulCase(
-            rows: rows, columns: columns, k: k, shift: Int32(23 + (rows + k / 4) % 11), values: values,
+            rows: rows, columns: columns, k: k, shift: Int32(23 + (rows + k / 4) % 21), values: values,
             aPadding: k % 3, seed: UInt64(rows * columns)))
       }
     }
     return cases
-  }()
+  }
 
   private static let edges: [MatmulCase] = [MatmulCase.Values.extreme, .zero].flatMap { values in
     [Int32(0), 15, 31, 32, 33, 47, 62].map {
@@ -84,8 +95,9 @@ extension MatmulCase {
     }
   }
 
-  /// The same of int16: what depends on their values alone is not repeated.
-  private static let wide = (shapes + moderate + large + sums + edges + chains).map { shape in
+  /// The same of int16: what depends on their values alone is not repeated. A chain needs half as many inputs.
+  private static let wide = (shapes + moderate + large + sums + biases + edges + chains(of: [24, 28, 20, 52])).map {
+    shape in
     var shape = shape
     shape.isWide = true
     return shape

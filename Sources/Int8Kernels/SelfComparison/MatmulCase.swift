@@ -15,6 +15,9 @@ struct MatmulCase: Sendable, CustomStringConvertible {
     /// Column sums from -2^22 to 2^22 - 1, which a kernel may hold in two numbers of 16 bits, and one of 2^22 in the last
     /// panel.
     case sums
+    /// Biases from -2^62 to 2^62 - 1 when they are shifted to the left, which a kernel may add to a product of 61 bits,
+    /// and one of almost 2^63 in the last panel.
+    case biases
     case zero
   }
 

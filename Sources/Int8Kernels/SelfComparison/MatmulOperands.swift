@@ -27,20 +27,12 @@ struct MatmulOperands<Memory: OperandMemory> {
       ? Self.wideLevels(shape, aCount, padded * shape.k, &random)
       : Self.narrowLevels(shape, aCount, padded * shape.k, &random)
     switch shape.values {
-    case .random, .moderate, .pairs, .sums:
+    case .random, .moderate, .pairs, .sums, .biases:
       rowMultiplier = Operand(random.numbers(shape.rows, in: 0...32767))
       rowZeroPoint = Operand(random.numbers(shape.rows, in: 0...255))
       columnMultiplier = Operand(random.numbers(padded, in: -32767...32767))
-      let isModerate = shape.values == .moderate
-      let limit: Int32 = 1 << 22
-      columnSum =
-        shape.values == .sums
-        ? Operand(
-          random.numbers(padded, in: -limit...limit - 1).enumerated().map { column, sum in
-            column == padded - 16 ? limit : column % 16 == 3 ? -limit : column % 16 == 6 ? limit - 1 : sum
-          })
-        : Operand(random.numbers(padded, in: isModerate ? -900...900 : Int32.min...Int32.max))
-      bias = Operand(random.numbers(padded, in: isModerate ? -5000...5000 : Int32.min...Int32.max))
+      columnSum = Operand(Self.columnSums(shape, padded, &random))
+      bias = Operand(Self.biases(shape, padded, &random))
     case .extreme:
       rowMultiplier = Operand((0..<shape.rows).map { [32767, 0, 1, 32766][$0 % 4] })
       rowZeroPoint = Operand((0..<shape.rows).map { [255, 0, 128][$0 % 3] })
@@ -59,11 +51,45 @@ struct MatmulOperands<Memory: OperandMemory> {
     initialOutput = random.numbers(outCount, in: -reach...reach)
   }
 
+  private static func columnSums(_ shape: MatmulCase, _ count: Int, _ random: inout SplitMix64) -> [Int32] {
+    switch shape.values {
+    case .moderate: random.numbers(count, in: -900...900)
+    case .sums: numbers(count, bits: 22, beyond: 1 << 22, &random)
+    case .biases: random.numbers(count, in: -(1 << 22)...(1 << 22) - 1)
+    default: random.numbers(count, in: Int32.min...Int32.max)
+    }
+  }
+
+  private static func biases(_ shape: MatmulCase, _ count: Int, _ random: inout SplitMix64) -> [Int32] {
+    switch shape.values {
+    case .moderate: return random.numbers(count, in: -5000...5000)
+    case .biases:
+      let bits = min(62 - shape.shift, 31)
+      return numbers(count, bits: bits, beyond: Int32(clamping: (Int64(2) << Int64(bits)) - 1), &random)
+    default: return random.numbers(count, in: Int32.min...Int32.max)
+    }
+  }
+
+  /// Numbers from -2^bits to 2^bits - 1, with both of these in each panel, and `beyond` in the last panel.
+  private static func numbers(
+    _ count: Int, bits: Int32, beyond: Int32, _ random: inout SplitMix64
+  ) -> [Int32] {
+    let ends = Int32(clamping: -1 << Int64(bits))...Int32(clamping: (1 << Int64(bits)) - 1)
+    return random.numbers(count, in: ends).enumerated().map { column, number in
+      switch column % 16 {
+      case 0 where column == count - 16: beyond
+      case 3: ends.lowerBound
+      case 6: ends.upperBound
+      default: number
+      }
+    }
+  }
+
   private static func narrowLevels(
     _ shape: MatmulCase, _ aCount: Int, _ bCount: Int, _ random: inout SplitMix64
   ) -> Levels {
     switch shape.values {
-    case .random, .moderate, .sums:
+    case .random, .moderate, .sums, .biases:
       .narrow(
         a: Operand(random.numbers(aCount, in: 0...255)), b: Operand(random.numbers(bCount, in: -128...127)))
     case .pairs:
@@ -80,7 +106,7 @@ struct MatmulOperands<Memory: OperandMemory> {
     _ shape: MatmulCase, _ aCount: Int, _ bCount: Int, _ random: inout SplitMix64
   ) -> Levels {
     switch shape.values {
-    case .random, .pairs, .sums:
+    case .random, .pairs, .sums, .biases:
       .wide(
         a: Operand(random.numbers(aCount, in: Int16.min...Int16.max)),
         b: Operand(random.numbers(bCount, in: Int16.min...Int16.max)))
