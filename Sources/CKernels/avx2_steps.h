@@ -1,15 +1,17 @@
-// The steps of a product of int8 with AVX2 (matmul_avx2.c): which are narrow and in which order of their inputs, and the
-// copies of the inputs in these orders. A step is 4 inputs of a panel's 16 columns: 64 bytes of weights.
+// The steps of a product of int8 with AVX2 (matmul_avx2.c): which are narrow and in which order of their inputs, and
+// the copies of the inputs in these orders. A step is 4 inputs of a panel's 16 columns: 64 bytes of weights.
 //
-// `vpmaddubsw` multiplies bytes and adds neighbouring products, but saturates the sums to int16. With inputs up to 255, a
-// sum of two products fits exactly where the two weights w0 and w1 have |w0 + w1| <= 128: weights of one sign add up to at
-// most 255 * 128 < 2^15, and those of opposite signs are smaller. Which inputs are neighbours is free: four make pairs in
-// three ways. A step is narrow where in one of them all pairs keep that limit, and wide otherwise.
+// `vpmaddubsw` multiplies bytes and adds neighbouring products, but saturates the sums to int16. With inputs up to 255,
+// a sum of two products fits exactly where the two weights w0 and w1 have |w0 + w1| <= 128: weights of one sign add up
+// to at most 255 * 128 < 2^15, and those of opposite signs are smaller. Which inputs are neighbours is free: four make
+// pairs in three ways. A step is narrow where in one of them all pairs keep that limit, and wide otherwise.
 //
 // A kernel file includes this between VQ_INSTRUCTIONS and VQ_INSTRUCTIONS_END, after avx2.h.
 
 enum {
-  chunk_steps = 64,  // whose copies of a block's inputs stay in the first-level cache with the weights of a panel
+  // The copies of a block's inputs stay in the first-level cache, with a panel's weights. The place of an input in
+  // its row's copies for narrow steps fits a byte.
+  chunk_steps = 64,
   pairings = 3,
   copy_of_even = pairings,
   copy_of_odd,
@@ -83,8 +85,8 @@ typedef struct chunk {
   uint8_t inputs[chunk_steps];
 } chunk;
 
-// Lists a chunk's steps, `b`; returns how many are narrow. Every step is written at both ends, so that nothing branches:
-// at the wrong end the next step is written over it.
+// Lists a chunk's steps, `b`; returns how many are narrow. Every step is written at both ends, so that nothing
+// branches: at the wrong end the next step is written over it.
 static inline int32_t list_steps(const int8_t *b, int32_t steps, chunk *out) {
   int32_t narrow = 0, wide = steps;
   for (int32_t s = 0; s < steps; ++s, b += 64) {

@@ -1,11 +1,11 @@
 // uint8 x int8 products with AVX2: 6 rows x 16 columns of accumulators.
 //
 // The weights are looked through once for all rows, step by step (avx2_steps.h), and copied in the order in which they
-// are used. For narrow steps three instructions multiply and add 32 products; for wide ones weights and inputs are widened
-// to int16, which takes four. Both give the exact sums.
+// are used. For narrow steps three instructions multiply and add 32 products; for wide ones weights and inputs are
+// widened to int16, which takes four. Both give the exact sums.
 //
-// Blocks of 12 rows x 8 columns would find more narrow steps, but they load an input for each 32 products instead of each
-// 64, which on Zen 4 takes longer than what they save.
+// Blocks of 12 rows x 8 columns would find more narrow steps, but they load an input for each 32 products instead of
+// each 64, which on Zen 4 takes longer than what they save.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include <string.h>
@@ -77,8 +77,8 @@ static inline __attribute__((always_inline)) void multiply(const row_copies *a, 
   }
   for (int32_t i = 0; i < narrow; ++i) {
     const int32_t *const inputs = **a + chunk->inputs[i];
-    // All sums, the factor of 1 and the operands of a product leave a register for half of the weights; the other half is
-    // loaded for each row.
+    // All sums, the factor of 1 and the operands of a product leave a register for half of the weights; the other half
+    // is loaded for each row.
     __m256i first = chunk->weights[i].first;
     VQ_IN_ORDER(first);
 #pragma clang loop unroll(full)
@@ -90,7 +90,8 @@ static inline __attribute__((always_inline)) void multiply(const row_copies *a, 
     }
   }
   for (int32_t i = narrow; i < steps; ++i) {
-    const int32_t *const even = a[0][copy_of_even] + chunk->inputs[i], *const odd = a[0][copy_of_odd] + chunk->inputs[i];
+    const int32_t *const even = a[0][copy_of_even] + chunk->inputs[i];
+    const int32_t *const odd = a[0][copy_of_odd] + chunk->inputs[i];
     const step_weights *const weights = &chunk->weights[i];
     // The weights stay in registers: the compiler would compute them once more for each row.
     __m256i first = widen_even(weights->first), second = widen_even(weights->second);
@@ -160,8 +161,8 @@ static inline int32_t first_row(row_blocks blocks, int32_t block) {
   return (int32_t)((int64_t)blocks.rows * block / blocks.count);
 }
 
-// The outputs of some panels for the blocks from `first` to `last`. Where the lists don't hold the steps of all inputs, the
-// panels are one, the blocks at most `held_blocks`, and all their sums are kept.
+// The outputs of some panels for the blocks from `first` to `last`. Where the lists don't hold the steps of all inputs,
+// the panels are one, the blocks at most `held_blocks`, and all their sums are kept.
 static void write_blocks(part part, row_blocks blocks, int32_t first, int32_t last, step_lists *lists) {
   _Alignas(32) int32_t accumulators[held_blocks * block_sums];
   const int32_t all_steps = part.product->k / 4;
@@ -182,14 +183,16 @@ static void write_blocks(part part, row_blocks blocks, int32_t first, int32_t la
   }
 }
 
-// Panels outside, rows inside: the weights are read in order. A group of panels shares the copies of the rows, and stays
-// in the second-level cache while all rows pass; groups are of nearly the same size.
+// Panels outside, rows inside: the weights are read in order. A group of panels shares the copies of the rows, and
+// stays in the second-level cache while all rows pass. Groups are of nearly the same size: a small one would pay for
+// copies that few products use.
 static void matmul(const vq_matmul *product) {
   step_lists lists;
   const row_blocks blocks = {product->rows, (product->rows + block_rows - 1) / block_rows};
   const int32_t all_panels = (product->columns + 15) / 16, steps = product->k / 4;
   const int32_t is_listed_at_once = chunks_of(steps) <= listed_chunks;
-  const int32_t most_panels = is_listed_at_once && steps > 0 ? smaller(group_panels, listed_chunks / chunks_of(steps)) : 1;
+  const int32_t most_panels =
+      is_listed_at_once && steps > 0 ? smaller(group_panels, listed_chunks / chunks_of(steps)) : 1;
   const int32_t groups = (all_panels + most_panels - 1) / most_panels;
   const int32_t most_blocks = is_listed_at_once ? blocks.count : held_blocks;
   for (int32_t group = 0, panel = 0; group < groups; ++group) {
