@@ -36,8 +36,9 @@ public struct CalibrationFloor: Sendable, Equatable {
 /// The head, the pooler and the projection are always wide: they see one row for each image, so it costs no time that can be
 /// measured, and no later layer can make up for their error. In a model without a head, whose tokens are the output, so are
 /// those layers that write to the residual stream and gain most for their time: the projections of attention in the last third
-/// of the blocks, and both layers of the first block, whose errors pass through all others. A projection is a twelfth of its
-/// block's weights. A head reads one token, or the mean of all, in which errors of single tokens cancel out.
+/// of the blocks, each a twelfth of its block's weights, and the first block's projection and second layer of the MLP, whose
+/// errors pass through all other blocks. A head reads one token, or the mean of all, in which errors of single tokens cancel
+/// out.
 struct WidthChoice {
   static func isAlwaysWide(_ name: LayerName, in configuration: ModelConfiguration) -> Bool {
     switch name {
