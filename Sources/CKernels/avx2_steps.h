@@ -19,9 +19,9 @@ enum {
   row_inputs = copies * chunk_steps,
 };
 
-// A row's inputs of a chunk: for narrow steps in the order of each pairing, for wide ones as int16, those with an even
-// index and those with an odd one.
-typedef int32_t row_copies[copies][chunk_steps];
+// A row's inputs of a chunk, copy after copy: for narrow steps in the order of each pairing, for wide ones as int16, those
+// with an even index and those with an odd one. One array, for a narrow step's inputs can be in any of three copies.
+typedef int32_t row_copies[row_inputs];
 
 // A step's weights of the columns from 0 and from 8 on.
 typedef struct step_weights {
@@ -45,10 +45,11 @@ static inline __m256i widen_odd(__m256i bytes) { return _mm256_srai_epi16(bytes,
 
 static inline void copy_inputs(__m256i inputs, int32_t step, row_copies *out) {
   for (int32_t pairing = 0; pairing < pairings; ++pairing) {
-    _mm256_storeu_si256((__m256i *)&(*out)[pairing][step], in_order(inputs, pairing));
+    _mm256_storeu_si256((__m256i *)(*out + pairing * chunk_steps + step), in_order(inputs, pairing));
   }
-  _mm256_storeu_si256((__m256i *)&(*out)[copy_of_even][step], _mm256_and_si256(inputs, _mm256_set1_epi16(0xFF)));
-  _mm256_storeu_si256((__m256i *)&(*out)[copy_of_odd][step], _mm256_srli_epi16(inputs, 8));
+  const __m256i even = _mm256_and_si256(inputs, _mm256_set1_epi16(0xFF));
+  _mm256_storeu_si256((__m256i *)(*out + copy_of_even * chunk_steps + step), even);
+  _mm256_storeu_si256((__m256i *)(*out + copy_of_odd * chunk_steps + step), _mm256_srli_epi16(inputs, 8));
 }
 
 // Copies `steps` steps of each row, 8 at a time. The last 8 may overlap those before.

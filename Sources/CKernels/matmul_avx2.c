@@ -76,7 +76,7 @@ static inline __attribute__((always_inline)) void multiply(const row_copies *a, 
     sums[r][1] = vq_load256(accumulators + r * 16 + 8);
   }
   for (int32_t i = 0; i < narrow; ++i) {
-    const int32_t *const inputs = **a + chunk->inputs[i];
+    const int32_t *const inputs = *a + chunk->inputs[i];
     // All sums, the factor of 1 and the operands of a product leave a register for half of the weights; the other half
     // is loaded for each row.
     __m256i first = chunk->weights[i].first;
@@ -90,8 +90,8 @@ static inline __attribute__((always_inline)) void multiply(const row_copies *a, 
     }
   }
   for (int32_t i = narrow; i < steps; ++i) {
-    const int32_t *const even = a[0][copy_of_even] + chunk->inputs[i];
-    const int32_t *const odd = a[0][copy_of_odd] + chunk->inputs[i];
+    const int32_t *const even = *a + copy_of_even * chunk_steps + chunk->inputs[i];
+    const int32_t *const odd = *a + copy_of_odd * chunk_steps + chunk->inputs[i];
     const step_weights *const weights = &chunk->weights[i];
     // The weights stay in registers: the compiler would compute them once more for each row.
     __m256i first = widen_even(weights->first), second = widen_even(weights->second);
