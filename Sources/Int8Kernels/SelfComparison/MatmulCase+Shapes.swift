@@ -95,7 +95,7 @@ extension MatmulCase {
     }
   }
 
-  /// The same of int16: what depends on their values alone is not repeated. A chain needs half as many inputs.
+  /// The same of int16: what depends on their values alone is not repeated. Shapes of chains have as many bytes.
   private static let wide = (shapes + moderate + large + sums + biases + edges + chains(of: [24, 28, 20, 52])).map {
     shape in
     var shape = shape
