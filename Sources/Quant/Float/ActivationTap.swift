@@ -23,8 +23,8 @@ package enum ActivationSite: Sendable, Hashable {
   case residualMiddle
   /// The residual stream leaving the last block, before it is rotated back.
   case lastResidual
-  /// What the final norm reads: the residual stream leaving the last block, rotated back, or one row of means where the norm follows
-  /// the mean.
+  /// What the final norm reads: the residual stream leaving the last block, rotated back, or one row of means where the
+  /// norm follows the mean.
   case finalNormInput
   case finalNormOutput
   /// The one row that the head reads.
