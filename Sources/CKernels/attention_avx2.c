@@ -27,7 +27,7 @@ static inline void store_column(__m256i levels, int8_t *panel_column) {
   for (int j = 0; j < 4; ++j) memcpy(panel_column + 64 * j, bytes + 4 * j, 4);
 }
 
-int32_t vq_pack_key_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column) {
+static int32_t pack_key(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column) {
   const vq_quantizer256 levels = vq_make_quantizer256(quantizer);
   __m256i sums = _mm256_setzero_si256();
   int32_t i = 0;
@@ -50,7 +50,12 @@ int32_t vq_pack_key_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *qu
 
 void vq_pack_keys_avx2(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n, int8_t *panels,
                        int32_t *multiplier, int32_t *column_sum) {
-  vq_pack_keys(x, x_stride, first, tokens, n, panels, multiplier, column_sum, vq_row_range_i16_avx2, vq_pack_key_avx2);
+  vq_pack_keys(x, x_stride, first, tokens, n, panels, multiplier, column_sum, vq_row_range_i16_avx2, pack_key);
+}
+
+void vq_pack_keys_fixed_avx2(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n,
+                             const vq_row_quantizer *quantizer, int8_t *panels, int32_t *column_sum) {
+  vq_pack_keys_fixed(x, x_stride, first, tokens, n, quantizer, panels, column_sum, pack_key);
 }
 
 void vq_pack_key_wide_avx2(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *panel_column) {

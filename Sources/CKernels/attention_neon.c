@@ -16,7 +16,7 @@ static inline void store_column(int8x8_t levels, int8_t *panel_column) {
   memcpy(panel_column + 64, bytes + 4, 4);
 }
 
-int32_t vq_pack_key_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column) {
+static int32_t pack_key(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column) {
   const vq_quantizer_neon levels = vq_make_quantizer_neon(quantizer);
   int32x4_t sums = vdupq_n_s32(0);
   int32_t i = 0;
@@ -39,7 +39,12 @@ int32_t vq_pack_key_neon(const int16_t *x, int32_t n, const vq_row_quantizer *qu
 
 void vq_pack_keys_neon(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n, int8_t *panels,
                        int32_t *multiplier, int32_t *column_sum) {
-  vq_pack_keys(x, x_stride, first, tokens, n, panels, multiplier, column_sum, vq_row_range_i16_neon, vq_pack_key_neon);
+  vq_pack_keys(x, x_stride, first, tokens, n, panels, multiplier, column_sum, vq_row_range_i16_neon, pack_key);
+}
+
+void vq_pack_keys_fixed_neon(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n,
+                             const vq_row_quantizer *quantizer, int8_t *panels, int32_t *column_sum) {
+  vq_pack_keys_fixed(x, x_stride, first, tokens, n, quantizer, panels, column_sum, pack_key);
 }
 
 void vq_pack_key_wide_neon(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int16_t *panel_column) {

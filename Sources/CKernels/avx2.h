@@ -150,8 +150,9 @@ void vq_row_rotate_avx2(int16_t *, int32_t, const int16_t *, const int16_t *);
 void vq_row_hadamard_avx2(int32_t *, int32_t, int32_t, const int8_t *);
 void vq_row_quantize_u8_avx2(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 void vq_rows_quantize_u8_avx2(const int16_t *, ptrdiff_t, int32_t, int32_t, uint8_t *, ptrdiff_t, int32_t *, int32_t *);
-int32_t vq_pack_key_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_keys_avx2(const int16_t *, ptrdiff_t, int32_t, int32_t, int32_t, int8_t *, int32_t *, int32_t *);
+void vq_pack_keys_fixed_avx2(
+    const int16_t *, ptrdiff_t, int32_t, int32_t, int32_t, const vq_row_quantizer *, int8_t *, int32_t *);
 void vq_pack_values_avx2(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
 void vq_row_quantize_wide_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
 void vq_pack_key_wide_avx2(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
@@ -177,8 +178,8 @@ void vq_row_combine_i16_avx2(const int32_t *, const int32_t *_Nullable, int32_t,
   .row_hadamard = vq_row_hadamard_avx2,            \
   .row_quantize_u8 = vq_row_quantize_u8_avx2,      \
   .rows_quantize_u8 = vq_rows_quantize_u8_avx2,    \
-  .pack_key = vq_pack_key_avx2,                    \
   .pack_keys = vq_pack_keys_avx2,                  \
+  .pack_keys_fixed = vq_pack_keys_fixed_avx2,      \
   .pack_values = vq_pack_values_avx2,              \
   .row_quantize_wide = vq_row_quantize_wide_avx2,  \
   .pack_key_wide = vq_pack_key_wide_avx2,          \

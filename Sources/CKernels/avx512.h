@@ -108,6 +108,8 @@ void vq_row_quantize_u8_avx512(const int16_t *, int32_t, const vq_row_quantizer 
 void vq_rows_quantize_u8_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, uint8_t *, ptrdiff_t, int32_t *, int32_t *);
 int32_t vq_pack_key_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_keys_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, int32_t, int8_t *, int32_t *, int32_t *);
+void vq_pack_keys_fixed_avx512(
+    const int16_t *, ptrdiff_t, int32_t, int32_t, int32_t, const vq_row_quantizer *, int8_t *, int32_t *);
 void vq_pack_values_avx512(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
 void vq_row_quantize_wide_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
 void vq_pack_key_wide_avx512(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
@@ -133,8 +135,8 @@ void vq_row_combine_i16_avx512(const int32_t *, const int32_t *_Nullable, int32_
   .row_hadamard = vq_row_hadamard_avx512,            \
   .row_quantize_u8 = vq_row_quantize_u8_avx512,      \
   .rows_quantize_u8 = vq_rows_quantize_u8_avx512,    \
-  .pack_key = vq_pack_key_avx512,                    \
   .pack_keys = vq_pack_keys_avx512,                  \
+  .pack_keys_fixed = vq_pack_keys_fixed_avx512,      \
   .pack_values = vq_pack_values_avx512,              \
   .row_quantize_wide = vq_row_quantize_wide_avx512,  \
   .pack_key_wide = vq_pack_key_wide_avx512,          \

@@ -1,5 +1,5 @@
-// The quantization of a head's queries and keys, each row by its own range, one row after the other: for what has no
-// kernel of several rows at a time. An instruction set passes its kernels of one row.
+// The quantization of a head's queries and keys, one row after the other: for what has no kernel of several rows at a time.
+// An instruction set passes its kernels of one row.
 #ifndef VQ_HEADS_H
 #define VQ_HEADS_H
 
@@ -47,11 +47,17 @@ VQ_BY_ROW void vq_rows_quantize(
   }
 }
 
+// Writes a key of n numbers as a column of a panel, 4 bytes every 64, and returns the sum of its levels.
+typedef int32_t (*vq_key_kernel)(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
+
+// Where a token's column begins.
+VQ_BY_ROW int8_t *vq_key_column(int8_t *panels, int32_t token, int32_t n) {
+  return panels + token / 16 * ((ptrdiff_t)((n + 3) & ~3) * 16) + token % 16 * 4;
+}
+
 VQ_BY_ROW void vq_pack_keys(
     const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n, int8_t *panels, int32_t *multiplier,
-    int32_t *column_sum, vq_range_kernel row_range,
-    int32_t (*pack_key)(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *)) {
-  const ptrdiff_t panel_bytes = (ptrdiff_t)((n + 3) & ~3) * 16;
+    int32_t *column_sum, vq_range_kernel row_range, vq_key_kernel pack_key) {
   for (int32_t row = 0; row < tokens; ++row) {
     vq_prefetch_row(x, x_stride, row + vq_prefetched_rows, tokens, n);
     const int32_t token = first + row;
@@ -61,8 +67,17 @@ VQ_BY_ROW void vq_pack_keys(
     multiplier[token] = vq_clamp(-minimum > maximum ? -minimum : maximum, 1, 32767);
     const vq_row_quantizer quantizer =
         vq_make_row_quantizer(multiplier[token], 254, -multiplier[token], multiplier[token]);
-    int8_t *const column = panels + token / 16 * panel_bytes + token % 16 * 4;
-    column_sum[token] = pack_key(x + row * x_stride, n, &quantizer, column);
+    column_sum[token] = pack_key(x + row * x_stride, n, &quantizer, vq_key_column(panels, token, n));
+  }
+}
+
+VQ_BY_ROW void vq_pack_keys_fixed(
+    const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n, const vq_row_quantizer *quantizer,
+    int8_t *panels, int32_t *column_sum, vq_key_kernel pack_key) {
+  for (int32_t row = 0; row < tokens; ++row) {
+    vq_prefetch_row(x, x_stride, row + vq_prefetched_rows, tokens, n);
+    const int32_t token = first + row;
+    column_sum[token] = pack_key(x + row * x_stride, n, quantizer, vq_key_column(panels, token, n));
   }
 }
 

@@ -1,5 +1,5 @@
-// The quantization of a head's queries and keys, each row by its own range, AVX-512: 16 rows at a time. The ranges of
-// 16 rows are reduced together, and their quantizers are 16 lanes of one vector.
+// The quantization of a head's queries and keys, AVX-512: 16 rows at a time. Where each row has its own range, the ranges
+// of 16 rows are reduced together, and their quantizers are 16 lanes of one vector.
 #if defined(__x86_64__) || defined(VQ_EMULATED)
 
 #include "avx512.h"
@@ -228,16 +228,9 @@ STEP void transpose_in_quarters(__m512i *rows) {
   rows[3] = _mm512_unpackhi_epi64(early_high, late_high);
 }
 
-// Writes the levels of 64 channels of 16 keys; returns the columns' sums with them.
-STEP __m512i pack_channels(const int16_t *x, ptrdiff_t stride, const block_quantizers *quantizers, int8_t *panel,
-                           __m512i sums) {
-  __m512i rows[block_rows];
-#pragma clang loop unroll(full)
-  for (int key = 0; key < block_rows; ++key, x += stride) {
-    const __m512i low = _mm512_loadu_si512(x), high = _mm512_loadu_si512(x + 32);
-    // In each 128-bit quarter 8 of the first 32 channels and 8 of the others.
-    rows[key] = _mm512_packs_epi16(levels_of(low, quantizers, key), levels_of(high, quantizers, key));
-  }
+// Writes the levels of 64 channels of 16 keys, which have in each 128-bit quarter 8 of the first 32 channels and 8 of the
+// others; returns the columns' sums with them.
+STEP __m512i write_channels(__m512i *rows, int8_t *panel, __m512i sums) {
 #pragma clang loop unroll(full)
   for (int group = 0; group < 4; ++group) transpose_in_quarters(rows + 4 * group);
 #pragma clang loop unroll(full)
@@ -259,11 +252,54 @@ STEP __m512i pack_channels(const int16_t *x, ptrdiff_t stride, const block_quant
   return sums;
 }
 
+// 64 channels of 16 keys, each with its own quantizer.
+STEP __m512i pack_channels(const int16_t *x, ptrdiff_t stride, const block_quantizers *quantizers, int8_t *panel,
+                           __m512i sums) {
+  __m512i rows[block_rows];
+#pragma clang loop unroll(full)
+  for (int key = 0; key < block_rows; ++key, x += stride) {
+    const __m512i low = _mm512_loadu_si512(x), high = _mm512_loadu_si512(x + 32);
+    rows[key] = _mm512_packs_epi16(levels_of(low, quantizers, key), levels_of(high, quantizers, key));
+  }
+  return write_channels(rows, panel, sums);
+}
+
+// 64 channels of 16 keys with one quantizer.
+STEP __m512i pack_channels_fixed(const int16_t *x, ptrdiff_t stride, vq_quantizer512 quantizer, int8_t *panel,
+                                 __m512i sums) {
+  const __m512i least = _mm512_set1_epi16(-INT8_MAX);
+  __m512i rows[block_rows];
+#pragma clang loop unroll(full)
+  for (int key = 0; key < block_rows; ++key, x += stride) {
+    // The pack saturates at 127, and would at -128.
+    const __m512i low = _mm512_max_epi16(vq_quantize512(_mm512_loadu_si512(x), quantizer), least);
+    const __m512i high = _mm512_max_epi16(vq_quantize512(_mm512_loadu_si512(x + 32), quantizer), least);
+    rows[key] = _mm512_packs_epi16(low, high);
+  }
+  return write_channels(rows, panel, sums);
+}
+
+// Tokens that fill panels; none where n is no multiple of 64.
+typedef struct token_range {
+  int32_t first, end;
+} token_range;
+
+static token_range filling_panels(int32_t first, int32_t tokens, int32_t n) {
+  const token_range range = {
+      (first + block_rows - 1) / block_rows * block_rows, (first + tokens) / block_rows * block_rows};
+  return n % 64 == 0 && range.first < range.end ? range : (token_range){first, first};
+}
+
 // Keys of panels that they do not fill, and keys of other widths.
 static void by_row(const int16_t *x, ptrdiff_t stride, int32_t first, int32_t tokens, int32_t n, int8_t *panels,
                    int32_t *multipliers, int32_t *column_sums) {
   vq_pack_keys(x, stride, first, tokens, n, panels, multipliers, column_sums, vq_row_range_i16_avx512,
                vq_pack_key_avx512);
+}
+
+static void by_row_fixed(const int16_t *x, ptrdiff_t stride, int32_t first, int32_t tokens, int32_t n,
+                         const vq_row_quantizer *quantizer, int8_t *panels, int32_t *column_sums) {
+  vq_pack_keys_fixed(x, stride, first, tokens, n, quantizer, panels, column_sums, vq_pack_key_avx512);
 }
 
 // Keys that fill panels, the first at `panels`; n is a multiple of 64. As for queries, the quantizers of the next panel
@@ -285,18 +321,38 @@ static void pack_panels(const int16_t *x, ptrdiff_t stride, int32_t tokens, int3
   }
 }
 
+// The same with one quantizer.
+static void pack_panels_fixed(const int16_t *x, ptrdiff_t stride, int32_t tokens, int32_t n,
+                              const vq_row_quantizer *quantizer, int8_t *panels, int32_t *column_sums) {
+  const vq_quantizer512 levels = vq_make_quantizer512(quantizer);
+  for (int32_t first = 0; first < tokens; first += block_rows, x += block_rows * stride) {
+    for (int32_t row = block_rows; row < 2 * block_rows; ++row) vq_prefetch_row(x, stride, row, tokens - first, n);
+    __m512i sums = _mm512_setzero_si512();
+    for (int32_t i = 0; i < n; i += 64, panels += 64 * block_rows) {
+      sums = pack_channels_fixed(x + i, stride, levels, panels, sums);
+    }
+    _mm512_storeu_si512(column_sums + first, sums);
+  }
+}
+
 void vq_pack_keys_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n, int8_t *panels,
                          int32_t *multipliers, int32_t *column_sums) {
-  const int32_t whole_first = (first + block_rows - 1) / block_rows * block_rows, end = first + tokens;
-  const int32_t whole_end = n % 64 == 0 ? end / block_rows * block_rows : 0;
-  int32_t token = first;
-  if (whole_first < whole_end) {
-    by_row(x, x_stride, first, whole_first - first, n, panels, multipliers, column_sums);
-    pack_panels(x + (whole_first - first) * x_stride, x_stride, whole_end - whole_first, n,
-                panels + (ptrdiff_t)whole_first * n, multipliers + whole_first, column_sums + whole_first);
-    token = whole_end;
-  }
-  by_row(x + (token - first) * x_stride, x_stride, token, end - token, n, panels, multipliers, column_sums);
+  const token_range whole = filling_panels(first, tokens, n);
+  by_row(x, x_stride, first, whole.first - first, n, panels, multipliers, column_sums);
+  pack_panels(x + (whole.first - first) * x_stride, x_stride, whole.end - whole.first, n,
+              panels + (ptrdiff_t)whole.first * n, multipliers + whole.first, column_sums + whole.first);
+  by_row(x + (whole.end - first) * x_stride, x_stride, whole.end, first + tokens - whole.end, n, panels, multipliers,
+         column_sums);
+}
+
+void vq_pack_keys_fixed_avx512(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n,
+                               const vq_row_quantizer *quantizer, int8_t *panels, int32_t *column_sums) {
+  const token_range whole = filling_panels(first, tokens, n);
+  by_row_fixed(x, x_stride, first, whole.first - first, n, quantizer, panels, column_sums);
+  pack_panels_fixed(x + (whole.first - first) * x_stride, x_stride, whole.end - whole.first, n, quantizer,
+                    panels + (ptrdiff_t)whole.first * n, column_sums + whole.first);
+  by_row_fixed(x + (whole.end - first) * x_stride, x_stride, whole.end, first + tokens - whole.end, n, quantizer, panels,
+               column_sums);
 }
 
 #undef STEP

@@ -110,8 +110,9 @@ void vq_row_rotate_neon(int16_t *, int32_t, const int16_t *, const int16_t *);
 void vq_row_hadamard_neon(int32_t *, int32_t, int32_t, const int8_t *);
 void vq_row_quantize_u8_neon(const int16_t *, int32_t, const vq_row_quantizer *, uint8_t *);
 void vq_rows_quantize_u8_neon(const int16_t *, ptrdiff_t, int32_t, int32_t, uint8_t *, ptrdiff_t, int32_t *, int32_t *);
-int32_t vq_pack_key_neon(const int16_t *, int32_t, const vq_row_quantizer *, int8_t *);
 void vq_pack_keys_neon(const int16_t *, ptrdiff_t, int32_t, int32_t, int32_t, int8_t *, int32_t *, int32_t *);
+void vq_pack_keys_fixed_neon(
+    const int16_t *, ptrdiff_t, int32_t, int32_t, int32_t, const vq_row_quantizer *, int8_t *, int32_t *);
 void vq_pack_values_neon(const int16_t *, ptrdiff_t, int32_t, int32_t, int8_t *);
 void vq_row_quantize_wide_neon(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
 void vq_pack_key_wide_neon(const int16_t *, int32_t, const vq_row_quantizer *, int16_t *);
@@ -137,8 +138,8 @@ void vq_row_combine_i16_neon(const int32_t *, const int32_t *_Nullable, int32_t,
   .row_hadamard = vq_row_hadamard_neon,            \
   .row_quantize_u8 = vq_row_quantize_u8_neon,      \
   .rows_quantize_u8 = vq_rows_quantize_u8_neon,    \
-  .pack_key = vq_pack_key_neon,                    \
   .pack_keys = vq_pack_keys_neon,                  \
+  .pack_keys_fixed = vq_pack_keys_fixed_neon,      \
   .pack_values = vq_pack_values_neon,              \
   .row_quantize_wide = vq_row_quantize_wide_neon,  \
   .pack_key_wide = vq_pack_key_wide_neon,          \

@@ -61,7 +61,7 @@ package struct RowQuantizer: Sendable, Equatable {
     return Int16(truncatingIfNeeded: quantizer.exponent < 0 ? clamped &>> 1 : clamped &<< quantizer.exponent)
   }
 
-  /// The level of one value; the definition of `row_quantize_u8` and `pack_key`.
+  /// The level of one value; the definition of `row_quantize_u8` and `pack_keys`.
   @inline(__always)
   static func level(_ x: Int16, _ quantizer: vq_row_quantizer) -> Int32 {
     let product = FixedPoint.multiplyQ15(scale(x, quantizer), Int16(truncatingIfNeeded: quantizer.inverse))

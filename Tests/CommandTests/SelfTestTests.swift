@@ -75,11 +75,11 @@ struct InstructionSetChoiceTests {
 
   @Test("One whose kernel differs is passed over, with a warning that names both")
   func passedOver() throws {
-    let choice = choose([.equal, .equal, .differs(kernel: .packKey), .unavailable])
+    let choice = choose([.equal, .equal, .differs(kernel: .packKeysFixed), .unavailable])
     #expect(choice.instructionSet == InstructionSet.all[1])
     #expect(choice.warnings.count == 1)
     let warning = try #require(choice.warnings.first)
-    #expect(warning.contains("instruction set \(InstructionSet.all[2].name),") && warning.contains("pack_key"))
+    #expect(warning.contains("instruction set \(InstructionSet.all[2].name),") && warning.contains("pack_keys_fixed"))
   }
 
   @Test("What is asked for by name and differs is refused, and the kernel named; what is not there, too")

@@ -49,7 +49,10 @@ struct RowKernelTests {
   func panels() {
     let quantizer = RowQuantizer(magnitude: 127).cValue
     var key = [Int8](repeating: 55, count: 68)
-    let sum = withUnsafePointer(to: quantizer) { table.pack_key([1, -2, 127, -127, 5, 300], 6, $0, &key) }
+    var sum: Int32 = 0
+    withUnsafePointer(to: quantizer) {
+      table.pack_keys_fixed([1, -2, 127, -127, 5, 300], 6, 0, 1, 6, $0, &key, &sum)
+    }
     #expect(key[0..<4] == [1, -2, 127, -127] && key[64..<68] == [5, 127, 0, 0] && sum == 131)
     #expect(key[4..<64].allSatisfy { $0 == 55 })
     var panel = [Int8](repeating: 55, count: 128)

@@ -302,17 +302,23 @@ struct SelfComparisonTests {
   ]
 
   static let attention = [
-    BrokenTable(.packKey, "reaches -128") { table in
-      table.pack_key = { x, count, quantizer, column in
-        let sum = Portable.packKey(x, count, quantizer, column)
-        if column[0] == -127 { column[0] = -128 }
-        return sum
+    BrokenTable(.packKeysFixed, "reaches -128") { table in
+      table.pack_keys_fixed = { x, stride, first, tokens, count, quantizer, panels, columnSum in
+        Portable.packKeysFixed(x, stride, first, tokens, count, quantizer, panels, columnSum)
+        if first == 0, panels[0] == -127 { panels[0] = -128 }
       }
     },
-    BrokenTable(.packKey, "gives the sum of the first 64 alone") { table in
-      table.pack_key = { x, count, quantizer, column in
-        let sum = Portable.packKey(x, count, quantizer, column)
-        return count > 64 ? sum - Int32(column[16 * 64]) : sum
+    BrokenTable(.packKeysFixed, "gives the sum of the first 64 alone") { table in
+      table.pack_keys_fixed = { x, stride, first, tokens, count, quantizer, panels, columnSum in
+        Portable.packKeysFixed(x, stride, first, tokens, count, quantizer, panels, columnSum)
+        if first == 0, count > 64 { columnSum[0] -= Int32(panels[16 * 64]) }
+      }
+    },
+    BrokenTable(.packKeysFixed, "takes the second panel's tokens from the first") { table in
+      table.pack_keys_fixed = { x, stride, first, tokens, count, quantizer, panels, columnSum in
+        Portable.packKeysFixed(x, stride, first, tokens, count, quantizer, panels, columnSum)
+        guard first % 16 == 0, tokens > 16 else { return }
+        Portable.packKeysFixed(x, stride, first + 16, tokens - 16, count, quantizer, panels, columnSum)
       }
     },
     BrokenTable(.packValues, "leaves the padding as it is") { table in

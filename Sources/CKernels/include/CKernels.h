@@ -83,14 +83,14 @@ typedef struct vq_kernels {
   // of out that are out_stride apart; multiplier (1 to 32767) and zero_point (0 to 255) receive a number for each row.
   void (*_Nonnull rows_quantize_u8)(const int16_t *x, ptrdiff_t x_stride, int32_t rows, int32_t n, uint8_t *out,
                                     ptrdiff_t out_stride, int32_t *multiplier, int32_t *zero_point);
-  // keys: symmetric int8 of one token's head (n = head width), written as a column of a panel: 4 bytes every 64;
-  // returns the sum of what was written. n is padded with zeros to a multiple of 4.
-  int32_t (*_Nonnull pack_key)(const int16_t *x, int32_t n, const vq_row_quantizer *quantizer, int8_t *panel_column);
-  // Keys of `tokens` tokens, rows that are x_stride apart, each quantized by its own magnitude and written as `pack_key`
-  // does, as columns `first` and following of panels [columns/16][n/4][16][4]. multiplier (1 to 32767) and column_sum
-  // receive a number for each of these columns, at its place.
+  // Keys of `tokens` tokens, rows of n numbers that are x_stride apart, n the head's width: symmetric int8, each row by its
+  // own magnitude, as columns `first` and following of panels [columns/16][n/4][16][4]. n is padded with zeros to a multiple
+  // of 4. multiplier (1 to 32767) and column_sum receive a number for each of these columns, at its place.
   void (*_Nonnull pack_keys)(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n,
                              int8_t *panels, int32_t *multiplier, int32_t *column_sum);
+  // The same with one quantizer for all rows; levels are -127 to 127.
+  void (*_Nonnull pack_keys_fixed)(const int16_t *x, ptrdiff_t x_stride, int32_t first, int32_t tokens, int32_t n,
+                                   const vq_row_quantizer *quantizer, int8_t *panels, int32_t *column_sum);
   // values: 16 channels x `tokens` tokens, saturated to +-127, as one panel [tokens/4][16][4]; row stride of x in
   // elements; `channels` (1 to 16) are read, the rest and the tokens up to a multiple of 4 are zero.
   void (*_Nonnull pack_values)(const int16_t *x, ptrdiff_t x_stride, int32_t tokens, int32_t channels, int8_t *panel);

@@ -46,11 +46,25 @@ extension Kernels {
   ) {
     precondition(
       first >= 0 && first + keys.rows <= packed.tokens && packed.headWidth == keys.columns, "a column for each token")
-    if quantizer == .dynamic, !packed.isWide {
-      return unsafe table.pack_keys(
-        keys.base, keys.stride, Int32(truncatingIfNeeded: first), Int32(truncatingIfNeeded: keys.rows),
-        Int32(truncatingIfNeeded: keys.columns), packed.levels(as: Int8.self), packed.multiplier, packed.columnSum)
+    if packed.isWide { return packWideKeys(keys, quantizer, into: packed, at: first) }
+    let (column, tokens) = (Int32(truncatingIfNeeded: first), Int32(truncatingIfNeeded: keys.rows))
+    let count = Int32(truncatingIfNeeded: keys.columns)
+    let panels = unsafe packed.levels(as: Int8.self)
+    switch quantizer {
+    case .dynamic:
+      unsafe table.pack_keys(
+        keys.base, keys.stride, column, tokens, count, panels, packed.multiplier, packed.columnSum)
+    case .fixed(let fixed):
+      var cValue = fixed.cValue
+      unsafe table.pack_keys_fixed(
+        keys.base, keys.stride, column, tokens, count, &cValue, panels, packed.columnSum)
+      for token in first..<first + keys.rows { unsafe packed.multiplier[token] = fixed.multiplier }
     }
+  }
+
+  private func packWideKeys(
+    _ keys: Matrix<Int16>, _ quantizer: ActivationQuantizer, into packed: PackedKeys, at first: Int
+  ) {
     for token in 0..<keys.rows {
       prefetch(keys, after: token)
       let key = unsafe keys.row(token)
@@ -64,15 +78,11 @@ extension Kernels {
       let output = first + token
       unsafe packed.multiplier[output] = rowQuantizer.multiplier
       var cValue = rowQuantizer.cValue
-      let count = Int32(truncatingIfNeeded: keys.columns)
-      let place = WeightLayout.index(output: output, input: 0, inputs: keys.columns, isWide: packed.isWide)
-      if packed.isWide {
-        unsafe table.pack_key_wide(key, count, &cValue, packed.levels(as: Int16.self) + place)
-        // Wide queries have no zero point.
-        unsafe packed.columnSum[output] = 0
-      } else {
-        unsafe packed.columnSum[output] = table.pack_key(key, count, &cValue, packed.levels(as: Int8.self) + place)
-      }
+      let place = WeightLayout.index(output: output, input: 0, inputs: keys.columns, isWide: true)
+      unsafe table.pack_key_wide(
+        key, Int32(truncatingIfNeeded: keys.columns), &cValue, packed.levels(as: Int16.self) + place)
+      // Wide queries have no zero point.
+      unsafe packed.columnSum[output] = 0
     }
   }
 

@@ -2,14 +2,13 @@ import CKernels
 
 // The row kernels of attention: packing keys and values, the softmax, and the output's requantization.
 extension Portable {
-  /// `vq_kernels.pack_key`
+  /// Writes one key as a column of a panel.
+  ///
+  /// - Returns: the sum of its levels.
   @unsafe
-  static func packKey(
-    _ x: UnsafePointer<Int16>, _ count: Int32, _ quantizer: UnsafePointer<vq_row_quantizer>,
-    _ column: UnsafeMutablePointer<Int8>
+  private static func packKey(
+    _ x: UnsafePointer<Int16>, _ count: Int, _ quantizer: vq_row_quantizer, _ column: UnsafeMutablePointer<Int8>
   ) -> Int32 {
-    let quantizer = unsafe quantizer.pointee
-    let count = Int(count)
     var sum: Int32 = 0
     for index in 0..<(count + 3) / 4 * 4 {
       let level =
@@ -33,10 +32,23 @@ extension Portable {
       var (minimum, maximum) = (Int32(0), Int32(0))
       unsafe rowRange16(key, count, &minimum, &maximum)
       let quantizer = RowQuantizer(magnitude: max(0 &- minimum, maximum))
-      var cValue = quantizer.cValue
       let place = WeightLayout.index(output: token, input: 0, inputs: Int(count))
-      unsafe columnSum[token] = packKey(key, count, &cValue, panels + place)
+      unsafe columnSum[token] = packKey(key, Int(count), quantizer.cValue, panels + place)
       unsafe multiplier[token] = quantizer.multiplier
+    }
+  }
+
+  /// `vq_kernels.pack_keys_fixed`
+  @unsafe
+  static func packKeysFixed(
+    _ x: UnsafePointer<Int16>, _ stride: Int, _ first: Int32, _ tokens: Int32, _ count: Int32,
+    _ quantizer: UnsafePointer<vq_row_quantizer>, _ panels: UnsafeMutablePointer<Int8>,
+    _ columnSum: UnsafeMutablePointer<Int32>
+  ) {
+    for row in 0..<Int(tokens) {
+      let token = Int(first) + row
+      let place = WeightLayout.index(output: token, input: 0, inputs: Int(count))
+      unsafe columnSum[token] = packKey(x + row * stride, Int(count), quantizer.pointee, panels + place)
     }
   }
 

@@ -1,26 +1,7 @@
 import CKernels
 
-// The kernels of attention: packing of keys and values, the softmax, and the output's requantization.
+// The kernels of attention: packing of values, the softmax, and the output's requantization.
 extension KernelComparison {
-  mutating func packKey(_ cases: ComparisonCases) -> Bool {
-    for (index, row) in cases.rows16.enumerated() {
-      let x = Operand<Int16, Memory>(row)
-      // A column of a panel ends with the last group's four bytes.
-      let size = ((row.count + 3) / 4 - 1) * 64 + 4
-      for quantizer in cases.choice(of: RowCases.quantizers, for: index) {
-        let same = agree { table in
-          let panel = Operand<Int8, Memory>(repeating: 99, count: size)
-          let sum = unsafe withUnsafePointer(to: quantizer) {
-            unsafe table.pack_key(x.base, Int32(x.count), $0, panel.base)
-          }
-          return SumAndLevels(sum: sum, levels: panel.elements)
-        }
-        guard same else { return false }
-      }
-    }
-    return true
-  }
-
   mutating func packValues(_ cases: ComparisonCases) -> Bool {
     var random = SplitMix64(seed: 11)
     for tokens in cases.tokens {
