@@ -51,13 +51,20 @@ struct WideLayerTests {
   }
 
   @Test(
-    "Without a head, what the first block adds and the last blocks' projections of attention are at int16",
-    arguments: [("hf-dinov2", true), ("timm-vit-avgpool", false), ("timm-vit", false)])
-  func layersWithoutHead(name: String, areWide: Bool) throws {
-    let model = try IntegerModel(IntegerModelCase.golden(name).quantized().bytes)
+    "Without a head, some layers that write to the residual stream are at int16",
+    arguments: [("hf-dinov2", true), ("timm-vit-avgpool", false), ("timm-vit", false)],
+    [ActivationMode.dynamic, .static])
+  func layersWithoutHead(_ example: (name: String, hasWide: Bool), activations: ActivationMode) throws {
+    let quantized = try Self.calibration(.golden(example.name)) { $0.activations = activations }.model
+    let model = try IntegerModel(quantized.bytes)
+    let last = model.configuration.depth - 1
+    let expected: [LayerName] =
+      switch activations {
+      case .dynamic: [.block(0, .attnOut), .block(0, .ffnDown), .block(last, .attnOut)]
+      case .static: [.block(0, .attnOut), .block(last, .attnOut), .block(last, .ffnDown)]
+      }
     let wide = model.wideLayerNames.filter { $0 != .output && $0 != .pooler }
-    let last = LayerName.block(model.configuration.depth - 1, .attnOut)
-    #expect(wide == (areWide ? [.block(0, .attnOut), .block(0, .ffnDown), last] : []))
+    #expect(wide == (example.hasWide ? expected : []))
   }
 
   @Test("A damaged layer ranks first")
@@ -161,7 +168,7 @@ struct WideLayerTests {
     ]
     for kept in choices {
       let written = try IntegerModel(Self.calibration(example) { $0.wideLayers = kept }.model.bytes)
-      let always = names.filter { WidthChoice.isAlwaysWide($0, in: narrow.configuration) }
+      let always = names.filter { WidthChoice.isAlwaysWide($0, in: narrow.configuration, .dynamic) }
       let candidate = candidates.model(wide: kept + always)
       for pixels in example.pixels(written) {
         let expected = try InferenceSession(model: written).run(pixels)

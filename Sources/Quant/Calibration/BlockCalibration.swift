@@ -121,7 +121,7 @@ struct BlockCalibration {
       quantizer.quantize(block, observation.seen, factors, &none, isWide: true) {
         let name = LayerName.block(index, $0)
         return mayWidenAll || options.wideLayers.contains(name)
-          || WidthChoice.isAlwaysWide(name, in: model.configuration)
+          || WidthChoice.isAlwaysWide(name, in: model.configuration, options.activations)
       })
     var rows: BlockLayers<[Float]>?
     if options.rounding == .calibrated { rows = observation.takeRows() }

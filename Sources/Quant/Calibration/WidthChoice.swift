@@ -35,20 +35,33 @@ public struct CalibrationFloor: Sendable, Equatable {
 ///
 /// The head, the pooler and the projection are always wide: they see one row for each image, so it costs no time that can be
 /// measured, and no later layer can make up for their error. In a model without a head, whose tokens are the output, so are
-/// those layers that write to the residual stream and gain most for their time: the projections of attention in the last third
-/// of the blocks, each a twelfth of its block's weights, and the first block's projection and second layer of the MLP, whose
-/// errors pass through all other blocks. A head reads one token, or the mean of all, in which errors of single tokens cancel
-/// out.
+/// those layers that write to the residual stream and gain most for their time. A head reads one token, or the mean of all, in
+/// which errors of single tokens cancel out.
 struct WidthChoice {
-  static func isAlwaysWide(_ name: LayerName, in configuration: ModelConfiguration) -> Bool {
+  static func isAlwaysWide(
+    _ name: LayerName, in configuration: ModelConfiguration, _ activations: ActivationMode
+  ) -> Bool {
     switch name {
     case .output, .pooler, .projection: true
-    case .block(let index, .attnOut):
-      configuration.classes == 0 && (index == 0 || index >= configuration.depth - (configuration.depth + 2) / 3)
-    case .block(let index, .ffnDown):
-      configuration.classes == 0 && index == 0
-    case .block: false
+    case .block(let index, let layer):
+      configuration.classes == 0 && writesWide(layer, of: index, depth: configuration.depth, activations)
     case .patchEmbedding, .attention: false
+    }
+  }
+
+  /// The first block's errors pass through all others. A projection of attention is a twelfth of its block's weights, the
+  /// second layer of the MLP a third, and what it reads has the largest outliers: in the last block, a static range for them
+  /// causes more noise than any other layer.
+  private static func writesWide(
+    _ layer: BlockLayer, of index: Int, depth: Int, _ activations: ActivationMode
+  ) -> Bool {
+    let (isFirst, isLast) = (index == 0, index == depth - 1)
+    switch (layer, activations) {
+    case (.attnOut, .dynamic): return isFirst || index >= depth - (depth + 2) / 3
+    case (.ffnDown, .dynamic): return isFirst
+    case (.attnOut, .static): return isFirst || isLast
+    case (.ffnDown, .static): return isLast
+    case (.attnQKV, _), (.ffnUp, _): return false
     }
   }
 
@@ -132,7 +145,7 @@ struct WidthChoice {
   /// Layers that are wide whatever the target, in order.
   private var kept: [LayerName] {
     narrow.widthNames.filter {
-      Self.isAlwaysWide($0, in: narrow.configuration) || options.wideLayers.contains($0)
+      Self.isAlwaysWide($0, in: narrow.configuration, options.activations) || options.wideLayers.contains($0)
     }
   }
 
