@@ -2,23 +2,6 @@ import CKernels
 
 // The row kernels of attention: packing keys and values, the softmax, and the output's requantization.
 extension Portable {
-  /// Writes one key as a column of a panel.
-  ///
-  /// - Returns: the sum of its levels.
-  @unsafe
-  private static func packKey(
-    _ x: UnsafePointer<Int16>, _ count: Int, _ quantizer: vq_row_quantizer, _ column: UnsafeMutablePointer<Int8>
-  ) -> Int32 {
-    var sum: Int32 = 0
-    for index in 0..<(count + 3) / 4 * 4 {
-      let level =
-        index < count ? unsafe min(max(RowQuantizer.level(x[index], quantizer), -127), 127) : 0
-      unsafe column[index / 4 * 64 + index % 4] = Int8(truncatingIfNeeded: level)
-      sum &+= level
-    }
-    return sum
-  }
-
   /// `vq_kernels.pack_keys`
   @unsafe
   static func packKeys(
@@ -26,15 +9,15 @@ extension Portable {
     _ panels: UnsafeMutablePointer<Int8>, _ multiplier: UnsafeMutablePointer<Int32>,
     _ columnSum: UnsafeMutablePointer<Int32>
   ) {
-    for row in 0..<Int(tokens) {
-      let key = unsafe x + row * stride
-      let token = Int(first) + row
+    for row in 0..<tokens {
+      let key = unsafe x + Int(row) * stride
+      let token = first + row
       var (minimum, maximum) = (Int32(0), Int32(0))
       unsafe rowRange16(key, count, &minimum, &maximum)
       let quantizer = RowQuantizer(magnitude: max(0 &- minimum, maximum))
-      let place = WeightLayout.index(output: token, input: 0, inputs: Int(count))
-      unsafe columnSum[token] = packKey(key, Int(count), quantizer.cValue, panels + place)
-      unsafe multiplier[token] = quantizer.multiplier
+      var cValue = quantizer.cValue
+      unsafe packKeysFixed(key, stride, token, 1, count, &cValue, panels, columnSum)
+      unsafe multiplier[Int(token)] = quantizer.multiplier
     }
   }
 
@@ -45,10 +28,19 @@ extension Portable {
     _ quantizer: UnsafePointer<vq_row_quantizer>, _ panels: UnsafeMutablePointer<Int8>,
     _ columnSum: UnsafeMutablePointer<Int32>
   ) {
+    let quantizer = unsafe quantizer.pointee
+    let count = Int(count)
     for row in 0..<Int(tokens) {
       let token = Int(first) + row
-      let place = WeightLayout.index(output: token, input: 0, inputs: Int(count))
-      unsafe columnSum[token] = packKey(x + row * stride, Int(count), quantizer.pointee, panels + place)
+      let key = unsafe x + row * stride
+      let column = unsafe panels + WeightLayout.index(output: token, input: 0, inputs: count)
+      var sum: Int32 = 0
+      for index in 0..<(count + 3) / 4 * 4 {
+        let level = index < count ? unsafe min(max(RowQuantizer.level(key[index], quantizer), -127), 127) : 0
+        unsafe column[index / 4 * 64 + index % 4] = Int8(truncatingIfNeeded: level)
+        sum &+= level
+      }
+      unsafe columnSum[token] = sum
     }
   }
 
