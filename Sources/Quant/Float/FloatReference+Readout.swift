@@ -99,9 +99,12 @@ extension FloatReference {
 
   /// The same from the hidden layer on.
   func contractPooled<Tap: ActivationTap>(_ workspace: FloatWorkspace, _ tap: inout Tap) {
-    let (width, depth) = (configuration.width, configuration.depth)
-    unsafe FloatRows.fastest.activate(
-      workspace.hidden.base, configuration.mlpWidth, configuration.activation.rowCode)
+    let (width, depth, mlpWidth) = (configuration.width, configuration.depth, configuration.mlpWidth)
+    let hidden = unsafe workspace.hidden.base
+    unsafe FloatRows.fastest.activate(hidden, mlpWidth, configuration.activation.rowCode)
+    if let factors = blocks[depth].hiddenFactors {
+      unsafe FloatRows.fastest.multiply(hidden, factors.base, 1, mlpWidth, hidden)
+    }
     apply(.ffnDown, of: blocks[depth], depth, to: workspace.hidden, rows: 1, into: workspace.branch, &tap)
     unsafe FloatRows.add(workspace.branch.base, scale: nil, to: workspace.pooled.base, count: width)
     observe(.residual, depth, workspace.pooled, 1, width, &tap)
