@@ -55,11 +55,12 @@ struct FloatArithmeticTests {
     return kernels
   }()
 
-  /// Sizes around those of tiles, panels and blocks of inputs.
+  /// Sizes around those of tiles, panels, blocks of inputs and of packed rows.
   @Test(
     "Every kernel multiplies exactly where products are integers",
     arguments: [
       (1, 1, 1), (1, 32, 4), (5, 33, 7), (12, 16, 3), (13, 48, 64), (6, 31, 511), (25, 65, 513), (3, 17, 1025),
+      (7, 33, 768), (205, 34, 769), (409, 40, 1537),
     ])
   func products(_ m: Int, _ n: Int, _ k: Int) {
     let a = (0..<m * k).map { Float($0 * 31 % 17 - 8) }

@@ -11,11 +11,12 @@
 // C (m x n, row stride ldc) = A (m x k, row stride lda) times the packed B, plus bias[n] (may be NULL), or plus what C
 // held before. Each element is one chain of fused additions in the order of k, whatever the tiles: a product over some
 // of k that is continued over the rest gives the bits of the whole.
-// B is packed as [n/32][k][32], zero-padded to a multiple of 32 columns.
+// B is packed in panels of k x 32, zero-padded to a multiple of 32 columns.
 typedef struct vq_sgemm {
   const float *a;
   ptrdiff_t lda;
   const float *b;
+  ptrdiff_t panel_stride;  // floats from one panel of B to the next
   const float *_Nullable bias;  // readable up to the next multiple of 32
   float *c;
   ptrdiff_t ldc;

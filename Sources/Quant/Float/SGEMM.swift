@@ -76,10 +76,41 @@ import ViTLite
       return unsafe Self.multiplyPortably(
         a, lda: lda, b, bias: bias, into: c, ldc: ldc, m: m, n: n, k: k, accumulating: accumulating)
     }
-    var product = unsafe vq_sgemm(
-      a: a, lda: lda, b: b, bias: bias, c: c, ldc: ldc, m: Int32(m), n: Int32(n), k: Int32(k),
-      accumulates: accumulating ? 1 : 0)
-    unsafe kernel(&product)
+    // Blocks of about the same size.
+    let blocks = (k + Self.mostInputs - 1) / Self.mostInputs
+    let size = blocks > 1 ? ((k + blocks - 1) / blocks + 15) / 16 * 16 : k
+    for first in stride(from: 0, to: k, by: max(size, 1)) {
+      var product = unsafe vq_sgemm(
+        a: a + first, lda: lda, b: b + first * Self.panelColumns, panel_stride: k * Self.panelColumns,
+        bias: first == 0 ? bias : nil, c: c, ldc: ldc, m: Int32(m), n: Int32(n), k: Int32(min(size, k - first)),
+        accumulates: accumulating || first > 0 ? 1 : 0)
+      if size < k, n > Self.panelColumns {
+        unsafe Self.multiplyPacked(&product, kernel)
+      } else {
+        unsafe kernel(&product)
+      }
+    }
+  }
+
+  /// So many inputs at a time that their 32 columns of B (96 KB) stay in the second-level cache beside the rows of A.
+  private static let mostInputs = 768
+  /// Rows of A that are packed at a time: a multiple of the tiles of every kernel.
+  private static let blockRows = 204
+
+  /// The same, with the block of inputs of some rows at a time side by side: rows that are far apart, often by a power of
+  /// two, meet in few lines of the first-level cache.
+  @unsafe private static func multiplyPacked(_ product: inout vq_sgemm, _ kernel: Kernel) {
+    let (a, c, lda, m, k) = unsafe (product.a, product.c, product.lda, Int(product.m), Int(product.k))
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: min(m, blockRows) * k) { packed in
+      guard let base = packed.baseAddress else { return }
+      unsafe (product.a, product.lda) = (UnsafePointer(base), k)
+      for first in stride(from: 0, to: m, by: blockRows) {
+        let count = min(blockRows, m - first)
+        for row in 0..<count { unsafe (base + row * k).update(from: a + (first + row) * lda, count: k) }
+        unsafe (product.c, product.m) = (c + first * product.ldc, Int32(count))
+        unsafe kernel(&product)
+      }
+    }
   }
 
   private typealias Vector = SIMD8<Float>
