@@ -402,20 +402,20 @@ VQ_TARGET static void pack(
 }
 
 VQ_INLINE void round_row(
-    f16 value, float *errors, float *levels, float scale, float limit, const float *steps, float *losses) {
+    f16 value, const float *exact, float *changes, float *levels, float scale, float limit, const float *steps,
+    float *losses) {
   const f16 level = clipped(rounded(value), -limit, limit);
-  const f16 error = (value - level) / scale;
   store(levels, level);
-  store(errors, error);
-  const f16 loss = error * load(steps);
+  store(changes, level - load(exact));
+  const f16 loss = (value - level) * scale * load(steps);
   store(losses, load(losses) + loss * loss);
 }
 
-// Some rows (a constant after inlining) of 32 values: the errors of all rows before them at once, so that several chains
+// Some rows (a constant after inlining) of 32 values: the changes of all rows before them at once, so that several chains
 // of subtractions go side by side, then of the rows among them.
 VQ_INLINE void round_rows(
-    int count, ptrdiff_t row, const float *values, float *errors, float *levels, const float *factors,
-    ptrdiff_t stride, float limit, const float *steps, float *losses) {
+    int count, ptrdiff_t row, const float *values, const float *exact, float *changes, float *levels,
+    const float *factors, ptrdiff_t stride, float limit, const float *steps, float *losses) {
   f16 value[4][2];
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) {
@@ -423,7 +423,7 @@ VQ_INLINE void round_rows(
     value[r][1] = load(values + (row + r) * panel_columns + lanes);
   }
   for (ptrdiff_t before = 0; before < row; before++) {
-    const f16 left = load(errors + before * panel_columns), right = load(errors + before * panel_columns + lanes);
+    const f16 left = load(changes + before * panel_columns), right = load(changes + before * panel_columns + lanes);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) {
       const float factor = factors[(row + r) * stride + before];
@@ -436,24 +436,27 @@ VQ_INLINE void round_rows(
     const float *row_factors = factors + (row + r) * stride + row;
     const ptrdiff_t at = (row + r) * panel_columns;
     for (int before = 0; before < r; before++) {
-      const ptrdiff_t error = (row + before) * panel_columns;
-      value[r][0] -= load(errors + error) * row_factors[before];
-      value[r][1] -= load(errors + error + lanes) * row_factors[before];
+      const ptrdiff_t change = (row + before) * panel_columns;
+      value[r][0] -= load(changes + change) * row_factors[before];
+      value[r][1] -= load(changes + change + lanes) * row_factors[before];
     }
-    round_row(value[r][0], errors + at, levels + at, row_factors[r], limit, steps, losses);
+    round_row(value[r][0], exact + at, changes + at, levels + at, row_factors[r], limit, steps, losses);
     round_row(
-        value[r][1], errors + at + lanes, levels + at + lanes, row_factors[r], limit, steps + lanes, losses + lanes);
+        value[r][1], exact + at + lanes, changes + at + lanes, levels + at + lanes, row_factors[r], limit, steps + lanes,
+        losses + lanes);
   }
 }
 
 VQ_TARGET static void round_panel(
-    float *values, float *errors, float *levels, const float *factors, ptrdiff_t stride, ptrdiff_t rows, float limit,
-    const float *steps, float *losses) {
+    float *values, const float *exact, float *changes, float *levels, const float *factors, ptrdiff_t stride,
+    ptrdiff_t rows, float limit, const float *steps, float *losses) {
   ptrdiff_t row = 0;
   for (; row + 4 <= rows; row += 4) {
-    round_rows(4, row, values, errors, levels, factors, stride, limit, steps, losses);
+    round_rows(4, row, values, exact, changes, levels, factors, stride, limit, steps, losses);
   }
-  for (; row < rows; row++) round_rows(1, row, values, errors, levels, factors, stride, limit, steps, losses);
+  for (; row < rows; row++) {
+    round_rows(1, row, values, exact, changes, levels, factors, stride, limit, steps, losses);
+  }
 }
 
 VQ_TARGET static void solve(float *x, ptrdiff_t stride, ptrdiff_t rows, const float *upper, ptrdiff_t count) {

@@ -144,14 +144,15 @@ struct FloatRowKernelsTests {
       for row in 0..<rows { factors[row * 70 + row] = 0.5 + Float(row) / 64 }
       let steps = values(32, seed: 18).map { $0.magnitude + 0.1 }
       let count = rows * 32
-      // Values, then errors, levels and losses.
+      let exact = values(count, seed: 22, scale: 100)
+      // Values, then changes, levels and losses.
       let start = values(count, seed: 19, scale: 100) + [Float](repeating: 0, count: 2 * count + 32)
       let rounded = FloatRowKernels.available.map { kernels in
         var copy = start
         copy.withUnsafeMutableBufferPointer { memory in
           guard let base = memory.baseAddress else { return }
           kernels.table.round_panel(
-            base, base + count, base + 2 * count, factors, 70, rows, 127, steps, base + 3 * count)
+            base, exact, base + count, base + 2 * count, factors, 70, rows, 127, steps, base + 3 * count)
         }
         // The values are used up, and what is left of them is not a result.
         return bits(Array(copy[count...]))

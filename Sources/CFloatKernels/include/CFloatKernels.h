@@ -62,12 +62,12 @@ typedef struct vq_float_rows {
   // column_stride.
   void (*pack)(
       const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride, ptrdiff_t k, ptrdiff_t n, float *packed);
-  // Rounds rows of 32 values one after another to -limit ... limit, each less what the errors of the rows before it
-  // change: values[i] -= errors[j] * factors[i][j]. errors[i] = (value - level) / factors[i][i], and the squares of
-  // errors * steps are added to `losses`.
+  // Rounds rows of 32 values one after another to -limit ... limit, each less what the changes of the rows before it ask
+  // for: values[i] -= changes[j] * factors[i][j]. changes[i] = level - exact[i], and the squares of
+  // (value - level) * factors[i][i] * steps are added to `losses`.
   void (*round_panel)(
-      float *values, float *errors, float *levels, const float *factors, ptrdiff_t factor_stride, ptrdiff_t rows,
-      float limit, const float *steps, float *losses);
+      float *values, const float *exact, float *changes, float *levels, const float *factors, ptrdiff_t factor_stride,
+      ptrdiff_t rows, float limit, const float *steps, float *losses);
   // Divides each row by a triangular matrix: x[i] = (x[i] - sum of x[j] * upper[j][i], j < i) / upper[i][i].
   void (*solve)(float *x, ptrdiff_t stride, ptrdiff_t rows, const float *upper, ptrdiff_t count);
 } vq_float_rows;

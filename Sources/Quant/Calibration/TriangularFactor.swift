@@ -1,30 +1,27 @@
 import Int8Kernels
 import ViTLite
 
-/// The triangular factor of a symmetric positive definite matrix's inverse, in blocks, so that nearly all of the work
-/// is matrix products, and the work on different rows or columns is shared among threads.
+/// The triangular factor `R` of a symmetric positive definite matrix `H = R^T R`, in blocks, so that nearly all of the work
+/// is matrix products, and the work on different rows is shared among threads.
 struct TriangularFactor {
   private static let block = 64
   /// Rows that one piece of work updates.
   private static let pieceRows = 96
-  /// Panels of columns that one piece of work inverts.
-  private static let piecePanels = 4
-  private typealias Vector = SIMD16<Float>
 
   private let n: Int
   private let threads: Int
 
-  /// With `inverse(H) = U^T U` and `U` upper triangular, the lower triangular transpose of `U`, row-major; nil when `H`
-  /// is not positive definite.
+  /// The lower triangular `R`, row-major, each row divided by its element on the diagonal, which stays; nil when `H` is
+  /// not positive definite. What is above the diagonal means nothing.
   ///
-  /// With `J` the reversal of the order, `J H J = L L^T` gives `U = J inverse(L) J`.
+  /// With `J` the reversal of the order, `J H J = L L^T` gives `R = J L^T J`.
   /// - Parameter reversed: `J H J`, of which the lower triangle is read, `n x n`; it is overwritten.
-  static func inverse(reversed: FloatBuffer, n: Int, threads: Int) -> FloatBuffer? {
+  static func scaled(reversed: FloatBuffer, n: Int, threads: Int) -> FloatBuffer? {
     precondition(reversed.count == n * n, "a square matrix")
     let task = TriangularFactor(n: n, threads: threads)
     guard task.factor(reversed) else { return nil }
-    let inverse = task.invert(reversed)
-    task.reverse(inverse, into: reversed)
+    task.reflect(reversed)
+    task.divideRows(reversed)
     return reversed
   }
 
@@ -102,73 +99,32 @@ struct TriangularFactor {
     }
   }
 
-  // MARK: The inverse
+  // MARK: The order of the rows
 
-  /// The inverse of a lower triangular matrix, in panels of 32 columns as products read them: block row by block row,
-  /// `X_i = inverse(L_ii) (E_i - L_i X)`.
-  private func invert(_ lower: FloatBuffer) -> FloatBuffer {
-    let (n, width) = (n, SGEMM.panelColumns)
-    let panels = (n + width - 1) / width
-    let inverse = FloatBuffer(count: panels * width * n)
-    for first in stride(from: 0, to: n, by: Self.block) {
-      let count = min(Self.block, n - first)
-      // Panels beyond are zero.
-      let active = (first + count + width - 1) / width
-      _ = concurrentMap(count: (active + Self.piecePanels - 1) / Self.piecePanels, threads: threads) { piece in
-        let product = FloatBuffer(count: count * width)
-        for panel in piece * Self.piecePanels..<min((piece + 1) * Self.piecePanels, active) {
-          Self.invertPanel(panel, of: lower, rows: first..<first + count, n: n, product, into: inverse)
+  /// Swaps each element of the lower triangle with its mirror image in the other diagonal.
+  private func reflect(_ a: FloatBuffer) {
+    let (n, block) = (n, Self.block)
+    _ = concurrentMap(count: (n + block - 1) / block, threads: threads) { piece in
+      let columns = piece * block..<min((piece + 1) * block, n)
+      // Of each pair the element nearer to the first column.
+      for first in stride(from: columns.lowerBound, to: n, by: block) {
+        for column in columns {
+          let mirrored = unsafe a.base + (n - 1 - column) * n
+          for row in max(first, column)..<max(min(first + block, n - 1 - column), first, column) {
+            unsafe (a.base[row * n + column], mirrored[n - 1 - row]) = (mirrored[n - 1 - row], a.base[row * n + column])
+          }
         }
       }
     }
-    return inverse
   }
 
-  /// Some rows of one panel; its rows above them are done.
-  private static func invertPanel(
-    _ panel: Int, of lower: FloatBuffer, rows: Range<Int>, n: Int, _ product: FloatBuffer, into inverse: FloatBuffer
-  ) {
-    let width = SGEMM.panelColumns
-    let column = panel * width
-    let base = unsafe inverse.base + column * n
-    let isBelow = column < rows.lowerBound
-    if isBelow {
-      // A panel's rows before its own columns are zero.
-      unsafe SGEMM.fastest.multiply(
-        lower.base + rows.lowerBound * n + column, lda: n, base + column * width, bias: nil, into: product.base,
-        ldc: width, m: rows.count, n: width, k: rows.lowerBound - column)
-    }
-    for row in rows {
-      let factors = unsafe lower.base + row * n
-      let scale = unsafe 1 / factors[row]
-      for part in stride(from: 0, to: width, by: 16) {
-        var sum = Vector.zero
-        if isBelow {
-          unsafe sum = -load(product.base + (row - rows.lowerBound) * width + part)
-        } else if (column + part..<column + part + 16).contains(row) {
-          sum[row - column - part] = 1
-        }
-        for previous in rows.lowerBound..<row {
-          unsafe sum -= factors[previous] * load(base + previous * width + part)
-        }
-        unsafe UnsafeMutableRawPointer(base + row * width + part).storeBytes(of: sum * scale, as: Vector.self)
-      }
-    }
-  }
-
-  @unsafe @inline(__always)
-  private static func load(_ x: UnsafePointer<Float>) -> Vector {
-    unsafe UnsafeRawPointer(x).loadUnaligned(as: Vector.self)
-  }
-
-  /// The transpose of a panelled matrix with rows and columns in the reversed order.
-  private func reverse(_ panels: FloatBuffer, into result: FloatBuffer) {
-    let (n, width) = (n, SGEMM.panelColumns)
-    _ = concurrentMap(count: (n + width - 1) / width, threads: threads) { panel in
-      for column in panel * width..<min((panel + 1) * width, n) {
-        let source = unsafe panels.base + panel * width * n + column - panel * width
-        let target = unsafe result.base + (n - 1 - column) * n
-        for row in column..<n { unsafe target[n - 1 - row] = source[row * width] }
+  private func divideRows(_ a: FloatBuffer) {
+    let n = n
+    _ = concurrentMap(count: (n + Self.block - 1) / Self.block, threads: threads) { piece in
+      for row in piece * Self.block..<min((piece + 1) * Self.block, n) {
+        let values = unsafe a.base + row * n
+        let inverse = unsafe 1 / values[row]
+        for column in 0..<row { unsafe values[column] *= inverse }
       }
     }
   }

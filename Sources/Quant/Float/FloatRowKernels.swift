@@ -48,7 +48,7 @@ import ViTLite
       pack: { unsafe SGEMM.packPortably($0, rowStride: $1, columnStride: $2, k: $3, n: $4, into: $5) },
       round_panel: {
         unsafe FloatRows.roundPanel(
-          $0, errors: $1, levels: $2, factors: $3, stride: $4, rows: $5, limit: $6, steps: $7, losses: $8)
+          $0, exact: $1, changes: $2, levels: $3, factors: $4, stride: $5, rows: $6, limit: $7, steps: $8, losses: $9)
       },
       solve: { unsafe FloatRows.solve($0, stride: $1, rows: $2, upper: $3, count: $4) }))
 }

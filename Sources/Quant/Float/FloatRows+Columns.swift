@@ -94,31 +94,33 @@ extension FloatRows {
     }
   }
 
-  /// Rounds rows of 32 values one after another to `-limit ... limit`, each less what the errors of the rows before it
-  /// change.
+  /// Rounds rows of 32 values one after another to `-limit ... limit`, each less what the changes of the rows before it
+  /// ask for.
   ///
   /// - Parameters:
-  ///   - factors: lower triangular: the error of row j changes row i by `factors[i * stride + j]`.
-  ///   - losses: the squares of `errors * steps` are added, lane by lane.
+  ///   - changes: what rows become less `exact`.
+  ///   - factors: lower triangular: the change of row j takes `factors[i * stride + j]` times itself from row i.
+  ///   - losses: for each row the square of the rounding error times `factors[i * stride + i]` and the step is added,
+  ///     lane by lane.
   @unsafe static func roundPanel(
-    _ values: UnsafeMutablePointer<Float>, errors: UnsafeMutablePointer<Float>, levels: UnsafeMutablePointer<Float>,
-    factors: UnsafePointer<Float>, stride: Int, rows: Int, limit: Float, steps: UnsafePointer<Float>,
-    losses: UnsafeMutablePointer<Float>
+    _ values: UnsafeMutablePointer<Float>, exact: UnsafePointer<Float>, changes: UnsafeMutablePointer<Float>,
+    levels: UnsafeMutablePointer<Float>, factors: UnsafePointer<Float>, stride: Int, rows: Int, limit: Float,
+    steps: UnsafePointer<Float>, losses: UnsafeMutablePointer<Float>
   ) {
     let width = SGEMM.panelColumns
     for row in 0..<rows {
       let factors = unsafe factors + row * stride
       for previous in 0..<row {
         for lane in 0..<width {
-          unsafe values[row * width + lane] -= errors[previous * width + lane] * factors[previous]
+          unsafe values[row * width + lane] -= changes[previous * width + lane] * factors[previous]
         }
       }
       for lane in 0..<width {
         let index = row * width + lane
         let level = unsafe min(max(rounded(values[index]), -limit), limit)
         unsafe levels[index] = level
-        unsafe errors[index] = (values[index] - level) / factors[row]
-        let loss = unsafe errors[index] * steps[lane]
+        unsafe changes[index] = level - exact[index]
+        let loss = unsafe (values[index] - level) * factors[row] * steps[lane]
         unsafe losses[lane] += loss * loss
       }
     }
