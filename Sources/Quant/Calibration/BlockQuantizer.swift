@@ -113,9 +113,10 @@ struct BlockQuantizer {
         shifts: addsToResidual ? Self.residualShifts : LinearQuantizer.validShifts, threads: options.threads)
       if isWide { return quantizer.quantizeWide(layer, keepsWeights: keepsWeights(name)) }
       let rounding = ranges[name].map { ActivationRounding.fixed($0) } ?? .dynamic
-      let sampled = inputs?.take(name)
+      guard let sampled = inputs?.take(name) else { return quantizer.quantize(layer) }
       return quantizer.quantize(
-        layer, seen: sampled.map { LayerInputs($0, inputs: layer.inputs, rounding: rounding) })
+        layer,
+        seen: LayerInputs(consume sampled, inputs: layer.inputs, rounding: rounding, threads: options.threads))
     }
     // The bias of a value channel is rounded to whole 8-bit levels. Because the softmax's weights add up to 1, this
     // rounding error shifts attention's output by the same amount for every token, and an addition to the bias of the
@@ -214,7 +215,7 @@ extension BlockQuantizer {
   private static func gateUnits(
     _ seen: BlockStatistics, activationUnit: Double
   ) -> (factor: Double, product: Double, shift: Int32) {
-    let factor = unit(magnitude: seen.gateFactor.magnitude)
+    let factor = unit(magnitude: seen.gateFactor.magnitude.max() ?? 0)
     let exact = factor * activationUnit
     let ratio = max(Double(seen.gated.magnitude), 1e-6) / exact / seenLevel
     let shift = ratio <= 1 ? 0 : min(Int(ratio.exponent) + 1, 30)

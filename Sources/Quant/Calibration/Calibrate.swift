@@ -9,7 +9,7 @@ public func calibrate(
   _ model: FloatModel, preprocessing: Preprocessing?, samples: SampleSet, options: CalibrationOptions,
   progress: (CalibrationProgress) -> Void = { _ in }
 ) throws(CalibrationError) -> Calibration {
-  let rotation = model.rotation(options.rotation)
+  let rotation = model.rotation(options.rotation, threads: options.threads)
   let configuration = model.configuration
   guard samples.count > 0 else { throw .noSamples }
   let expected = [configuration.channels, configuration.imageHeight, configuration.imageWidth]

@@ -8,19 +8,20 @@ extension FloatModel {
   private static let leastGain = 1.0
 
   /// The rotation that a calibration takes; nil for none, and for a width that has none.
-  func rotation(_ mode: RotationMode) -> HadamardRotation? {
+  func rotation(_ mode: RotationMode, threads: Int = 1) -> HadamardRotation? {
     guard mode != .off, let rotation = HadamardRotation(width: configuration.width, seed: 0) else { return nil }
-    return mode == .on || gain(of: rotation) >= Self.leastGain ? rotation : nil
+    return mode == .on || gain(of: rotation, threads: threads) >= Self.leastGain ? rotation : nil
   }
 
   /// By how many decibels the rotation lowers the noise of rounding weights: the step of an output's weights is
   /// proportional to the largest of them. The mean over the layers of the first, the middle and the last block.
-  private func gain(of rotation: HadamardRotation) -> Double {
+  private func gain(of rotation: HadamardRotation, threads: Int) -> Double {
     let depth = configuration.depth
     guard depth > 0 else { return 0 }
-    var gains: [Double] = []
-    for index in Set([0, depth / 2, depth - 1]).sorted() {
-      var block = blocks[index]
+    let chosen = Set([0, depth / 2, depth - 1]).sorted()
+    let gains = concurrentMap(count: chosen.count, threads: threads) { number in
+      var gains: [Double] = []
+      var block = blocks[chosen[number]]
       block.foldLayerScales()
       block.foldNorms()
       let before = block.layers.map { $0.peakEnergy }
@@ -29,7 +30,8 @@ extension FloatModel {
         let after = block.layers[layer].peakEnergy
         if before[layer] > 0, after > 0 { gains.append(10 * (before[layer] / after).logarithm / 10.0.logarithm) }
       }
-    }
+      return gains
+    }.joined()
     return gains.reduce(0, +) / Double(max(gains.count, 1))
   }
 }

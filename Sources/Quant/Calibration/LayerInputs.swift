@@ -8,15 +8,6 @@ enum ActivationRounding: Sendable {
   case fixed(ValueRange)
 
   /// Rounds rows to 255 steps of their range.
-  func round(_ values: inout [Float], columns: Int) {
-    guard columns > 0 else { return }
-    let rows = values.count / columns
-    unsafe values.withUnsafeMutableBufferPointer { values in
-      guard let start = values.baseAddress else { return }
-      unsafe round(start, rows: rows, columns: columns)
-    }
-  }
-
   @unsafe func round(_ values: UnsafeMutablePointer<Float>, rows: Int, columns: Int) {
     for row in 0..<rows {
       let values = unsafe values + row * columns
@@ -39,23 +30,60 @@ struct LayerInputs: Sendable {
   let exactMean: [Float]
   let quantizedMean: [Float]
 
+  /// Rows that are taken together while they are in the processor's caches.
+  private static let blockRows = 16
+
   /// - Parameter rounding: nil for a layer whose input is exact.
-  init(_ exact: consuming [Float], inputs: Int, rounding: ActivationRounding?) {
-    exactMean = Self.mean(exact, inputs: inputs)
-    rounding?.round(&exact, columns: inputs)
+  init(_ exact: consuming [Float], inputs: Int, rounding: ActivationRounding?, threads: Int = 1) {
+    let sums = unsafe exact.concurrentRows(columns: inputs, threads: threads) { rows, count in
+      var sums = (exact: [Double](repeating: 0, count: inputs), quantized: [Double](repeating: 0, count: inputs))
+      for first in stride(from: 0, to: count, by: Self.blockRows) {
+        let (start, rowCount) = unsafe (rows + first * inputs, min(Self.blockRows, count - first))
+        unsafe Self.addColumns(start, rowCount, to: &sums.exact)
+        guard let rounding else { continue }
+        unsafe rounding.round(start, rows: rowCount, columns: inputs)
+        unsafe Self.addColumns(start, rowCount, to: &sums.quantized)
+      }
+      return sums
+    }
+    let count = Double(max(exact.count / max(inputs, 1), 1))
+    exactMean = Self.mean(sums.map(\.exact), inputs: inputs, count: count)
+    quantizedMean = rounding == nil ? exactMean : Self.mean(sums.map(\.quantized), inputs: inputs, count: count)
     rows = exact
-    quantizedMean = Self.mean(rows, inputs: inputs)
   }
 
-  private static func mean(_ rows: [Float], inputs: Int) -> [Float] {
-    var sums = [Double](repeating: 0, count: inputs)
-    let count = rows.count / max(inputs, 1)
-    unsafe rows.withUnsafeBufferPointer { rows in
-      unsafe sums.withUnsafeMutableBufferPointer { sums in
-        guard let rows = rows.baseAddress, let sums = sums.baseAddress else { return }
-        unsafe FloatRows.fastest.column_sums(rows, count, inputs, sums)
+  @unsafe private static func addColumns(_ rows: UnsafePointer<Float>, _ count: Int, to sums: inout [Double]) {
+    let columns = sums.count
+    unsafe sums.withUnsafeMutableBufferPointer { sums in
+      guard let sums = sums.baseAddress else { return }
+      unsafe FloatRows.fastest.column_sums(rows, count, columns, sums)
+    }
+  }
+
+  private static func mean(_ sums: [[Double]], inputs: Int, count: Double) -> [Float] {
+    (0..<inputs).map { input in Float(sums.reduce(0) { $0 + $1[input] } / count) }
+  }
+}
+
+extension [Float] {
+  /// Rows that one piece of work takes.
+  private static let pieceRows = 256
+
+  /// Changes rows of `columns` values in place, a piece of them at a time on each thread.
+  ///
+  /// - Returns: what `body` gave for each piece, the same pieces for any number of threads.
+  @unsafe mutating func concurrentRows<Output: Sendable>(
+    columns: Int, threads: Int,
+    _ body: @escaping @Sendable (_ rows: UnsafeMutablePointer<Float>, _ count: Int) -> Output
+  ) -> [Output] {
+    let count = count / Swift.max(columns, 1)
+    return unsafe withUnsafeMutableBufferPointer { values in
+      guard let start = values.baseAddress else { return [] }
+      nonisolated(unsafe) let base = unsafe start
+      return concurrentMap(count: (count + Self.pieceRows - 1) / Self.pieceRows, threads: threads) { piece in
+        let first = piece * Self.pieceRows
+        return unsafe body(base + first * columns, Swift.min(Self.pieceRows, count - first))
       }
     }
-    return sums.map { Float($0 / max(Double(count), 1)) }
   }
 }

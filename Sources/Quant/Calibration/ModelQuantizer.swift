@@ -111,7 +111,7 @@ struct ModelQuantizer {
     let units = [Double](repeating: unit, count: layer.outputs)
     let sampled = seen.patches.map { patches in
       let rows = patches.indices.map { patches[$0] / mapping.scale[$0 % inputCount / perChannel] }
-      return LayerInputs(rows, inputs: inputCount, rounding: nil)
+      return LayerInputs(rows, inputs: inputCount, rounding: nil, threads: options.threads)
     }
     let quantizer = LinearQuantizer(inputUnit: 1, finerBits: Int(WideLayer.pixelBits), outputUnits: units)
     var quantized = (isWide ? quantizer.quantizeWide(layer) : quantizer.quantize(layer, seen: sampled)).layer
