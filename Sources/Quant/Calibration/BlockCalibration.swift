@@ -17,15 +17,14 @@ struct CalibratedBlocks {
 
 /// Takes all samples through the float model, block by block, and quantizes each block as soon as it was seen.
 ///
-/// Each block is looked at as it is, with some of the samples, to choose what smoothing and centering move, and then
-/// passed by all of them with that moved, to choose ranges and to round its weights. Memory holds the residual streams
-/// of all samples, and weights and sampled rows of one block.
+/// Each block is passed by all samples as it is. What they show chooses what smoothing and centering move and, with that
+/// moved, units and how weights are rounded. Static ranges are those of all channels together, so they need a second pass,
+/// through the smoothed block. Memory holds the residual streams of all samples, and weights and sampled rows of one block.
 struct BlockCalibration {
   private let model: FloatModel
   private let rotation: HadamardRotation?
   private let options: CalibrationOptions
   private let samples: SampleSet
-  private var smoothing: SmoothingLook
   private var measuring: CalibrationPass
   private let work: CalibrationWork
 
@@ -40,12 +39,13 @@ struct BlockCalibration {
     let searchesClipping = Self.searchesClipping(samples, options)
     work = CalibrationWork(
       model.configuration, samples: samples.count, options: options, searchesClipping: searchesClipping)
-    smoothing = SmoothingLook(of: samples.count, options: options)
+    let isStatic = options.activations == .static
+    let smoothingRows = !isStatic && options.smoothing ? RowSampler.smoothingRows : 0
     measuring = CalibrationPass(
       reference, samples: samples,
       scope: ObservationScope(
-        isBeforeSmoothing: false, ranges: options.activations == .static ? options.observer ?? .minmax : nil,
-        sampledRows: options.rounding == .calibrated || searchesClipping ? RowSampler.roundingRows : 0),
+        ranges: isStatic ? options.observer ?? .minmax : nil,
+        sampledRows: options.rounding == .calibrated || searchesClipping ? RowSampler.roundingRows : smoothingRows),
       options: options)
   }
 
@@ -80,16 +80,8 @@ struct BlockCalibration {
       }
       let folded = model.foldedBlock(index, rotatedBy: rotation)
       if let layer = folded.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
-      let looked = Double(smoothing.samples.count)
-      let observed = try measuring.look(at: folded, index, as: &smoothing) { report(.observing, Double($0) / looked) }
-      report(.smoothing, 0)
-      let isInner = index < model.configuration.depth
-      let block = folded.smoothed(
-        observed, rotatedWidth: isInner && model.rotation != nil ? model.configuration.headWidth : nil,
-        options: options)
-      if !isInner { pooling = block }
-      if let layer = block.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
-      let halves = try measuring.run(block, at: index, parts: samples.halves) { report(.measuring, Double($0) / count) }
+      let (block, halves) = try smooth(folded, at: index, report)
+      if index == model.configuration.depth { pooling = block }
       if work.searchesClipping { report(.clipping, 0) }
       let factors = clippingFactors(block, halves)
       report(.quantizing, 0)
@@ -99,6 +91,35 @@ struct BlockCalibration {
     blocks.readout = try measuring.readOut(pooling: pooling)
     blocks.residual.merge(blocks.readout.residual)
     return blocks
+  }
+
+  /// The smoothed block, and what samples show of it: all together, or each half for static ranges.
+  private mutating func smooth(
+    _ folded: FloatBlock, at index: Int, _ report: (CalibrationProgress.Phase, Double) -> Void
+  ) throws(CalibrationError) -> (block: FloatBlock, halves: [BlockObservation]) {
+    let count = Double(samples.count)
+    let isRotated = index < model.configuration.depth && model.rotation != nil
+    let rotatedWidth = isRotated ? model.configuration.headWidth : nil
+    func smoothed(_ seen: BlockObservation) throws(CalibrationError) -> (block: FloatBlock, change: SmoothingChange) {
+      report(.smoothing, 0)
+      let result = folded.smoothed(seen, rotatedWidth: rotatedWidth, options: options)
+      if let layer = result.block.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
+      return result
+    }
+    switch options.activations {
+    case .dynamic:
+      var seen = try measuring.run(folded, at: index, parts: [0..<samples.count]) {
+        report(.observing, Double($0) / count)
+      }
+      let (block, change) = try smoothed(seen[0])
+      seen[0].follow(change, of: block, threads: options.threads)
+      return (block, seen)
+    case .static:
+      let block = try smoothed(measuring.look(at: folded, index) { report(.observing, Double($0) / count) }).block
+      return (
+        block, try measuring.run(block, at: index, parts: samples.halves) { report(.measuring, Double($0) / count) }
+      )
+    }
   }
 
   private func clippingFactors(_ block: FloatBlock, _ halves: [BlockObservation]) -> ClippingFactors {

@@ -3,8 +3,7 @@ import ViTLite
 
 /// What calibration sees of one block. Merging the statistics of two halves of the data gives those of all data.
 struct BlockStatistics: Sendable {
-  /// Each layer's input, channel by channel; of layers that are not smoothed none, because no choice depends on their
-  /// channels.
+  /// Each layer's input, channel by channel.
   var inputs: BlockLayers<ChannelObserver>
   /// Queries, keys and values, as they meet: after the norms and the rotation of queries and keys.
   var qkv: ChannelObserver
@@ -13,8 +12,8 @@ struct BlockStatistics: Sendable {
   var projectedKey = MagnitudeObserver()
   /// What the activation reads.
   var mlpInput = HistogramObserver()
-  /// What a gate's activation is multiplied by, and the product.
-  var gateFactor = MagnitudeObserver()
+  /// What a gate's activation is multiplied by, channel by channel, and the product.
+  var gateFactor: ChannelObserver
   var gated = MagnitudeObserver()
   /// What `ffn_down` reads, where that comes from a norm.
   var hidden = MagnitudeObserver()
@@ -27,6 +26,7 @@ struct BlockStatistics: Sendable {
   init(_ configuration: ModelConfiguration) {
     inputs = BlockLayers { layer in ChannelObserver(channels: layer.shape(in: configuration).inputs) }
     qkv = ChannelObserver(channels: 3 * configuration.width)
+    gateFactor = ChannelObserver(channels: configuration.isGated ? configuration.mlpWidth : 0)
     queries = Array(repeating: HistogramObserver(), count: configuration.heads)
     keys = Array(repeating: HistogramObserver(), count: configuration.heads)
   }
@@ -52,9 +52,6 @@ struct BlockStatistics: Sendable {
 
 /// How much of the activations is observed.
 struct ObservationScope: Sendable {
-  /// Whether smoothing and centering are chosen from it, which need the means of queries, keys and values; otherwise
-  /// units and ranges are.
-  var isBeforeSmoothing: Bool
   /// How static ranges will be chosen; nil where they are not.
   var ranges: ObserverKind?
   /// Rows of each layer's input to keep, were all samples taken.
@@ -119,9 +116,8 @@ struct BlockObservation: Sendable, ActivationTap {
     case .output(.attnQKV) where configuration.transformsQueriesAndKeys && block < configuration.depth:
       if configuration.normsQueriesAndKeys { observeProjected(values, rows: rows) }
     case .output(.attnQKV), .queriesKeysValues:
-      seen.qkv.observe(values, summing: scope.isBeforeSmoothing)
+      seen.qkv.observe(values)
       if scope.ranges != nil { observeHeads(values, rows: rows) }
-    case .output(.ffnUp) where scope.isBeforeSmoothing: break
     case .output(.ffnUp) where configuration.isGated: observeGate(values, rows: rows)
     case .output(.ffnUp): seen.mlpInput.observe(values, counting: false)
     case .gated: seen.gated.merge(magnitude)
@@ -137,8 +133,7 @@ struct BlockObservation: Sendable, ActivationTap {
   }
 
   private mutating func observeInput(_ layer: BlockLayer, _ values: Span<Float>, rows: Int, columns: Int) {
-    // Of the hidden layer's channels only smoothing asks.
-    if scope.isBeforeSmoothing || layer != .ffnDown { seen.inputs[layer].observe(values, summing: false) }
+    seen.inputs[layer].observe(values, summing: false)
     if layer == .ffnDown, configuration.normsHidden { seen.hidden.observe(values) }
     if let kind = scope.ranges { seen.ranges[layer].observe(values, counting: kind.readsCounts) }
     let chosen = sampler.choose(of: rows)
@@ -161,7 +156,7 @@ struct BlockObservation: Sendable, ActivationTap {
     for row in 0..<rows {
       let gate = 2 * row * mlpWidth
       seen.mlpInput.observe(values.extracting(gate..<gate + mlpWidth), counting: false)
-      seen.gateFactor.observe(values.extracting(gate + mlpWidth..<gate + 2 * mlpWidth))
+      seen.gateFactor.observe(values.extracting(gate + mlpWidth..<gate + 2 * mlpWidth), summing: false)
     }
   }
 

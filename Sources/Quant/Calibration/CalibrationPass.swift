@@ -14,6 +14,9 @@ struct CalibrationPass {
   /// Largest magnitude of the embeddings, before their norm and their rotation.
   private(set) var embeddings = MagnitudeObserver()
   private var samplers: [RowSampler]
+  /// What a look at a block keeps, and which rows.
+  private let looking: ObservationScope
+  private var lookers: [RowSampler]
 
   init(
     _ reference: FloatReference, samples: SampleSet, scope: ObservationScope, options: CalibrationOptions
@@ -22,8 +25,14 @@ struct CalibrationPass {
     self.samples = samples
     self.scope = scope
     threads = options.threads
-    let rows = scope.rowsPerImage(samples.count)
-    samplers = (0..<samples.count).map { RowSampler(rowsPerImage: rows, seed: options.seed &+ UInt64($0)) }
+    looking = ObservationScope(ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0)
+    samplers = Self.samplers(scope, samples.count, options)
+    lookers = Self.samplers(looking, samples.count, options)
+  }
+
+  private static func samplers(_ scope: ObservationScope, _ count: Int, _ options: CalibrationOptions) -> [RowSampler] {
+    let rows = scope.rowsPerImage(count)
+    return (0..<count).map { RowSampler(rowsPerImage: rows, seed: options.seed &+ UInt64($0)) }
   }
 
   /// Starts the residual streams.
@@ -55,29 +64,14 @@ struct CalibrationPass {
     return patches
   }
 
-  /// Looks at what the layers of the next block read of some samples, and leaves the residual streams as they are.
-  func look(
-    at block: FloatBlock, _ index: Int, as look: inout SmoothingLook, progress: (Int) -> Void
+  /// Looks at what the layers of the next block read, and leaves the residual streams as they are.
+  mutating func look(
+    at block: FloatBlock, _ index: Int, progress: (Int) -> Void
   ) throws(CalibrationError) -> BlockObservation {
     let reference = reference.having(PackedBlock(block))
-    let (configuration, residuals, scope, samplers) = (reference.configuration, residuals, look.scope, look.samplers)
-    let chosen = look.samples
-    var total = BlockObservation(configuration, scope)
-    total.reserveRows(images: chosen.count, of: chosen.count)
-    try forEachInOrder(count: chosen.count, threads: threads) { () throws(CalibrationError) in
-      FloatWorkspace(configuration)
-    } body: { (workspace, position) throws(CalibrationError) in
-      workspace.residual = FloatBuffer(copying: residuals[chosen[position]])
-      var observation = BlockObservation(configuration, scope, sampler: samplers[position])
-      reference.runBlock(index, workspace, &observation, completes: false)
-      return observation
-    } consume: { (position, observation) throws(CalibrationError) in
-      try check(observation.notFinite, chosen[position])
-      look.samplers[position] = observation.sampler
-      total.merge(observation)
-      progress(position + 1)
-      return true
-    }
+    var total = BlockObservation(reference.configuration, looking)
+    total.reserveRows(images: samples.count, of: samples.count)
+    try pass(reference, at: index, 0..<samples.count, looks: true, into: &total, progress)
     return total
   }
 
@@ -94,33 +88,39 @@ struct CalibrationPass {
       var total = BlockObservation(configuration, scope)
       // The first part takes the others in.
       total.reserveRows(images: observations.isEmpty ? samples.count : part.count, of: samples.count)
-      try run(reference, at: index, part, into: &total, progress)
+      try pass(reference, at: index, part, looks: false, into: &total, progress)
       observations.append(total)
     }
     return observations
   }
 
-  private mutating func run(
-    _ reference: FloatReference, at index: Int, _ part: Range<Int>, into total: inout BlockObservation,
+  /// - Parameter looks: whether the residual streams stay, and what the block adds last is left out.
+  private mutating func pass(
+    _ reference: FloatReference, at index: Int, _ part: Range<Int>, looks: Bool, into total: inout BlockObservation,
     _ progress: (Int) -> Void
   ) throws(CalibrationError) {
-    let (scope, residuals, samplers) = (scope, residuals, samplers)
+    let (scope, samplers) = looks ? (looking, lookers) : (scope, samplers)
+    let (configuration, residuals) = (reference.configuration, residuals)
+    // The head that pools by attention rotates what it reads; the readout reads the same after it.
+    let copies = looks || index == configuration.depth
     try forEachInOrder(count: part.count, threads: threads) { () throws(CalibrationError) in
-      FloatWorkspace(reference.configuration)
+      FloatWorkspace(configuration)
     } body: { (workspace, offset) throws(CalibrationError) in
       let sample = part.lowerBound + offset
-      // The head that pools by attention rotates what it reads; the readout reads the same after it.
-      let isPooling = index == reference.configuration.depth
-      workspace.residual = isPooling ? FloatBuffer(copying: residuals[sample]) : residuals[sample]
-      var observation = BlockObservation(reference.configuration, scope, sampler: samplers[sample])
-      reference.runBlock(index, workspace, &observation)
-      observation.observeLeaving(workspace.residual)
+      workspace.residual = copies ? FloatBuffer(copying: residuals[sample]) : residuals[sample]
+      var observation = BlockObservation(configuration, scope, sampler: samplers[sample])
+      reference.runBlock(index, workspace, &observation, completes: !looks)
+      if !looks { observation.observeLeaving(workspace.residual) }
       return observation
     } consume: { (offset, observation) throws(CalibrationError) in
       let sample = part.lowerBound + offset
       try check(observation.notFinite, sample)
       try check(observation.leaving.isFinite ? nil : "the tokens leaving \(ModelKey.block(index))", sample)
-      self.samplers[sample] = observation.sampler
+      if looks {
+        lookers[sample] = observation.sampler
+      } else {
+        self.samplers[sample] = observation.sampler
+      }
       total.merge(observation)
       progress(sample + 1)
       return true
@@ -155,33 +155,6 @@ struct CalibrationPass {
     if let place {
       throw .notFinite(what: "the float model's activations, \(place)", sample: samples.names[sample])
     }
-  }
-}
-
-/// What smoothing is chosen from: some of the samples, and rows of what each layer reads of them.
-struct SmoothingLook {
-  /// Enough to tell which channels are large. Static ranges need all samples: factors from fewer cost them over 1 dB on
-  /// other images.
-  private static let mostSamples = 32
-
-  let scope: ObservationScope
-  /// In order.
-  let samples: [Int]
-  fileprivate var samplers: [RowSampler]
-
-  /// - Parameter count: of all samples.
-  init(of count: Int, options: CalibrationOptions) {
-    scope = ObservationScope(
-      isBeforeSmoothing: true, ranges: nil, sampledRows: options.smoothing ? RowSampler.smoothingRows : 0)
-    samples = Self.samples(of: count, options)
-    let rows = scope.rowsPerImage(samples.count)
-    samplers = samples.map { RowSampler(rowsPerImage: rows, seed: options.seed &+ UInt64($0)) }
-  }
-
-  /// At even distances.
-  static func samples(of count: Int, _ options: CalibrationOptions) -> [Int] {
-    let step = options.activations == .static ? 1 : max((count + mostSamples - 1) / mostSamples, 1)
-    return Array(stride(from: 0, to: count, by: step))
   }
 }
 

@@ -6,10 +6,10 @@ public struct CalibrationProgress: Sendable, Equatable {
   public enum Phase: String, Sendable, CaseIterable {
     /// The first blocks' input is made of the images.
     case embedding
-    /// The images, or some of them, go through a block as it is.
+    /// The images go through a block as it is.
     case observing
     case smoothing
-    /// The images go through the smoothed block.
+    /// The images go through the smoothed block, for static ranges.
     case measuring
     case clipping
     case quantizing
@@ -53,21 +53,22 @@ struct CalibrationWork: Sendable {
     let pass = Double(samples) * image
     let rows = Double(min(RowSampler.roundingRows, samples * configuration.tokens))
     costs[.embedding] = Double(samples) * tokens * width * Double(configuration.patchInputs)
-    // Without the product of the last layer.
-    costs[.observing] = Double(SmoothingLook.samples(of: samples, options).count) * image * 0.7
-    costs[.measuring] = pass
-    // Eight candidates, and the exact outputs.
+    // Where a second pass follows, without the product of the last layer.
+    costs[.observing] = options.activations == .static ? pass * 0.7 : pass
+    costs[.measuring] = options.activations == .static ? pass : 0
+    // Eight candidates, and the layer as it is: of all weights, and of rows, sums are made, and the rest is rounding.
     let smoothingRows = Double(min(RowSampler.smoothingRows, samples * configuration.tokens))
-    costs[.smoothing] = options.smoothing ? 9 * 1.5 * smoothingRows * weights : 0
+    let rowValues = layers.reduce(2 * width) { $0 + $1.inputs }
+    costs[.smoothing] =
+      options.smoothing ? 9 * 2 * Double(SmoothingDrift.sums) * (weights + smoothingRows * rowValues) : 0
     // About ten ranges of each half for each layer.
     costs[.clipping] = searchesClipping ? 10 * 1.5 * rows * weights : 0
     costs[.quantizing] = 40 * weights
     if options.rounding == .calibrated {
       for layer in layers where rows >= layer.inputs {
-        // The Gram matrix, the factor of its inverse, and the spreading of errors for seven candidates, most of which
-        // are left halfway.
+        // The Gram matrix, its factor, and the rounding with two candidates.
         costs[.quantizing, default: 0] +=
-          layer.inputs * layer.inputs * (rows / 2 + layer.inputs / 2 + 4 * layer.outputs / 2) * 1.5
+          layer.inputs * layer.inputs * (rows / 2 + layer.inputs / 3 + 2 * layer.outputs / 2) * 1.5
       }
     }
     if options.ranksLayers || options.targetSQNR != nil {

@@ -46,7 +46,7 @@ struct ClippingSearch: Sendable {
     let trials = zip(halves, halves.reversed()).map { half, other in
       (
         range: half.seen.ranges[name].range(.minmax),
-        drift: LayerDrift(rows: other.inputs[name], layer: layer, groups: name.outputGroups(layer.outputs))
+        drift: RangeDrift(rows: other.inputs[name], layer: layer, groups: name.outputGroups(layer.outputs))
       )
     }
     func error(_ factors: RangeFactors) -> Double {

@@ -14,22 +14,26 @@ extension FloatBlock {
   ///   where a norm stands between the two.
   ///
   /// - Parameter rotatedWidth: of a head whose queries and keys are rotated; nil for others.
-  func smoothed(_ observation: BlockObservation, rotatedWidth: Int?, options: CalibrationOptions) -> FloatBlock {
+  func smoothed(
+    _ observation: BlockObservation, rotatedWidth: Int?, options: CalibrationOptions
+  ) -> (block: FloatBlock, change: SmoothingChange) {
     var block = self
-    block.center(observation.seen.qkv, isRotated: rotatedWidth != nil)
+    var change = SmoothingChange(self)
+    block.center(observation.seen.qkv, isRotated: rotatedWidth != nil, &change)
     if options.smoothing {
-      block.balance(observation.seen.qkv, rotatedWidth: rotatedWidth)
-      block.smooth(observation, options)
+      block.balance(observation.seen.qkv, rotatedWidth: rotatedWidth, &change)
+      block.smooth(observation, options, &change)
     }
-    return block
+    return (block, change)
   }
 
   /// Subtracts the keys' mean and the middle of the values' range.
-  private mutating func center(_ seen: ChannelObserver, isRotated: Bool) {
+  private mutating func center(_ seen: ChannelObserver, isRotated: Bool, _ change: inout SmoothingChange) {
     let width = layers.attnOut.outputs
     let means = seen.mean
     let centers = seen.center
     if !isRotated {
+      change.keyShift = Array(means[width..<2 * width])
       for channel in 0..<width {
         if keyNorm != nil {
           keyNorm?.bias[channel] -= means[width + channel]
@@ -39,6 +43,7 @@ extension FloatBlock {
       }
     }
     guard attentionNorm == nil else { return }
+    change.valueShift = Array(centers[(2 * width)...])
     for channel in 0..<width {
       let center = centers[2 * width + channel]
       layers.attnQKV.bias[2 * width + channel] -= center
@@ -49,7 +54,7 @@ extension FloatBlock {
   }
 
   /// Gives each channel's query and (centered) key the same range; their product stays.
-  private mutating func balance(_ seen: ChannelObserver, rotatedWidth: Int?) {
+  private mutating func balance(_ seen: ChannelObserver, rotatedWidth: Int?, _ change: inout SmoothingChange) {
     let width = layers.attnOut.outputs
     let means = rotatedWidth == nil ? seen.mean : [Float](repeating: 0, count: 3 * width)
     var queries = (0..<width).map { max(seen.maximum[$0], -seen.minimum[$0]) }
@@ -65,15 +70,19 @@ extension FloatBlock {
     let factors = zip(queries, keys).map { query, key -> Float in
       query > 0 && key > 0 ? (key / query).squareRoot() : 1
     }
+    change.queryFactors = factors
     scaleQueries { factors[$0] }
     scaleKeys { 1 / factors[$0] }
   }
 
   /// Smooths the inputs of all layers; values must have been centered.
-  private mutating func smooth(_ observation: BlockObservation, _ options: CalibrationOptions) {
+  private mutating func smooth(
+    _ observation: BlockObservation, _ options: CalibrationOptions, _ change: inout SmoothingChange
+  ) {
     let (width, mlpWidth) = (layers.attnOut.outputs, layers.ffnDown.inputs)
     for (layer, found) in zip(BlockLayer.allCases, SmoothingSearch(self, observation, options).factors()) {
       guard let factors = found else { continue }
+      change.inputFactors[layer] = factors
       layers[layer].scaleInputs(by: factors)
       switch layer {
       case .attnQKV: ln1.divide(by: factors)
@@ -99,7 +108,7 @@ private struct SmoothingSearch {
   private static let limits: [Float] = [1.5, 2, 3, 6]
 
   private struct Site: Sendable {
-    let drift: LayerDrift
+    let drift: SmoothingDrift
     /// One for each candidate.
     let factors: [[Float]]
   }
@@ -115,7 +124,7 @@ private struct SmoothingSearch {
       let name = layers[index]
       let layer = block.layers[name]
       let seen = observation.seen
-      var rows = observation.rows[name]
+      var rows = RowSampler.thinned(observation.rows[name], columns: layer.inputs)
       var magnitudes = seen.inputs[name].magnitude
       if name == .attnOut, block.attentionNorm == nil {
         // Because the softmax's weights add up to 1, attention's output is shifted by what was subtracted from the
@@ -140,7 +149,7 @@ private struct SmoothingSearch {
         candidates = Self.alphas.map { Smoothing.factors(activation: magnitudes, weight: weights, alpha: $0) }
       }
       return Site(
-        drift: LayerDrift(rows: rows, layer: layer, groups: name.outputGroups(layer.outputs)),
+        drift: SmoothingDrift(rows: rows, layer: layer, groups: name.outputGroups(layer.outputs)),
         factors: [[Float](repeating: 1, count: layer.inputs)] + candidates)
     }
   }

@@ -6,7 +6,7 @@ struct RowSampler: Sendable {
   /// Rows of each layer for weight rounding. Where there are more images than this, one row of each.
   static let roundingRows = 4096
   /// Rows of each layer for the choice of smoothing's strength.
-  static let smoothingRows = 512
+  static let smoothingRows = 1024
 
   let rowsPerImage: Int
   private var generator: SplitMix64
@@ -22,6 +22,19 @@ struct RowSampler: Sendable {
     guard count > 0 else { return [] }
     let start = Int(generator.next() % UInt64(rows))
     return (0..<count).map { (start + $0 * rows / count) % rows }
+  }
+
+  /// As many rows as the choice of smoothing's strength takes, at even distances.
+  static func thinned(_ rows: [Float], columns: Int) -> [Float] {
+    let count = rows.count / max(columns, 1)
+    guard count > smoothingRows else { return rows }
+    var result: [Float] = []
+    result.reserveCapacity(smoothingRows * columns)
+    for index in 0..<smoothingRows {
+      let row = index * count / smoothingRows
+      result += rows[row * columns..<(row + 1) * columns]
+    }
+    return result
   }
 
   /// Appends these rows of `values` to others.

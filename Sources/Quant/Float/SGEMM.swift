@@ -190,19 +190,13 @@ import ViTLite
 
   /// The same for the outputs of one panel: `rows x 32`.
   ///
-  /// - Parameters:
-  ///   - first: the panel's first output, a multiple of 32.
-  ///   - changed: its weights, packed; nil for those of the layer.
-  func applyPanel(
-    from first: Int, changed: FloatBuffer? = nil, to x: FloatBuffer, rows: Int, into y: FloatBuffer, with gemm: SGEMM
-  ) {
+  /// - Parameter first: the panel's first output, a multiple of 32.
+  func applyPanel(from first: Int, to x: FloatBuffer, rows: Int, into y: FloatBuffer, with gemm: SGEMM) {
     let width = SGEMM.panelColumns
     precondition(x.count >= rows * inputs && y.count >= rows * width, "buffers must hold all rows")
     precondition(first >= 0 && first < outputs && first % width == 0, "a panel of the layer")
-    precondition(changed.map { $0.count >= width * inputs } ?? true, "a panel's weights")
-    let panel = unsafe changed?.base ?? weights.base + first * inputs
     unsafe gemm.multiply(
-      x.base, lda: inputs, panel, bias: bias.base + first, into: y.base, ldc: width, m: rows,
+      x.base, lda: inputs, weights.base + first * inputs, bias: bias.base + first, into: y.base, ldc: width, m: rows,
       n: min(width, outputs - first), k: inputs)
   }
 }

@@ -6,6 +6,8 @@ struct MagnitudeObserver: Sendable, Equatable {
   /// The bits of the largest magnitude: without the sign, floats and their bits have the same order, NaN beyond infinity.
   private var largest: UInt32 = 0
 
+  init(magnitude: Float = 0) { largest = magnitude.magnitude.bitPattern }
+
   var magnitude: Float { Float(bitPattern: largest) }
   var isFinite: Bool { magnitude.isFinite }
 

@@ -73,6 +73,16 @@ package struct ChannelObserver: Sendable, Equatable {
     rows += other.rows
   }
 
+  /// Makes of each channel's values `(value - shift) * factor`, with factors above 0.
+  mutating func move(_ change: (Int) -> (shift: Float, factor: Float)) {
+    for channel in minimum.indices {
+      let (shift, factor) = change(channel)
+      minimum[channel] = (minimum[channel] - shift) * factor
+      maximum[channel] = (maximum[channel] - shift) * factor
+      sum[channel] = (sum[channel] - Double(rows) * Double(shift)) * Double(factor)
+    }
+  }
+
   /// Largest magnitude of each channel.
   package var magnitude: [Float] {
     zip(minimum, maximum).map { max(-$0, $1, 0) }
