@@ -51,6 +51,8 @@ struct PanelRounding {
   /// Rounds with these steps, and takes over the outputs whose error is less than with any steps before.
   ///
   /// A panel is left as soon as no output of it can become better: its errors only add up.
+  ///
+  /// - Parameter candidates: of each output, which candidate its step is.
   mutating func consider(_ candidates: [Int], steps: [Float]) {
     let isFirst = best.choices.isEmpty
     let inputs = rounding.inputs

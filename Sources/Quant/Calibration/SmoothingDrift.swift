@@ -4,7 +4,7 @@ import ViTLite
 /// Scores the factors of a layer's smoothing by how much its outputs drift on sampled rows when inputs and weights are
 /// rounded.
 ///
-/// Instead of the outputs, sums of them with random signs are compared: the mean of the squares of such sums is the sum
+/// Instead of the outputs, sums of them with random signs are compared: on average the square of such a sum is the sum
 /// of the squares of what is summed (Achlioptas, "Database-friendly random projections", 2003). The signs go into the
 /// weights, so that the products are those of a layer with `sums` outputs.
 struct SmoothingDrift {
