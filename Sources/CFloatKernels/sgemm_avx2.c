@@ -14,7 +14,8 @@ VQ_TARGET static inline __m256i lane_mask(int32_t columns) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(columns), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-// One tile of `rows` (a constant after inlining) x 16: C = start + A * B. `start` is the bias, or C itself if the product accumulates.
+// One tile of `rows` (a constant after inlining) x 16: C = start + A * B. `start` is the bias, or C itself if the
+// product accumulates.
 VQ_TARGET static inline __attribute__((always_inline)) void tile(
     int rows, const float *a, ptrdiff_t lda, const float *b, int32_t k, const float *bias, int accumulates, float *c,
     ptrdiff_t ldc, __m256i mask0, __m256i mask1) {

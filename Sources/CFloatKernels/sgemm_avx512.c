@@ -9,7 +9,8 @@
 
 enum { tile_rows = 12, panel_columns = 32 };
 
-// One tile of `rows` (a constant after inlining) x 32: C = start + A * B. `start` is the bias, or C itself if the product accumulates.
+// One tile of `rows` (a constant after inlining) x 32: C = start + A * B. `start` is the bias, or C itself if the
+// product accumulates.
 VQ_TARGET static inline __attribute__((always_inline)) void tile(
     int rows, const float *a, ptrdiff_t lda, const float *b, int32_t k, const float *bias, int accumulates, float *c,
     ptrdiff_t ldc, __mmask16 mask0, __mmask16 mask1) {
