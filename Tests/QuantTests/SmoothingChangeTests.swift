@@ -27,9 +27,7 @@ struct SmoothingChangeTests {
     for index in 0..<configuration.blockCount {
       let folded = model.foldedBlock(index, rotatedBy: nil)
       var seen = try plain.run(folded, at: index, parts: all) { _ in }[0]
-      let isRotated = index < configuration.depth && model.rotation != nil
-      let (block, change) = folded.smoothed(
-        seen, rotatedWidth: isRotated ? configuration.headWidth : nil, options: options)
+      let (block, change) = folded.smoothed(seen, rotatedWidth: model.rotatedWidth(at: index), options: options)
       seen.follow(change, of: block, threads: 2)
       let expected = try smoothed.run(block, at: index, parts: all) { _ in }[0]
       let (found, wanted) = (Self.numbers(seen, configuration), Self.numbers(expected, configuration))

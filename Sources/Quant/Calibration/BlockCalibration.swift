@@ -98,11 +98,9 @@ struct BlockCalibration {
     _ folded: FloatBlock, at index: Int, _ report: (CalibrationProgress.Phase, Double) -> Void
   ) throws(CalibrationError) -> (block: FloatBlock, halves: [BlockObservation]) {
     let count = Double(samples.count)
-    let isRotated = index < model.configuration.depth && model.rotation != nil
-    let rotatedWidth = isRotated ? model.configuration.headWidth : nil
     func smoothed(_ seen: BlockObservation) throws(CalibrationError) -> (block: FloatBlock, change: SmoothingChange) {
       report(.smoothing, 0)
-      let result = folded.smoothed(seen, rotatedWidth: rotatedWidth, options: options)
+      let result = folded.smoothed(seen, rotatedWidth: model.rotatedWidth(at: index), options: options)
       if let layer = result.block.firstNotFinite(at: index) { throw .tooLarge(layer: layer) }
       return result
     }

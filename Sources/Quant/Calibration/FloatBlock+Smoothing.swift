@@ -99,6 +99,14 @@ extension FloatBlock {
   }
 }
 
+extension FloatModel {
+  /// The width of the heads of a block whose queries and keys are rotated for their positions; nil for others, such as
+  /// the head that pools by attention.
+  func rotatedWidth(at index: Int) -> Int? {
+    index < configuration.depth && rotation != nil ? configuration.headWidth : nil
+  }
+}
+
 /// Searches the strength of smoothing for the inputs of a block's layers.
 private struct SmoothingSearch {
   /// Strengths that are tried for each layer; no smoothing at all is tried first.

@@ -37,11 +37,12 @@ struct RangeDrift {
   func worstError(range: ValueRange) -> Double {
     let inputs = FloatBuffer(copying: rows)
     unsafe ActivationRounding.fixed(range).round(inputs.base, rows: count, columns: layer.inputs)
-    return zip(groups, errors(on: inputs)).reduce(0) { total, group in
-      guard group.0.signal > 0 else { return total }
-      let squares = group.1.reduce(0) { $0 + $1 * $1 }
-      return total + (squares * Double(count)).squareRoot() / group.0.signal
+    var total = 0.0
+    for (group, errors) in zip(groups, errors(on: inputs)) where group.signal > 0 {
+      let squares = errors.reduce(0) { $0 + $1 * $1 }
+      total += (squares * Double(count)).squareRoot() / group.signal
     }
+    return total
   }
 
   /// Of each group, the squared error of each row. One panel of outputs after another, so that what is compared stays in
